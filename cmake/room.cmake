@@ -1,0 +1,43 @@
+# One call makes a room: its library, its tests, its fuzz targets.
+#
+#   pv_room(ledger
+#     SOURCES log.cc tiles.cc          # in src/ledger
+#     DEPS    base                     # rooms below, the only ones it may include
+#     LIBS    OpenSSL::Crypto          # libraries from outside
+#     TESTS   log_test.cc              # in test/ledger
+#     FUZZ    frame)                   # fuzz/ledger_frame.cc with fuzz/corpus/ledger_frame/
+#
+# Without PV_FUZZ a fuzz target is linked with a small main that replays its corpus as a test.
+include(GoogleTest)
+
+function(pv_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;DEPS;LIBS;TESTS;FUZZ;TEST_DEPS" ${ARGN})
+  set(lib pv_${name})
+  add_library(${lib} STATIC ${ROOM_SOURCES})
+  target_include_directories(${lib} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+  list(TRANSFORM ROOM_DEPS PREPEND pv_ OUTPUT_VARIABLE deps)
+  target_link_libraries(${lib} PUBLIC ${deps} ${ROOM_LIBS} PRIVATE pv_warnings)
+
+  if(ROOM_TESTS)
+    list(TRANSFORM ROOM_TESTS PREPEND ${PROJECT_SOURCE_DIR}/test/${name}/ OUTPUT_VARIABLE tests)
+    list(TRANSFORM ROOM_TEST_DEPS PREPEND pv_ OUTPUT_VARIABLE test_deps)
+    add_executable(test_${name} ${tests})
+    target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/test)
+    target_compile_definitions(test_${name} PRIVATE PV_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    target_link_libraries(test_${name} PRIVATE ${lib} ${test_deps} pv_warnings GTest::gtest_main)
+    add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  endif()
+
+  foreach(target ${ROOM_FUZZ})
+    set(exe fuzz_${name}_${target})
+    add_executable(${exe} ${PROJECT_SOURCE_DIR}/fuzz/${name}_${target}.cc)
+    target_link_libraries(${exe} PRIVATE ${lib} pv_warnings)
+    if(PV_FUZZ)
+      target_link_options(${exe} PRIVATE -fsanitize=fuzzer)
+    else()
+      target_sources(${exe} PRIVATE ${PROJECT_SOURCE_DIR}/fuzz/replay_main.cc)
+    endif()
+    add_test(NAME ${exe}
+      COMMAND ${exe} ${PROJECT_SOURCE_DIR}/fuzz/corpus/${name}_${target})
+  endforeach()
+endfunction()

@@ -1,0 +1,55 @@
+#pragma once
+// Merkle tree hashing, RFC 6962 section 2.1 as C2SP tlog-tiles uses it: leaf = H(0x00 || entry),
+// node = H(0x01 || left || right), the empty root = H(""). Proofs are verified once, for subtrees;
+// a plain proof is the subtree that starts at 0 (draft-ietf-plants-merkle-tree-certs). Pure.
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/digest.h"
+
+namespace proviso::merkle {
+
+Digest leaf_hash(std::string_view entry);
+Digest node_hash(const Digest& left, const Digest& right);
+Digest empty_root();
+// Root over leaf hashes in order.
+Digest root(std::span<const Digest> leaf_hashes);
+
+// The right edge of a growing tree: the roots of its maximal full subtrees, largest first.
+// Appends in amortised constant time; value semantics.
+class Frontier {
+ public:
+  [[nodiscard]] uint64_t size() const { return size_; }
+  void append(const Digest& leaf_hash);
+  [[nodiscard]] Digest root() const;
+  [[nodiscard]] const std::vector<Digest>& nodes() const { return nodes_; }
+
+ private:
+  uint64_t size_ = 0;
+  std::vector<Digest> nodes_;
+};
+
+// MTH of leaves [start, end) as a function: how provers read stored hashes. `start` is a multiple of
+// the power of two that covers end - start.
+using SubtreeHash = std::function<Result<Digest>(uint64_t start, uint64_t end)>;
+
+// The path from leaf `index` to the root of `size` leaves, leaf to root. kInvalid if index >= size.
+Result<std::vector<Digest>> inclusion_path(uint64_t index, uint64_t size, const SubtreeHash& hash);
+// RFC 6962 consistency path from size `from` to size `to`; empty if from is 0 or equal to `to`.
+Result<std::vector<Digest>> consistency_path(uint64_t from, uint64_t to, const SubtreeHash& hash);
+
+// kUnverified when the proof does not lead to the root; kInvalid when its shape is impossible.
+Status verify_inclusion(uint64_t index, uint64_t size, const Digest& leaf,
+                        std::span<const Digest> path, const Digest& root);
+Status verify_consistency(uint64_t from, uint64_t to, std::span<const Digest> path,
+                          const Digest& from_root, const Digest& to_root);
+// The same for a leaf within, or the consistency of, the subtree [start, end).
+Status verify_subtree_inclusion(uint64_t index, uint64_t start, uint64_t end, const Digest& leaf,
+                                std::span<const Digest> path, const Digest& subtree);
+Status verify_subtree_consistency(uint64_t start, uint64_t end, uint64_t size,
+                                  std::span<const Digest> path, const Digest& subtree,
+                                  const Digest& root);
+
+}  // namespace proviso::merkle
