@@ -1,0 +1,131 @@
+#pragma once
+// The agreement: a folder that people read and the gate runs. Loaded strictly (an unknown key is an
+// error with file and line), immutable afterwards, shared between threads as a snapshot. It decides
+// on facts alone. It never reads files itself: callers hand it the folder's bytes (base/file.h).
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agreement/decision.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/ed25519.h"
+#include "base/result.h"
+#include "exchange/facts.h"
+
+namespace proviso::agreement {
+
+// Path relative to the agreement's folder -> bytes.
+using Files = std::map<std::string, std::string>;
+
+struct Authority {
+  std::string ref;     // "41 U.S.C. 4713 order"
+  std::string status;  // "in force"
+  std::string as_of;   // "2026-03-05"
+};
+struct Party {
+  std::string name;
+  std::string role;  // "operator", "vendor", "overseer"; also its signature file's stem if unique
+  std::string key;   // "ssh-ed25519 AAAA… comment"
+};
+struct Vendor {
+  std::string id;
+  std::string jurisdiction;
+  std::vector<Authority> authority;
+};
+struct Model {
+  std::string id;
+  std::string vendor;
+  std::string weights_sha256;  // hex; empty for a remote one
+  std::string endpoint;        // "https://…", "unix:/path", or empty for the local worker
+  bool local = false;
+  int64_t max_marking = 0;
+  std::string retires;  // date, or empty
+};
+struct Tool {
+  std::string id;
+  std::string tool_class;
+  std::string server;
+  std::string definition;
+};
+
+enum class DenialForm { kError, kMessage };
+
+struct Terms {  // agreement.toml, as read
+  std::string title;
+  int64_t revision = 0;
+  std::string effective;  // dates
+  std::string expires;
+  DenialForm denial_form = DenialForm::kError;
+  std::vector<Party> parties;
+  std::map<std::string, std::string> roles;     // id -> description
+  std::map<std::string, std::string> purposes;  // id -> description
+  std::vector<std::string> labels;              // the closed list
+  std::vector<Vendor> vendors;
+  std::vector<Model> models;
+  std::vector<Tool> tools;
+  std::vector<std::string> passthrough;  // protocol fields admitted though not in the table
+};
+
+struct Clause {
+  std::string number;
+  std::string title;
+  std::string file;
+  std::string text;  // the legal text, Markdown without fences
+};
+
+struct ExampleOutcome {
+  std::string source;  // "clauses/9-vendors.md:21"
+  std::string line;    // the row as written
+  Outcome expected = Outcome::kDeny;
+  Decision got;
+  [[nodiscard]] bool holds() const { return got.outcome == expected; }
+};
+
+class Agreement {
+ public:
+  // Parses and checks everything but signatures: TOML, schema, clauses (Cedar, strictly valid against
+  // the schema), examples' grammar, red lines' table. Errors carry `file:line`. All faults found are
+  // listed in one message, one a line.
+  static Result<std::shared_ptr<const Agreement>> load(const Files& files);
+
+  [[nodiscard]] const Terms& terms() const;
+  [[nodiscard]] const std::vector<Clause>& clauses() const;
+  // SHA-256 of the manifest: one line "sha256-hex  path\n" per file outside signatures/, sorted.
+  [[nodiscard]] const Digest& digest() const;
+  [[nodiscard]] const std::string& manifest() const;  // exactly what parties sign
+
+  // Each party's sshsig over the manifest (namespace kSignatureNamespace), file
+  // signatures/<slug of the party's name>.sig. kUnverified names the party and the file.
+  [[nodiscard]] Status check_signatures() const;
+  // kUnverified before `effective` or after `expires`.
+  [[nodiscard]] Status check_period(UtcSeconds now) const;
+  [[nodiscard]] std::vector<ExampleOutcome> run_examples() const;
+
+  // The decision on facts alone. An unknown purpose, label, model or tool class, a missing fact or a
+  // value of the wrong type is a deny that says so; so is any run-time error in any policy. Thread-safe,
+  // deterministic: the same facts under the same agreement always give the same decision.
+  [[nodiscard]] Decision decide(exchange::Verb verb, const exchange::Facts& facts) const;
+
+  [[nodiscard]] const Model* model(std::string_view id) const;
+  [[nodiscard]] const Tool* tool(std::string_view id) const;
+  // "client" for a tool that the registry does not know.
+  [[nodiscard]] std::string tool_class(std::string_view id) const;
+
+  struct Impl;
+  explicit Agreement(std::unique_ptr<Impl> impl);
+  ~Agreement();
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+inline constexpr std::string_view kSignatureNamespace = "proviso-agreement-v1";
+// "Vendor of the local model" -> "vendor-of-the-local-model"
+std::string slug(std::string_view party_name);
+// The manifest of a folder's bytes, for signing before an agreement loads.
+std::string manifest_of(const Files& files);
+
+}  // namespace proviso::agreement

@@ -1,0 +1,33 @@
+#pragma once
+// A decision: what Cedar answered, in the words of the agreement. A value; a denial is one of these
+// and never an Error.
+#include <string>
+#include <vector>
+
+namespace proviso::agreement {
+
+enum class Outcome { kAllow, kDeny, kHold };
+const char* outcome_name(Outcome outcome);  // "allow", "deny", "hold"
+
+// A clause that decided, as annotations on its policies say it.
+struct ClauseRef {
+  std::string number;  // "4.1"; empty for the default deny
+  std::string title;   // "Human judgement"
+  std::string source;  // "clauses/4-human-judgement.md:11"
+  std::string hold;    // the text of @hold, if the policy carries it
+  friend bool operator==(const ClauseRef&, const ClauseRef&) = default;
+};
+
+struct Decision {
+  Outcome outcome = Outcome::kDeny;
+  std::vector<ClauseRef> clauses;       // the deciding policies' clauses, in document order, no repeats
+  std::vector<std::string> errors;      // run-time errors, each of which denies: "clause 4.1: …"
+  bool redact = false;                  // every satisfied forbid carries @redact and permits would allow
+  bool whole = false;                   // a satisfied permit carries @whole: judge all before any leaves
+  std::vector<std::string> marks;       // values of @mark on satisfied permits
+  // One sentence for the person who asked: clause number and title, and what would have to be
+  // otherwise. For a default deny: which purposes or roles would have allowed it, as far as known.
+  std::string reason;
+};
+
+}  // namespace proviso::agreement

@@ -1,0 +1,61 @@
+#pragma once
+// The commit point. Event loops seal records (hashing and encryption, on their own core) and submit
+// them; one ledger thread takes what has queued as a batch: vault bytes, log bytes, both synced, then
+// signed, then answered with one wake-up per loop. Nothing is answered that is not durable. After a
+// failure every submission is refused and healthy() is false for good.
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "audit/leaf.h"
+#include "ledger/log.h"
+#include "vault/vault.h"
+
+namespace proviso::audit {
+
+inline constexpr size_t kCommitQueueMax = 4096;  // beyond it callers are told to wait or fail
+
+struct Record {
+  Leaf leaf;  // fact_count, fact_root and sealed are filled by seal()
+  exchange::Facts facts;
+  std::vector<std::pair<std::string, std::string>> payloads;
+  std::string retention_class = "default";
+};
+struct SealedRecord {
+  std::string entry;  // the leaf's text
+  vault::Sealed sealed;
+};
+
+// Fills the leaf from the facts under a fresh secret and encrypts the contents. Thread-safe.
+Result<SealedRecord> seal(const vault::Vault& vault, Record record);
+
+struct Committed {
+  uint64_t token = 0;  // the submitter's
+  Result<ledger::Receipt> receipt;
+};
+// Where a loop hears of its commits: called on the ledger thread once per batch and loop.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  virtual void deliver(std::vector<Committed> batch) = 0;
+};
+
+class Committer {
+ public:
+  // Recovers vault against log, then starts the thread. kConflict if `clock` stands before the last leaf.
+  static Result<std::unique_ptr<Committer>> start(ledger::Log& log, vault::Vault& vault,
+                                                  const Clock& clock);
+  virtual ~Committer() = default;  // drains, publishes a last checkpoint, joins
+  // False if the queue is full or the ledger has failed: nothing was queued. `sink` must outlive it.
+  virtual bool submit(SealedRecord record, Sink& sink, uint64_t token) = 0;
+  // Blocks until durable: for commands and start-up.
+  virtual Result<ledger::Receipt> commit(SealedRecord record) = 0;
+  [[nodiscard]] virtual bool healthy() const = 0;
+  [[nodiscard]] virtual UtcSeconds now() const = 0;  // never before the last leaf; thread-safe
+  struct Figures { uint64_t entries, batches, queue_depth; };
+  [[nodiscard]] virtual Figures figures() const = 0;
+};
+
+}  // namespace proviso::audit

@@ -1,0 +1,75 @@
+#pragma once
+// The internal form of a request and of an answer: one shape for every client protocol, parsed once.
+// Everything textual that could carry content has a Channel, so that inspection can visit all of it
+// without knowing protocols. Text that came from outside is UntrustedText; only inspect reads it, and
+// codecs write it back. Pure values.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace proviso::exchange {
+
+enum class Protocol { kOpenAiChat, kAnthropicMessages };
+const char* protocol_name(Protocol protocol);  // "openai.chat", "anthropic.messages"
+
+// Bytes from a client, a model or a tool. Not printable, not comparable: what looks inside is inspect.
+class UntrustedText {
+ public:
+  UntrustedText() = default;
+  explicit UntrustedText(std::string text) : text_(std::move(text)) {}
+  [[nodiscard]] size_t size() const { return text_.size(); }
+  // Named so that a reader sees it: for inspect and for the codecs' writers only.
+  [[nodiscard]] const std::string& open_for_inspection() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+enum class Channel { kSystem, kText, kReasoning, kRefusal, kToolArguments, kToolResult, kToolDefinition,
+                     kFile, kOther };
+const char* channel_name(Channel channel);
+
+enum class Readable { kYes, kNo };  // kNo: an image or file that no detector here can read
+
+// One inspectable piece of a request or a whole answer.
+struct Piece {
+  Channel channel = Channel::kText;
+  Readable readable = Readable::kYes;
+  UntrustedText text;
+  int32_t group = 0;  // pieces of one group are one text, read on across pieces (message, choice)
+};
+
+// What the corridor needs to know of a request. The protocol's own body is kept parsed and is
+// written back for the upstream by the codec that read it.
+struct Request {
+  Protocol protocol = Protocol::kOpenAiChat;
+  std::string model;
+  bool stream = false;
+  bool include_usage = false;   // OpenAI stream_options.include_usage, as the client asked
+  uint32_t tools_offered = 0;
+  bool count_only = false;      // Anthropic count_tokens
+  std::vector<Piece> pieces;    // everything textual, in reading order
+  std::string upstream_body;    // re-serialised for the upstream, model name as the client gave it
+  std::vector<std::string> passed_through;  // fields that only the agreement's passthrough admitted
+};
+
+struct ToolCall {
+  std::string id;
+  std::string name;
+  UntrustedText arguments;  // JSON text as the model wrote it
+  int32_t choice = 0;
+};
+
+// A whole answer, as read from the upstream.
+struct Answer {
+  std::vector<Piece> pieces;      // text, reasoning, refusals; group = choice
+  std::vector<ToolCall> tool_calls;
+  std::string body;               // re-serialised for the client
+  uint64_t input_tokens = 0;
+  uint64_t output_tokens = 0;
+};
+
+}  // namespace proviso::exchange
