@@ -2,6 +2,7 @@
 // The agreement: a folder that people read and the gate runs. Loaded strictly (an unknown key is an
 // error with file and line), immutable afterwards, shared between threads as a snapshot. It decides
 // on facts alone. It never reads files itself: callers hand it the folder's bytes (base/file.h).
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
@@ -27,7 +28,7 @@ struct Authority {
 };
 struct Party {
   std::string name;
-  std::string role;  // "operator", "vendor", "overseer"; also its signature file's stem if unique
+  std::string role;  // "operator", "vendor" or "overseer"; custodians of red lines are such roles
   std::string key;   // "ssh-ed25519 AAAA… comment"
 };
 struct Vendor {
@@ -62,6 +63,8 @@ struct Terms {  // agreement.toml, as read
   std::vector<Party> parties;
   std::map<std::string, std::string> roles;     // id -> description
   std::map<std::string, std::string> purposes;  // id -> description
+  // id -> description; kToolClasses are always there, [tool_classes] adds to them.
+  std::map<std::string, std::string> tool_classes;
   std::vector<std::string> labels;              // the closed list
   std::vector<Vendor> vendors;
   std::vector<Model> models;
@@ -74,6 +77,17 @@ struct Clause {
   std::string title;
   std::string file;
   std::string text;  // the legal text, Markdown without fences
+};
+
+// A property of the whole rule set, as redlines.md states it. Syntax and types are checked at load;
+// the proof is another room's.
+struct RedLine {
+  std::string id;         // "R1"
+  std::string custodian;  // a party's role: whoever must sign a change to what the line depends on
+  std::vector<exchange::Verb> verbs;
+  std::string words;      // the line as the table says it
+  std::string condition;  // Cedar expression that must be true of every allowed request
+  std::string source;     // "redlines.md:14"
 };
 
 struct ExampleOutcome {
@@ -93,6 +107,10 @@ class Agreement {
 
   [[nodiscard]] const Terms& terms() const;
   [[nodiscard]] const std::vector<Clause>& clauses() const;
+  [[nodiscard]] const std::vector<RedLine>& red_lines() const;
+  // What is allowed but deserves a look, each `file:line: sentence`: no permit at all, a clause without
+  // examples, a clause that none of its examples is decided by.
+  [[nodiscard]] const std::vector<std::string>& warnings() const;
   // SHA-256 of the manifest: one line "sha256-hex  path\n" per file outside signatures/, sorted.
   [[nodiscard]] const Digest& digest() const;
   [[nodiscard]] const std::string& manifest() const;  // exactly what parties sign
@@ -100,11 +118,11 @@ class Agreement {
   // Each party's sshsig over the manifest (namespace kSignatureNamespace), file
   // signatures/<slug of the party's name>.sig. kUnverified names the party and the file.
   [[nodiscard]] Status check_signatures() const;
-  // kUnverified before `effective` or after `expires`.
+  // kUnverified before the first second of `effective` or after the last second of `expires`, in UTC.
   [[nodiscard]] Status check_period(UtcSeconds now) const;
   [[nodiscard]] std::vector<ExampleOutcome> run_examples() const;
 
-  // The decision on facts alone. An unknown purpose, label, model or tool class, a missing fact or a
+  // The decision on facts alone; docs/agreement.md lists the fact paths. An unknown purpose, label, model or tool class, a missing fact or a
   // value of the wrong type is a deny that says so; so is any run-time error in any policy. Thread-safe,
   // deterministic: the same facts under the same agreement always give the same decision.
   [[nodiscard]] Decision decide(exchange::Verb verb, const exchange::Facts& facts) const;
@@ -122,10 +140,24 @@ class Agreement {
   std::unique_ptr<Impl> impl_;
 };
 
+// Tool classes that every agreement knows; a tool outside the registry is of class kClientClass.
+inline constexpr std::string_view kClientClass = "client";
+inline constexpr std::array<std::string_view, 5> kToolClasses = {"client", "force", "read", "spend",
+                                                                 "write"};
+
 inline constexpr std::string_view kSignatureNamespace = "proviso-agreement-v1";
 // "Vendor of the local model" -> "vendor-of-the-local-model"
 std::string slug(std::string_view party_name);
 // The manifest of a folder's bytes, for signing before an agreement loads.
 std::string manifest_of(const Files& files);
+// "signatures/vendor-of-the-local-model.sig".
+std::string signature_path(std::string_view party_name);
+
+// The folder with the `key` of the named parties in agreement.toml replaced, every other byte kept;
+// signatures are dropped, for they no longer hold. kNotFound if a party is not there.
+Result<Files> with_party_keys(Files files, const std::map<std::string, std::string>& key_by_party);
+// The folder with that party's signature added. kNotFound if agreement.toml has no such party,
+// kUnverified if its key is not `key`'s public half.
+Result<Files> sign_for_party(Files files, std::string_view party, const PrivateKey& key);
 
 }  // namespace proviso::agreement
