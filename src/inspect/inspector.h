@@ -1,0 +1,129 @@
+#pragma once
+// Text in, segments with labels out: the one way in which content is judged, streamed or whole.
+//
+// A TextStream cuts a text into segments whose boundaries depend on the text alone, never on how it
+// arrived: any split gives the same segments with the same labels, and the segments put together are
+// the text. A byte leaves in a segment only when no open candidate can still begin at or before it,
+// so whoever releases segments one by one cannot release half a secret. A whole answer is the same
+// text pushed at once.
+//
+// What this room never does: it never decides (labels are facts, the agreement decides), never
+// changes a text, never touches the outside, and never keeps more than kHoldBackBytesMax of it back.
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/result.h"
+
+namespace proviso::inspect {
+
+// Text held back while a candidate is open. Longer secrets are judged by their opening: from it on
+// everything is labelled (Segment::open_ended).
+inline constexpr size_t kHoldBackBytesMax = 256;
+
+inline constexpr std::string_view kLabelSecret = "secret";
+
+// What one detector found. `offset` counts bytes from the start of the text as it was pushed; labels
+// and scores may be shown to a decision, offsets may not leave the gate.
+struct Finding {
+  std::string label;
+  std::string rule;  // which rule of the detector, "github-token"; for people, never for decisions
+  uint64_t offset = 0;
+  uint64_t length = 0;
+  int64_t score = 0;  // per mille
+  friend bool operator==(const Finding&, const Finding&) = default;
+};
+
+// A stretch of the text with one verdict. Code points are never split between two segments where the
+// text is valid UTF-8. A finding lies wholly in one segment, unless it is open-ended.
+struct Segment {
+  std::string text;
+  std::vector<std::string> labels;  // sorted, unique; empty: nothing found
+  int64_t top_score = 0;            // of its findings; 0 without
+  bool open_ended = false;          // part of a stretch that stays labelled to its end
+  std::vector<Finding> findings;    // in order of offset
+  friend bool operator==(const Segment&, const Segment&) = default;
+};
+
+// How the bytes of a text are to be read.
+enum class TextKind {
+  kPlain,
+  kJson,  // JSON text (tool-call arguments): also judged with its string escapes decoded
+};
+
+class Rules;
+
+// One text that arrives in pieces. Not thread-safe; many streams share one Inspector, which they keep
+// alive. At most 8 KB of state, whatever the length of the text.
+class TextStream {
+ public:
+  TextStream(TextStream&&) noexcept;
+  TextStream& operator=(TextStream&&) noexcept;
+  ~TextStream();
+
+  // Takes the next bytes, any bytes, and appends the segments that became safe to `out`.
+  void push(std::string_view bytes, std::vector<Segment>& out);
+  // The text ends here: appends what was held back. Call once; afterwards only destroy it.
+  void finish(std::vector<Segment>& out);
+  // Bytes taken but not yet in a segment, at most kHoldBackBytesMax plus the segment being gathered.
+  [[nodiscard]] size_t held_bytes() const;
+
+ private:
+  friend class Inspector;
+  struct State;
+  explicit TextStream(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+struct Text {
+  std::string_view bytes;
+  TextKind kind = TextKind::kPlain;
+};
+
+// The verdict on a set of texts: what the facts of a request are made of.
+struct Verdict {
+  std::vector<std::string> labels;  // sorted, unique
+  int64_t top_score = 0;            // per mille
+  uint64_t bytes = 0;               // inspected
+  std::vector<Finding> findings;    // of all texts, in their order; offsets count within each text
+};
+
+// kOff exists for negative controls in tests: every push is judged alone and leaves at once.
+enum class HoldBack { kOn, kOff };
+
+struct Options {
+  HoldBack hold_back = HoldBack::kOn;
+};
+
+// The detectors with their rules. Immutable and thread-safe; cheap to copy (shared).
+class Inspector {
+ public:
+  static Inspector create(Options options = {});
+
+  // Detector names with versions, "secrets/1".
+  [[nodiscard]] const std::string& version() const;
+  // SHA-256 over detector names, versions and every rule: what a red line depends on.
+  [[nodiscard]] const Digest& digest() const;
+
+  [[nodiscard]] TextStream open_stream(TextKind kind = TextKind::kPlain) const;
+
+  // Judges whole texts through the same TextStream, each apart, and the seam between neighbours
+  // joined, so that a secret split over two parts or messages is found too.
+  [[nodiscard]] Verdict inspect(std::span<const Text> texts) const;
+  [[nodiscard]] Verdict inspect(std::span<const std::string_view> texts) const;
+  // Tool-call arguments: as they stand, and with JSON string escapes decoded ("\u0041KIA…").
+  [[nodiscard]] Verdict inspect_json_arguments(std::string_view json) const;
+  // The segments of a whole text.
+  [[nodiscard]] std::vector<Segment> segments(std::string_view text,
+                                              TextKind kind = TextKind::kPlain) const;
+
+ private:
+  explicit Inspector(std::shared_ptr<const Rules> rules);
+  std::shared_ptr<const Rules> rules_;
+};
+
+}  // namespace proviso::inspect
