@@ -26,12 +26,16 @@ using FactValue = std::variant<bool, int64_t, std::string, std::vector<std::stri
 class Facts {
  public:
   using Item = std::pair<std::string, FactValue>;
-  // Inserts or replaces. Sets are sorted here.
+  // Inserts or replaces. Sets are sorted here. Paths and their number are ours, so breaking their
+  // limits is a bug and stops the program; values are checked by within_limits().
   void set(std::string_view path, FactValue value);
   [[nodiscard]] const FactValue* find(std::string_view path) const;
   [[nodiscard]] const std::vector<Item>& items() const { return items_; }  // in path order
   // Merges `other` over this.
   void merge(const Facts& other);
+  // kLimit, naming the path, when a value is longer than kFactValueBytesMax: text of a client's (a
+  // model name, a purpose) can be, so ask before the facts become a leaf.
+  [[nodiscard]] Status within_limits() const;
   friend bool operator==(const Facts&, const Facts&) = default;
 
  private:
