@@ -1,0 +1,67 @@
+#pragma once
+// The entity store: entities by uid with the transitive closure of their parents. Immutable after
+// create(), safe to read from many threads. A store can be extended by a few entities of one request
+// without copying it. Dangling parents and references are accepted, as Cedar accepts them.
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "cedar/value.h"
+
+namespace proviso::cedar {
+
+struct Entity {
+  EntityUid uid;
+  Record attrs;
+  std::vector<EntityUid> parents;
+  Record tags;
+};
+
+class Entities {
+ public:
+  // Dense number of a uid within one store; ancestors are kept as sorted ids.
+  using Id = uint32_t;
+  static constexpr Id kNone = UINT32_MAX;
+
+  Entities();
+  // kConflict: two differing entries for one uid, or a cycle among parents (named).
+  static Result<Entities> create(std::vector<Entity> entities);
+  // `base` with the entities of one request laid over it; costs only what is added. kConflict: a uid
+  // that `base` knows, as an entity or as somebody's parent, or a cycle among the added ones.
+  static Result<Entities> extend(std::shared_ptr<const Entities> base, std::vector<Entity> more);
+
+  [[nodiscard]] const Entity* find(const EntityUid& uid) const;
+  // Reflexive and transitive; a uid that is not in the store is in itself only.
+  [[nodiscard]] bool is_in(const EntityUid& descendant, const EntityUid& ancestor) const;
+  [[nodiscard]] std::vector<const Entity*> all() const;
+
+  // For the evaluator. `hash` is hash_uid(). kNone: never heard of.
+  [[nodiscard]] Id id_of(uint64_t hash, std::string_view type, std::string_view id) const;
+  [[nodiscard]] const Entity* at(Id id) const;  // nullptr for one that is only named as a parent
+  [[nodiscard]] bool has_ancestor(Id descendant, Id ancestor) const;  // strict; kNone gives false
+
+ private:
+  struct Node {
+    uint64_t hash = 0;
+    EntityUid uid;
+    Entity entity;
+    bool present = false;
+    std::vector<Id> ancestors;  // sorted, strict
+  };
+  [[nodiscard]] const Node* node(Id id) const;
+  [[nodiscard]] Id own_id_of(uint64_t hash, std::string_view type, std::string_view id) const;
+  Id intern(const EntityUid& uid);
+  void grow();
+  Status add(std::vector<Entity> entities);
+  Status close(Id first);
+
+  std::shared_ptr<const Entities> base_;
+  Id offset_ = 0;  // ids below it are the base's
+  std::vector<Node> nodes_;
+  std::vector<Id> table_;  // open addressing over nodes_, index + 1, 0 is free
+};
+
+}  // namespace proviso::cedar

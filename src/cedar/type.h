@@ -1,0 +1,58 @@
+#pragma once
+// Types of the schema and of the validator. Booleans split into True and False so that branches that
+// cannot be taken are seen. Values, cheap to copy (shared inner parts). Never evaluates.
+// Source: Cedar 4.5, "Validation"; cedar-spec Validation/Types.
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cedar/value.h"
+
+namespace proviso::cedar {
+
+struct Attribute;
+
+class Type {
+ public:
+  enum class Tag : uint8_t {
+    kBool, kTrue, kFalse, kLong, kString, kEntity, kSet, kRecord, kDecimal, kIp, kDatetime, kDuration
+  };
+  using Attributes = std::vector<Attribute>;  // sorted by name, no name twice
+
+  Type() = default;  // Bool
+  Type(Tag tag) : tag_(tag) {}  // NOLINT: a tag is a type where it needs no parts
+  static Type entity(std::string name);
+  static Type set(Type element);
+  static Type record(Attributes attributes);  // any order; sorted here
+  static Type boolean(bool value) { return value ? Tag::kTrue : Tag::kFalse; }
+
+  [[nodiscard]] Tag tag() const { return tag_; }
+  [[nodiscard]] const std::string& entity_name() const { return name_; }   // kEntity
+  [[nodiscard]] const Type& element() const { return *element_; }          // kSet
+  [[nodiscard]] const Attributes& attributes() const { return *attributes_; }  // kRecord
+  [[nodiscard]] const Attribute* attribute(std::string_view name) const;   // kRecord
+  [[nodiscard]] bool is_bool() const {
+    return tag_ == Tag::kBool || tag_ == Tag::kTrue || tag_ == Tag::kFalse;
+  }
+  [[nodiscard]] bool is_extension() const { return tag_ >= Tag::kDecimal; }
+  friend bool operator==(const Type& a, const Type& b);
+
+ private:
+  Tag tag_ = Tag::kBool;
+  std::string name_;
+  std::shared_ptr<const Type> element_;
+  std::shared_ptr<const Attributes> attributes_;
+};
+
+struct Attribute {
+  std::string name;
+  Type type;
+  bool required = true;
+};
+
+// "Set<Long>", "{a: Long, b?: String}"
+std::string to_string(const Type& type);
+
+}  // namespace proviso::cedar
