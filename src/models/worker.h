@@ -1,0 +1,46 @@
+#pragma once
+// The local model: llama-server from the pinned source package, as a supervised child in the sandbox,
+// listening on a unix socket in a folder of its own. Options are fixed here, because several of its
+// own would open a way out (sandbox/sandbox.h says what it may do; docs/models.md why each option).
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "sandbox/supervisor.h"
+
+namespace proviso::models {
+
+inline constexpr uint32_t kWorkerSlotsMax = 64;     // requests decoded together
+inline constexpr uint32_t kWorkerThreadsMax = 256;
+
+struct WorkerConfig {
+  std::string launcher;      // proviso-launch
+  std::string program;       // llama-server
+  std::string model_file;    // GGUF
+  std::string run_dir;       // a folder of ours; the socket is made below it
+  uint32_t threads = 2;
+  uint32_t slots = 4;
+  uint32_t context_tokens = 8192;  // shared by the slots
+  uint64_t memory_bytes = 0;       // 0: no limit
+  uint32_t run_as = 65534;
+};
+
+// Where a worker in `run_dir` listens.
+std::string worker_socket(const std::string& run_dir);
+
+class Worker {
+ public:
+  // Makes the folders and starts supervision; on_probe and on_state are passed through, readiness is
+  // GET /health. Returns before the worker is ready. kInvalid, kNotFound, kIo.
+  static Result<std::unique_ptr<Worker>> start(const WorkerConfig& config,
+                                               sandbox::SupervisorHooks hooks);
+  [[nodiscard]] sandbox::WorkerState state() const { return supervisor_->state(); }
+  [[nodiscard]] const sandbox::Supervisor& supervisor() const { return *supervisor_; }
+  void stop(int grace_ms = 3000) { supervisor_->stop(grace_ms); }
+
+ private:
+  std::unique_ptr<sandbox::Supervisor> supervisor_;
+};
+
+}  // namespace proviso::models
