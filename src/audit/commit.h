@@ -2,7 +2,7 @@
 // The commit point. Event loops seal records (hashing and encryption, on their own core) and submit
 // them; one ledger thread takes what has queued as a batch: vault bytes, log bytes, both synced, then
 // signed, then answered with one wake-up per loop. Nothing is answered that is not durable. After a
-// failure every submission is refused and healthy() is false for good.
+// failure every pending and later submission is answered with an error and healthy() is false for good.
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -16,6 +16,7 @@
 namespace proviso::audit {
 
 inline constexpr size_t kCommitQueueMax = 4096;  // beyond it callers are told to wait or fail
+inline constexpr int kPublishPeriodMsMax = 200;  // a checkpoint is never older than this under load
 
 struct Record {
   Leaf leaf;  // fact_count, fact_root and sealed are filled by seal()
@@ -25,6 +26,7 @@ struct Record {
 };
 struct SealedRecord {
   std::string entry;  // the leaf's text
+  UtcSeconds time;    // the leaf's; the log's batch is never before it
   vault::Sealed sealed;
 };
 
@@ -35,7 +37,7 @@ struct Committed {
   uint64_t token = 0;  // the submitter's
   Result<ledger::Receipt> receipt;
 };
-// Where a loop hears of its commits: called on the ledger thread once per batch and loop.
+// Where a loop hears of its commits: called once per batch and loop, on a thread of the committer.
 class Sink {
  public:
   virtual ~Sink() = default;
@@ -44,17 +46,23 @@ class Sink {
 
 class Committer {
  public:
-  // Recovers vault against log, then starts the thread. kConflict if `clock` stands before the last leaf.
+  // Recovers vault against log, then starts the threads. kConflict if `clock` stands before the last
+  // leaf. `log`, `vault` and `clock` must outlive it.
   static Result<std::unique_ptr<Committer>> start(ledger::Log& log, vault::Vault& vault,
                                                   const Clock& clock);
   virtual ~Committer() = default;  // drains, publishes a last checkpoint, joins
-  // False if the queue is full or the ledger has failed: nothing was queued. `sink` must outlive it.
+  // True: `sink` will be told, with a receipt or an error, exactly once. False if the queue is full or
+  // the ledger has failed: nothing was queued. `sink` must outlive the committer. Thread-safe.
   virtual bool submit(SealedRecord record, Sink& sink, uint64_t token) = 0;
-  // Blocks until durable: for commands and start-up.
+  // Blocks until durable: for commands and start-up. Never from a sink.
   virtual Result<ledger::Receipt> commit(SealedRecord record) = 0;
   [[nodiscard]] virtual bool healthy() const = 0;
+  // Why not, in one sentence; empty while healthy.
+  [[nodiscard]] virtual std::string failure() const = 0;
   [[nodiscard]] virtual UtcSeconds now() const = 0;  // never before the last leaf; thread-safe
-  struct Figures { uint64_t entries, batches, queue_depth; };
+  struct Figures {
+    uint64_t entries, batches, queue_depth;
+  };
   [[nodiscard]] virtual Figures figures() const = 0;
 };
 

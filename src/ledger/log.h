@@ -5,6 +5,7 @@
 // caller that skips the write cannot get a signature. After a failed write or sync the log is failed
 // for good: every later call says so, nothing is retried.
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,54 +17,78 @@
 
 namespace proviso::ledger {
 
+class Io;
 class SignerClient;
 
 inline constexpr size_t kEntryBytesMax = 65'535;  // tlog-tiles entry bundles count in 16 bits
 inline constexpr size_t kBatchEntriesMax = 1024;  // bounds the time of one sync
+inline constexpr size_t kBatchBytesMax = 8u << 20;  // lengths and entries of one batch together
+inline constexpr size_t kUnsignedBatchesMax = 64;  // appended, not yet collected; beyond it kLimit
 
 struct LogOptions {
   std::string dir;     // holds log.wal, checkpoint, tile/…, lock
   std::string origin;  // also the name of the log's key
+  Io* io = nullptr;    // tests put faults here; null is the system
 };
 
 // Why a log cannot go on is an Error; where it stands is this.
 struct LogState {
   uint64_t size = 0;
   Digest root;
-  UtcSeconds last_time;       // of the newest batch
+  UtcSeconds last_time;          // of the newest batch
   uint64_t checkpoint_size = 0;  // the newest published one
 };
 
 class Log {
  public:
-  // Opens or creates; recovers: cuts an incomplete last batch (nothing of it was ever signed), rebuilds
-  // tiles and tree, checks the published checkpoint against them. kCorrupt names file and offset;
-  // kConflict if another process holds the lock.
+  // Opens or creates; recovers: cuts an incomplete last batch (nothing of it was ever signed), writes
+  // the tiles that a crash lost, checks root and published checkpoint against what the signer replayed
+  // on its own. kCorrupt names file and offset; kConflict if another process holds the lock. `signer`
+  // must outlive the log.
   static Result<std::unique_ptr<Log>> open(LogOptions options, SignerClient& signer);
   virtual ~Log() = default;
 
   [[nodiscard]] virtual LogState state() const = 0;  // thread-safe
-  // One batch: written, synced. On return the entries are durable but unsigned.
+  // One batch: written, synced. On return the entries are durable but unsigned. kLimit and kInvalid
+  // (empty batch, time before the last batch's) leave the log as it was; kIo fails it for good.
+  // One thread at a time.
   virtual Status append(std::span<const std::string> entries, UtcSeconds now) = 0;
-  // Signs everything appended since the last call: one receipt per entry, in order.
-  virtual Result<std::vector<Receipt>> sign(UtcSeconds now) = 0;
+  // Asks for the signature of the oldest appended batch that was not yet asked for, without waiting.
+  // kConflict if there is none. Same thread as append().
+  virtual Status request_signature() = 0;
+  // Waits for the oldest asked-for batch: one receipt per entry, in order. kConflict if none is asked
+  // for. Any one thread, beside append(); so batch k+1 is written while batch k is signed.
+  virtual Result<std::vector<Receipt>> collect() = 0;
+  // Asks for everything appended since the last call and collects it, batch by batch.
+  virtual Result<std::vector<Receipt>> sign() = 0;
   // Writes tiles for the current size and publishes a signed checkpoint for it (atomically replaced).
+  // Nothing happens if it is published already. Any one thread, beside append() and collect().
   virtual Status publish() = 0;
   // Entry bytes by index, from disk. Thread-safe.
   virtual Result<std::string> entry(uint64_t index) const = 0;
+  // The receipt of any signed entry again, bit for bit as it was first given. Thread-safe.
+  virtual Result<Receipt> receipt(uint64_t index) const = 0;
 };
 
-// Reading a log that this process does not write: for verify, proof and show.
+// Reading a log that this process does not write: for verify, proof and show. Also opens a folder
+// that holds only what tlog-tiles publishes (checkpoint and tile/…), such as a mirror's. A snapshot:
+// what is appended after open() is not seen. Thread-safe.
 class LogReader {
  public:
+  // kNotFound if there is neither log.wal nor checkpoint; kCorrupt names file and offset.
   static Result<std::unique_ptr<LogReader>> open(const std::string& dir);
   virtual ~LogReader() = default;
+  [[nodiscard]] virtual const std::string& origin() const = 0;
   [[nodiscard]] virtual uint64_t size() const = 0;
   virtual Result<std::string> entry(uint64_t index) const = 0;
   virtual Result<Digest> leaf_hash(uint64_t index) const = 0;
-  virtual Result<Digest> subtree(uint64_t start, uint64_t end) const = 0;  // from leaf hashes or tiles
+  virtual Result<Digest> subtree(uint64_t start, uint64_t end) const = 0;  // from tiles or entries
   virtual Result<std::string> checkpoint() const = 0;                      // the published note
-  // Re-reads every byte: frames, tiles against entries, checkpoint against root. Each fault is named.
+  // Every entry from `from` on, in order; stops at the first error that `visit` returns.
+  using Visit = std::function<Status(uint64_t index, std::string_view entry)>;
+  virtual Status scan(uint64_t from, const Visit& visit) const = 0;
+  // Re-reads every byte: frames, tiles and bundles against entries, checkpoint against root and
+  // `log_key` (a verifier key's text). Each fault is named by file, place and what is wrong.
   virtual std::vector<Error> check(std::string_view log_key) const = 0;
 };
 
