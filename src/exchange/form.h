@@ -15,6 +15,11 @@ namespace proviso::exchange {
 enum class Protocol { kOpenAiChat, kAnthropicMessages };
 const char* protocol_name(Protocol protocol);  // "openai.chat", "anthropic.messages"
 
+// The `anthropic-version` header. The newer one refuses what gateways.md §0.5 lists.
+enum class AnthropicVersion { k20230601, k20261021 };
+const char* anthropic_version_name(AnthropicVersion version);  // "2023-06-01"
+std::optional<AnthropicVersion> parse_anthropic_version(std::string_view header);
+
 // Bytes from a client, a model or a tool. Not printable, not comparable: what looks inside is inspect.
 class UntrustedText {
  public:
@@ -34,26 +39,34 @@ const char* channel_name(Channel channel);
 
 enum class Readable { kYes, kNo };  // kNo: an image or file that no detector here can read
 
+// kJson: the text is JSON (tool arguments, schemas); read its string escapes decoded too.
+enum class Syntax { kPlain, kJson };
+
 // One inspectable piece of a request or a whole answer.
 struct Piece {
   Channel channel = Channel::kText;
   Readable readable = Readable::kYes;
   UntrustedText text;
-  int32_t group = 0;  // pieces of one group are one text, read on across pieces (message, choice)
+  // Pieces of one channel and one group are one text, read on across pieces in their order.
+  int32_t group = 0;
+  Syntax syntax = Syntax::kPlain;
 };
 
 // What the corridor needs to know of a request. The protocol's own body is kept parsed and is
 // written back for the upstream by the codec that read it.
 struct Request {
   Protocol protocol = Protocol::kOpenAiChat;
-  std::string model;
+  std::string model;            // at most kModelNameBytesMax
   bool stream = false;
   bool include_usage = false;   // OpenAI stream_options.include_usage, as the client asked
   uint32_t tools_offered = 0;
   bool count_only = false;      // Anthropic count_tokens
+  AnthropicVersion anthropic_version = AnthropicVersion::k20230601;  // to send on, for that protocol
   std::vector<Piece> pieces;    // everything textual, in reading order
+  uint32_t unreadable = 0;      // how many of the pieces no detector can read
   std::string upstream_body;    // re-serialised for the upstream, model name as the client gave it
   std::vector<std::string> passed_through;  // fields that only the agreement's passthrough admitted
+  std::vector<std::string> stop_sequences;  // what an answer may name as the sequence that stopped it
 };
 
 struct ToolCall {
@@ -63,13 +76,33 @@ struct ToolCall {
   int32_t choice = 0;
 };
 
+struct Usage {
+  uint64_t input_tokens = 0;   // OpenAI: all of the prompt; Anthropic: what no cache supplied or took
+  uint64_t output_tokens = 0;
+  uint64_t cache_read_tokens = 0;
+  uint64_t cache_write_tokens = 0;  // Anthropic only
+  uint64_t reasoning_tokens = 0;    // OpenAI only
+  friend bool operator==(const Usage&, const Usage&) = default;
+};
+
+// Why one choice ended: a word of the protocol's closed set, as the upstream said it.
+struct Finish {
+  int32_t choice = 0;
+  std::string reason;
+  std::string stop_sequence;  // Anthropic; kept only if the client named it
+  friend bool operator==(const Finish&, const Finish&) = default;
+};
+
 // A whole answer, as read from the upstream.
 struct Answer {
   std::vector<Piece> pieces;      // text, reasoning, refusals; group = choice
   std::vector<ToolCall> tool_calls;
+  std::vector<Finish> finishes;
   std::string body;               // re-serialised for the client
-  uint64_t input_tokens = 0;
-  uint64_t output_tokens = 0;
+  std::string upstream_id;        // the upstream's own id, for the record; never sent to the client
+  Usage usage;
+  uint64_t input_tokens = 0;      // = usage.input_tokens
+  uint64_t output_tokens = 0;     // = usage.output_tokens
 };
 
 }  // namespace proviso::exchange
