@@ -2,6 +2,7 @@
 // Time enters through a Clock, never from the system directly, so that judgement is pure and tests
 // choose their own time. One value is read per decision.
 #include <atomic>
+#include <compare>
 #include <cstdint>
 #include <string>
 

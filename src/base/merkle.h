@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/digest.h"
@@ -31,6 +32,18 @@ class Frontier {
   std::vector<Digest> nodes_;
 };
 
+// True if [start, end) may be a subtree: start is 0 or a multiple of the smallest power of two that is
+// at least end - start. An empty range is one too.
+bool valid_subtree(uint64_t start, uint64_t end);
+
+struct Subtree {
+  uint64_t start = 0;
+  uint64_t end = 0;
+};
+// The one or two valid subtrees that together cover [start, end), which must not be empty: the right
+// one ends at `end` (empty if one suffices for a single leaf), the left one may begin before `start`.
+std::pair<Subtree, Subtree> covering_subtrees(uint64_t start, uint64_t end);
+
 // MTH of leaves [start, end) as a function: how provers read stored hashes. `start` is a multiple of
 // the power of two that covers end - start.
 using SubtreeHash = std::function<Result<Digest>(uint64_t start, uint64_t end)>;
@@ -39,6 +52,12 @@ using SubtreeHash = std::function<Result<Digest>(uint64_t start, uint64_t end)>;
 Result<std::vector<Digest>> inclusion_path(uint64_t index, uint64_t size, const SubtreeHash& hash);
 // RFC 6962 consistency path from size `from` to size `to`; empty if from is 0 or equal to `to`.
 Result<std::vector<Digest>> consistency_path(uint64_t from, uint64_t to, const SubtreeHash& hash);
+
+// The same within, or for, the subtree [start, end); kInvalid if it is not a valid one.
+Result<std::vector<Digest>> subtree_inclusion_path(uint64_t index, uint64_t start, uint64_t end,
+                                                   const SubtreeHash& hash);
+Result<std::vector<Digest>> subtree_consistency_path(uint64_t start, uint64_t end, uint64_t size,
+                                                     const SubtreeHash& hash);
 
 // kUnverified when the proof does not lead to the root; kInvalid when its shape is impossible.
 Status verify_inclusion(uint64_t index, uint64_t size, const Digest& leaf,
