@@ -1,0 +1,91 @@
+#pragma once
+// Who is it: API keys and the register of people. Keys are stored only as their SHA-256; a look-up reads
+// an immutable snapshot and touches no database. Every change is first planned as a value that can be
+// written down (its leaf comes first), then applied; what is applied is in force for the next look-up, on
+// open streams too. Thread-safe; one writer process.
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "state/store.h"
+
+namespace proviso::identity {
+
+// A person as the register has them.
+struct Person {
+  std::string id;
+  std::vector<std::string> roles;  // sorted, unique
+  int64_t clearance = 0;
+  std::string nationality;
+  UtcSeconds training_until;
+};
+
+// The person behind a key, as the corridor needs them.
+struct Principal {
+  std::string id;
+  std::vector<std::string> roles;  // sorted, unique
+  int64_t clearance = 0;
+  std::string nationality;
+  UtcSeconds training_until;
+  std::string key_id;
+  std::string default_purpose;  // empty: every request names its own
+};
+
+struct KeyInfo {  // everything about a key but the key
+  std::string id;  // "k_" and 16 hex digits
+  std::string person;
+  std::string default_purpose;
+  UtcSeconds created;
+  UtcSeconds expires;
+  UtcSeconds revoked;  // 0: it stands
+};
+
+// A change that can be written down before it happens. Holds no secret.
+struct Change {
+  enum class Kind { kPersonPut, kPersonRemoved, kKeyIssued, kKeyRevoked };
+  Kind kind = Kind::kPersonPut;
+  Person person;
+  KeyInfo key;
+  std::string key_digest;  // SHA-256 of an issued key, raw
+};
+const char* change_name(Change::Kind kind);  // "person_put", "key_issued", …
+
+struct NewKey {
+  std::string key;  // "pv_…": shown once, kept nowhere
+  Change change;
+};
+
+class Directory {
+ public:
+  // Reads what `store` holds; `store` outlives it.
+  static Result<std::unique_ptr<Directory>> open(state::Store& store);
+  virtual ~Directory() = default;
+
+  // kUnverified, with a sentence for the person, for an empty, unknown, expired or revoked key.
+  [[nodiscard]] virtual Result<Principal> authenticate(std::string_view key, UtcSeconds now) const = 0;
+  // The same person by the id of a key that was authenticated before: for open streams.
+  [[nodiscard]] virtual Result<Principal> current(std::string_view key_id, UtcSeconds now) const = 0;
+  // Grows with every applied change.
+  [[nodiscard]] virtual uint64_t version() const = 0;
+
+  // kInvalid for an id that is not a short name, kNotFound for an unknown person or key.
+  virtual Result<Change> plan_person(Person person) const = 0;
+  virtual Result<Change> plan_person_removal(std::string_view id) const = 0;
+  virtual Result<NewKey> plan_key(std::string_view person, std::string_view default_purpose,
+                                  UtcSeconds now, UtcSeconds expires) const = 0;
+  virtual Result<Change> plan_revocation(std::string_view key_id, UtcSeconds now) const = 0;
+  // Stores it and puts it in force. kIo leaves everything as it was.
+  virtual Status apply(const Change& change) = 0;
+
+  [[nodiscard]] virtual std::vector<Person> people() const = 0;
+  [[nodiscard]] virtual std::vector<KeyInfo> keys() const = 0;
+  // Refused keys since the last take: one leaf a minute says how many.
+  virtual void count_refusal() = 0;
+  virtual uint64_t take_refusals() = 0;
+};
+
+}  // namespace proviso::identity
