@@ -20,17 +20,24 @@ std::unexpected<Error> duplicate(std::string_view key) {
   return fail(Code::kInvalid, fmt::format("duplicate key `{}`", key.substr(0, 100)));
 }
 
+Error too_deep() {
+  return {Code::kLimit, fmt::format("JSON is nested deeper than {}", kDepthMax)};
+}
+
 // Walks the document once for what simdjson does not check.
 class Door {
  public:
   explicit Door(LoneSurrogates surrogates) : surrogates_(surrogates) {}
 
-  Status check(Element value) {
+  // `depth` containers stand around the value.
+  Status check(Element value, size_t depth) {
     switch (value.type()) {
       case simdjson::dom::element_type::OBJECT:
-        return check_object(value.get_object().value_unsafe());
+        if (depth == kDepthMax) return std::unexpected(too_deep());
+        return check_object(value.get_object().value_unsafe(), depth + 1);
       case simdjson::dom::element_type::ARRAY:
-        for (const Element item : value.get_array().value_unsafe()) PV_TRY_VOID(check(item));
+        if (depth == kDepthMax) return std::unexpected(too_deep());
+        for (const Element item : value.get_array().value_unsafe()) PV_TRY_VOID(check(item, depth + 1));
         return {};
       case simdjson::dom::element_type::STRING:
         return check_string(value.get_string().value_unsafe());
@@ -47,7 +54,7 @@ class Door {
     return {};
   }
 
-  Status check_object(Object object) {
+  Status check_object(Object object, size_t depth) {
     const size_t first = keys_.size();
     for (const auto field : object) {
       PV_TRY_VOID(check_string(field.key));
@@ -55,7 +62,7 @@ class Door {
     }
     PV_TRY_VOID(check_keys(first));
     keys_.resize(first);
-    for (const auto field : object) PV_TRY_VOID(check(field.value));
+    for (const auto field : object) PV_TRY_VOID(check(field.value, depth));
     return {};
   }
 
@@ -92,7 +99,7 @@ LoneSurrogates scan_escapes(std::string_view text) {
 Error parse_error(simdjson::error_code code) {
   switch (code) {
     case simdjson::DEPTH_ERROR:
-      return {Code::kLimit, fmt::format("JSON is nested deeper than {}", kDepthMax)};
+      return too_deep();
     case simdjson::CAPACITY:
       return {Code::kLimit, "JSON text is too large"};
     case simdjson::MEMALLOC:
@@ -123,16 +130,17 @@ Parser::~Parser() = default;
 Parser::Parser(Parser&&) noexcept = default;
 
 Result<Element> Parser::parse(std::string_view text) {
-  // simdjson counts the document itself as one level.
-  if (impl_->parser.max_depth() != kDepthMax + 1 || impl_->parser.capacity() < text.size()) {
+  // simdjson's own limit is off by one for innermost values, so it is wider and the walk is exact.
+  constexpr size_t kParserDepth = kDepthMax + 1;
+  if (impl_->parser.max_depth() != kParserDepth || impl_->parser.capacity() < text.size()) {
     const size_t room = std::max<size_t>(std::bit_ceil(text.size() + 1), 4096);
-    const auto failed = impl_->parser.allocate(room, kDepthMax + 1);
+    const auto failed = impl_->parser.allocate(room, kParserDepth);
     if (failed != simdjson::SUCCESS) return std::unexpected(parse_error(failed));
   }
   Element root;
   const auto failed = impl_->parser.parse(text.data(), text.size(), true).get(root);
   if (failed != simdjson::SUCCESS) return std::unexpected(parse_error(failed));
-  PV_TRY_VOID(Door(scan_escapes(text)).check(root));
+  PV_TRY_VOID(Door(scan_escapes(text)).check(root, 0));
   return root;
 }
 

@@ -111,8 +111,8 @@ bool valid_subtree(uint64_t start, uint64_t end) {
 }
 
 std::pair<Subtree, Subtree> covering_subtrees(uint64_t start, uint64_t end) {
-  PV_CHECK(start < end);
-  if (end - start == 1) return {{start, end}, {end, end}};
+  PV_CHECK(start <= end);
+  if (end - start <= 1) return {{start, end}, {end, end}};
   const uint64_t last = end - 1;
   const auto split = std::bit_width(start ^ last) - 1;
   const uint64_t mask = (uint64_t{1} << split) - 1;
@@ -157,6 +157,10 @@ Status verify_inclusion(uint64_t index, uint64_t size, const Digest& leaf,
 
 Status verify_consistency(uint64_t from, uint64_t to, std::span<const Digest> path,
                           const Digest& from_root, const Digest& to_root) {
+  if (from == 0 && to != 0) {
+    return fail(Code::kInvalid, "every tree is consistent with the empty one: that needs no proof");
+  }
+  if (from == to && from_root != to_root) return wrong_root();
   return verify_subtree_consistency(0, from, to, path, from_root, to_root);
 }
 
@@ -188,7 +192,7 @@ Status verify_subtree_consistency(uint64_t start, uint64_t end, uint64_t size,
   }
   if (start == end) {
     if (!path.empty()) return fail(Code::kInvalid, "a proof from nothing holds no hashes");
-    if (subtree != empty_root() || (size == 0 && root != empty_root())) return wrong_root();
+    if (subtree != empty_root()) return wrong_root();
     return {};
   }
   Walk walk{start, end - 1, size - 1};

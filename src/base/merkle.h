@@ -40,8 +40,8 @@ struct Subtree {
   uint64_t start = 0;
   uint64_t end = 0;
 };
-// The one or two valid subtrees that together cover [start, end), which must not be empty: the right
-// one ends at `end` (empty if one suffices for a single leaf), the left one may begin before `start`.
+// The two valid subtrees that together cover [start, end): the right one ends at `end` (and is empty
+// where there is at most one leaf), the left one may begin before `start`. start <= end.
 std::pair<Subtree, Subtree> covering_subtrees(uint64_t start, uint64_t end);
 
 // MTH of leaves [start, end) as a function: how provers read stored hashes. `start` is a multiple of
@@ -60,6 +60,7 @@ Result<std::vector<Digest>> subtree_consistency_path(uint64_t start, uint64_t en
                                                      const SubtreeHash& hash);
 
 // kUnverified when the proof does not lead to the root; kInvalid when its shape is impossible.
+// Consistency from 0 to more is kInvalid: it holds always and proves nothing, so callers treat it apart.
 Status verify_inclusion(uint64_t index, uint64_t size, const Digest& leaf,
                         std::span<const Digest> path, const Digest& root);
 Status verify_consistency(uint64_t from, uint64_t to, std::span<const Digest> path,
