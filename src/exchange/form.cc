@@ -15,4 +15,14 @@ const char* channel_name(Channel channel) {
   return kNames[static_cast<size_t>(channel)];
 }
 
+const char* anthropic_version_name(AnthropicVersion version) {
+  return version == AnthropicVersion::k20230601 ? "2023-06-01" : "2026-10-21";
+}
+
+std::optional<AnthropicVersion> parse_anthropic_version(std::string_view header) {
+  if (header == "2023-06-01") return AnthropicVersion::k20230601;
+  if (header == "2026-10-21") return AnthropicVersion::k20261021;
+  return std::nullopt;
+}
+
 }  // namespace proviso::exchange

@@ -95,7 +95,9 @@ struct Finish {
 
 // A whole answer, as read from the upstream.
 struct Answer {
-  std::vector<Piece> pieces;      // text, reasoning, refusals; group = choice
+  // Text, reasoning, refusals. group: OpenAI the choice; Anthropic counts runs of blocks of one
+  // channel, because a text ends where a block of another kind begins.
+  std::vector<Piece> pieces;
   std::vector<ToolCall> tool_calls;
   std::vector<Finish> finishes;
   std::string body;               // re-serialised for the client

@@ -22,8 +22,10 @@ inline constexpr size_t kSignatureBytesMax = 64 << 10;  // held until its thinki
 struct StreamEvent {
   enum class Kind {
     kStart,     // once, first: upstream_id in `text`, usage.input_tokens if already known
-    kDelta,     // channel, choice, text (kText, kReasoning, kRefusal; kOther: a thinking signature;
-                // kFile with Readable::kNo: redacted thinking)
+    kDelta,     // channel, choice, group, text (kText, kReasoning, kRefusal; kOther: a thinking
+                // signature; kFile with Readable::kNo: redacted thinking, whole in one event)
+    kTextEnd,   // the text of this channel and group is over: release what was held back of it before
+                // anything later is written. Comes for every text, before kToolCall and kDone
     kToolCall,  // call, whole. OpenAI: when its choice finishes. Anthropic: when its block stops
     kDone,      // the protocol's terminal event: finishes, usage. Nothing follows
     kError,     // the upstream reported an error in mid-stream: text. Nothing follows
@@ -33,8 +35,8 @@ struct StreamEvent {
   Kind kind = Kind::kDelta;
   Channel channel = Channel::kText;
   Readable readable = Readable::kYes;
-  int32_t choice = 0;  // always 0 for Anthropic. Deltas of one channel and choice are one text, as
-                       // in Answer::pieces
+  int32_t choice = 0;  // for the writer; always 0 for Anthropic
+  int32_t group = 0;   // deltas of one channel and group are one text, numbered as Piece::group is
   std::string text;    // kError, kUnknown, kCut: for the record only, it may quote the upstream
   ToolCall call;
   std::vector<Finish> finishes;
@@ -69,6 +71,7 @@ class StreamWriter {
 
   void start(std::string& out, uint64_t input_tokens = 0);
   // A released piece of a channel. Channels may alternate; Anthropic blocks open and close as needed.
+  // kFile (redacted thinking) takes its whole data in one call; it and kOther are Anthropic's only.
   void text(std::string& out, Channel channel, int32_t choice, std::string_view text);
   // A whole call, after its `act` was decided.
   void tool_call(std::string& out, const ToolCall& call);
@@ -90,26 +93,29 @@ class StreamWriter {
 
  private:
   enum class Block { kNone, kText, kThinking };
-  void chunk_head(std::string& out, int32_t choice);
-  void chunk_tail(std::string& out, std::string_view finish_reason);
+  void begin(std::string& out);  // start() unless it was called
   void openai_role(std::string& out, int32_t choice);
+  void openai_chunk(std::string& out, int32_t choice, std::string_view delta,
+                    std::string_view finish_reason);
   void openai_end(std::string& out, const Usage& usage);
+  void anthropic_text(std::string& out, Channel channel, std::string_view text);
+  void anthropic_tool(std::string& out, const ToolCall& call);
+  void anthropic_end(std::string& out, const Finish& finish, std::string_view category,
+                     const Usage& usage);
   void open_block(std::string& out, Block block);
   void close_block(std::string& out);
-  void anthropic_end(std::string& out, std::string_view reason, std::string_view delta_rest,
-                     const Usage& usage);
 
   Protocol protocol_;
   Frame frame_;
   bool started_ = false;
   bool ended_ = false;
-  std::string prefix_;                 // OpenAI: a chunk up to its choice index
-  std::vector<bool> role_sent_;        // OpenAI: per choice
-  std::vector<int32_t> tools_sent_;    // OpenAI: per choice, next tool index
-  Block block_ = Block::kNone;         // Anthropic: the open block
+  std::string prefix_;               // OpenAI: a chunk up to its choice index
+  std::vector<bool> role_sent_;      // OpenAI: per choice
+  std::vector<int32_t> tools_sent_;  // OpenAI: per choice, next tool index
+  Block block_ = Block::kNone;       // Anthropic: the open block
   int32_t next_block_ = 0;
-  std::string signature_;
-  uint64_t input_tokens_ = 0;
+  std::string signature_;            // of the open thinking block
+  std::string refusal_;              // goes into stop_details
 };
 
 }  // namespace proviso::exchange
