@@ -67,7 +67,7 @@ class SignerClient {
     std::string signature;
   };
   using Ticket = uint64_t;
-  // Asks to read and sign the next batch on disk; wait() answers. kConflict there if none is complete.
+  // Asks to read and sign the next batch on disk; wait() answers. kNotFound there if none is complete.
   virtual Result<Ticket> request_batch() = 0;
   virtual Result<Interval> wait(Ticket ticket) = 0;
   // The interval that holds `index`, signed again: the same bytes.

@@ -1,0 +1,240 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "base/check.h"
+#include "base/file.h"
+#include "base/note.h"
+#include "ledger/layout.h"
+#include "ledger/log.h"
+#include "ledger/log_check.h"
+#include "ledger/wal.h"
+
+namespace proviso::ledger {
+namespace {
+
+constexpr uint64_t kTileFileBytesMax = kTileWidth * (2 + kEntryBytesMax);
+
+bool exists(const std::string& path) {
+  struct stat found {};
+  return ::stat(path.c_str(), &found) == 0;
+}
+
+class ReaderImpl final : public LogReader {
+ public:
+  explicit ReaderImpl(std::string dir)
+      : dir_(std::move(dir)), wal_path_(dir_ + "/" + std::string(kWalName)) {}
+  Status start();
+
+  [[nodiscard]] const std::string& origin() const override { return origin_; }
+  [[nodiscard]] uint64_t size() const override { return size_; }
+  Result<std::string> entry(uint64_t index) const override;
+  Result<Digest> leaf_hash(uint64_t index) const override;
+  Result<Digest> subtree(uint64_t start, uint64_t end) const override;
+  Result<std::string> checkpoint() const override;
+  Status scan(uint64_t from, const Visit& visit) const override;
+  std::vector<Error> check(std::string_view log_key) const override {
+    return check_log(*this, dir_, log_key);
+  }
+
+ private:
+  Status start_from_wal();
+  Result<note::Checkpoint> parsed_checkpoint() const;
+  Status scan_wal(uint64_t from, const Visit& visit) const;
+  Status scan_bundles(uint64_t from, const Visit& visit) const;
+  Result<std::string> read_tile(TilePath path, uint64_t wanted) const;
+  Result<Digest> perfect(uint64_t start, uint64_t leaves) const;
+  Result<Digest> halves(uint64_t start, uint64_t leaves) const;
+  Result<Digest> stored_hash(uint8_t level, uint64_t index) const;
+
+  std::string dir_;
+  std::string wal_path_;
+  std::string origin_;
+  uint64_t size_ = 0;
+  uint64_t published_ = 0;  // the checkpoint's size when this was opened
+  Fd wal_;                  // invalid: only what tlog-tiles publishes is here
+  WalIndex index_;
+};
+
+Result<note::Checkpoint> ReaderImpl::parsed_checkpoint() const {
+  PV_TRY(const auto bytes, checkpoint());
+  PV_TRY(const auto note, note::parse(bytes));
+  return note::Checkpoint::parse(note.text);
+}
+
+Status ReaderImpl::start() {
+  const auto published = parsed_checkpoint();
+  if (published) published_ = published->size;
+  if (exists(wal_path_)) return start_from_wal();
+  if (!published) return fail_at("`" + dir_ + "` is not a log", published.error());
+  origin_ = published->origin;
+  size_ = published->size;
+  return {};
+}
+
+// Walks the heads only; whether the last batch is complete is then looked at whole. Every other body is
+// checked when it is read.
+Status ReaderImpl::start_from_wal() {
+  Io& io = Io::system();
+  PV_TRY(auto cursor, WalCursor::open(io, wal_path_));
+  origin_ = cursor.origin();
+  PV_TRY(wal_, open_file(io, wal_path_, O_RDONLY));
+  WalIndex::Place last{0, cursor.offset()};
+  WalIndex::Place at = last;
+  std::string bytes(kFrameHeadBytes, '\0');
+  for (;;) {
+    PV_TRY(const auto got, read_some(io, wal_.get(), bytes.data(), bytes.size(),
+                                     static_cast<int64_t>(at.offset), wal_path_));
+    const auto head = parse_frame_head(std::string_view(bytes).substr(0, got));
+    if (!head || head->first_index != at.first_index) break;
+    index_.add(at.first_index, at.offset);
+    last = at;
+    at = {head->end_index(), at.offset + head->frame_bytes()};
+  }
+  cursor.seek(last, {});
+  for (;;) {
+    PV_TRY(const auto frame, cursor.next());
+    if (!frame) break;
+    index_.add(frame->head.first_index, frame->offset);
+  }
+  size_ = cursor.next_index();
+  return {};
+}
+
+Result<std::string> ReaderImpl::checkpoint() const {
+  return read_file(dir_ + "/checkpoint", note::kNoteBytesMax);
+}
+
+Status ReaderImpl::scan(uint64_t from, const Visit& visit) const {
+  if (from >= size_) return {};
+  return wal_.valid() ? scan_wal(from, visit) : scan_bundles(from, visit);
+}
+
+Status ReaderImpl::scan_wal(uint64_t from, const Visit& visit) const {
+  PV_TRY(auto cursor, WalCursor::open(Io::system(), wal_path_));
+  cursor.seek(index_.before(from), {});
+  while (cursor.next_index() < size_) {
+    PV_TRY(const auto frame, cursor.next());
+    if (!frame) {
+      return fail(Code::kCorrupt, fmt::format("`{}` at byte {}: the batch that was here is gone",
+                                              wal_path_, cursor.offset()));
+    }
+    for (size_t i = 0; i < frame->body.entries.size(); ++i) {
+      const uint64_t index = frame->head.first_index + i;
+      if (index >= from) PV_TRY_VOID(visit(index, frame->body.entries[i]));
+    }
+  }
+  return {};
+}
+
+Status ReaderImpl::scan_bundles(uint64_t from, const Visit& visit) const {
+  for (uint64_t tile = from / kTileWidth; tile * kTileWidth < size_; ++tile) {
+    const uint64_t count = std::min(kTileWidth, size_ - tile * kTileWidth);
+    const TilePath path{TilePath::Kind::kEntries, 0, tile, static_cast<uint32_t>(count)};
+    PV_TRY(const auto bytes, read_tile(path, count));
+    const auto entries = split_bundle(bytes, count);
+    if (!entries) return fail_at("`" + dir_ + "/" + path.text() + "`", entries.error());
+    for (uint64_t i = 0; i < count; ++i) {
+      const uint64_t index = tile * kTileWidth + i;
+      if (index >= from) PV_TRY_VOID(visit(index, (*entries)[i]));
+    }
+  }
+  return {};
+}
+
+// The file of a full tile, or of the partial one as wide as wanted. An entry bundle is cut to `wanted`
+// entries, so that the full one answers for a partial one.
+Result<std::string> ReaderImpl::read_tile(TilePath path, uint64_t wanted) const {
+  // SPEC tlog-tiles: clients fall back to the full tile where a partial one is gone.
+  const TilePath full{path.kind, path.level, path.index, kTileWidth};
+  auto bytes = read_file(dir_ + "/" + path.text(), kTileFileBytesMax);
+  const bool fall_back = !bytes && path.width != kTileWidth;
+  if (!fall_back) return bytes;
+  PV_TRY(auto whole, read_file(dir_ + "/" + full.text(), kTileFileBytesMax));
+  if (path.kind == TilePath::Kind::kHash) return whole;
+  PV_TRY(const auto entries, split_bundle(whole, kTileWidth));
+  std::string cut;
+  for (uint64_t i = 0; i < wanted; ++i) put_entry(cut, entries[i]);
+  return cut;
+}
+
+Result<std::string> ReaderImpl::entry(uint64_t index) const {
+  if (index >= size_) return fail(Code::kNotFound, fmt::format("there is no entry {}", index));
+  if (wal_.valid()) {
+    std::string bytes;
+    PV_TRY(const auto frame,
+           read_frame(Io::system(), wal_.get(), wal_path_, index_.before(index), index, bytes));
+    return std::string(frame.body.entries[index - frame.head.first_index]);
+  }
+  const uint64_t tile = index / kTileWidth;
+  const uint64_t count = std::min(kTileWidth, size_ - tile * kTileWidth);
+  PV_TRY(const auto bytes, read_tile({TilePath::Kind::kEntries, 0, tile, static_cast<uint32_t>(count)},
+                                     count));
+  PV_TRY(const auto entries, split_bundle(bytes, count));
+  return std::string(entries[index % kTileWidth]);
+}
+
+Result<Digest> ReaderImpl::leaf_hash(uint64_t index) const {
+  PV_TRY(const auto bytes, entry(index));
+  return merkle::leaf_hash(bytes);
+}
+
+// Hash `index` of a level as a published tile holds it. kNotFound if none does.
+Result<Digest> ReaderImpl::stored_hash(uint8_t level, uint64_t index) const {
+  const uint64_t tile = index / kTileWidth;
+  const auto at = tiles_at(level, published_);
+  const uint32_t width = tile < at.full ? kTileWidth : tile == at.full ? at.partial : 0;
+  if (index % kTileWidth >= width) return fail(Code::kNotFound, "no published tile holds this hash");
+  PV_TRY(const auto bytes, read_tile({TilePath::Kind::kHash, level, tile, width}, width));
+  const size_t offset = (index % kTileWidth) * 32;
+  if (bytes.size() < offset + 32) {
+    return fail(Code::kCorrupt, fmt::format("tile {} of level {} is cut short", tile, level));
+  }
+  return digest_from_bytes(std::string_view(bytes).substr(offset, 32));
+}
+
+// The root over `leaves`, a power of two, from `start`, a multiple of it. From tiles where they reach,
+// from the entries where they do not.
+Result<Digest> ReaderImpl::perfect(uint64_t start, uint64_t leaves) const {
+  const auto level = static_cast<uint8_t>(std::countr_zero(leaves) / 8);
+  const uint64_t span = uint64_t{1} << (8 * level);
+  std::vector<Digest> hashes;
+  for (uint64_t at = start; at < start + leaves; at += span) {
+    auto hash = stored_hash(level, at / span);
+    if (!hash && hash.error().code == Code::kNotFound) {
+      hash = level == 0 ? leaf_hash(at) : halves(at, span);
+    }
+    if (!hash) return hash;
+    hashes.push_back(*hash);
+  }
+  return merkle::root(hashes);
+}
+
+Result<Digest> ReaderImpl::halves(uint64_t start, uint64_t leaves) const {
+  PV_TRY(const auto left, perfect(start, leaves / 2));
+  PV_TRY(const auto right, perfect(start + leaves / 2, leaves / 2));
+  return merkle::node_hash(left, right);
+}
+
+Result<Digest> ReaderImpl::subtree(uint64_t start, uint64_t end) const {
+  if (start >= end || end > size_) return fail(Code::kInvalid, "no such subtree in this log");
+  const uint64_t leaves = end - start;
+  if (std::has_single_bit(leaves) && start % leaves == 0) return perfect(start, leaves);
+  const uint64_t middle = start + std::bit_floor(leaves - 1);
+  PV_TRY(const auto left, subtree(start, middle));
+  PV_TRY(const auto right, subtree(middle, end));
+  return merkle::node_hash(left, right);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LogReader>> LogReader::open(const std::string& dir) {
+  auto reader = std::make_unique<ReaderImpl>(dir);
+  PV_TRY_VOID(reader->start());
+  return std::unique_ptr<LogReader>(std::move(reader));
+}
+
+}  // namespace proviso::ledger
