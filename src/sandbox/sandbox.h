@@ -21,6 +21,7 @@ namespace proviso::sandbox {
 
 inline constexpr uint32_t kThreadsMax = 512;         // of the worker: one a request, and its own
 inline constexpr uint32_t kOpenFilesMax = 256;       // of the worker: one a connection, and its own
+inline constexpr size_t kReadOnlyFilesMax = 8;       // a model, a projector, adapters
 inline constexpr int kProbeMillisMax = 20'000;       // a probe takes 30 ms; a stuck launcher is killed
 
 // Layers that a negative control switches off. Everything else in the project leaves them on.
@@ -101,7 +102,10 @@ class Child {
   bool ended(Ended& how);
 
  private:
+  friend Result<ProbeReport> probe(Prepared& prepared);
   Child() = default;
+  static Result<Child> launch(const Prepared& prepared, int outside);
+  static Result<Child> start(Prepared& prepared);
   void signal(int number) const;
   pid_t pid_ = -1;
   Fd pidfd_;

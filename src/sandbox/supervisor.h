@@ -48,6 +48,8 @@ class Supervisor {
   struct Impl;
   Supervisor() = default;
   void run();
+  std::string live(bool& steady);
+  void change(WorkerState state, const std::string& why);
   std::atomic<WorkerState> state_{WorkerState::kStopped};
   std::atomic<uint32_t> starts_{0};
   std::atomic<pid_t> pid_{-1};

@@ -1,0 +1,124 @@
+// proviso-launch: puts the layers of a sandbox on itself, tries to get out behind each, reports, waits for
+// the word to go and becomes the worker. Started by sandbox.cc only; wire.h says what they tell each other.
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/syscall.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sandbox/launch.h"
+
+namespace proviso::sandbox {
+namespace {
+
+bool send_all(const void* data, size_t size) {
+  const auto* at = static_cast<const char*>(data);
+  while (size > 0) {
+    const ssize_t wrote = write(kFdControl, at, size);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0) return false;
+    at += wrote;
+    size -= static_cast<size_t>(wrote);
+  }
+  return true;
+}
+
+[[noreturn]] void give_up(WireReport& report, const StepError& error) {
+  report.failed_errno = error.error != 0 ? error.error : EINVAL;
+  std::snprintf(report.step, sizeof report.step, "%s", error.step);
+  report.filter_bytes = 0;
+  send_all(&report, sizeof report);
+  _exit(1);
+}
+
+// PARENT RUN_AS LAYERS MEMORY THREADS OPEN_FILES FILES LIBRARIES library... argv0 argument...
+bool parse(int argc, char** argv, LaunchOptions& options) {
+  constexpr int kNumbers = 8;
+  if (argc < 1 + kNumbers) return false;
+  uint64_t number[kNumbers];
+  for (int i = 0; i < kNumbers; ++i) {
+    char* end = nullptr;
+    number[i] = std::strtoull(argv[1 + i], &end, 10);
+    if (end == argv[1 + i] || *end != '\0') return false;
+  }
+  options.parent = static_cast<int>(number[0]);
+  options.run_as = static_cast<uint32_t>(number[1]);
+  options.layers = static_cast<uint32_t>(number[2]);
+  options.memory_bytes = number[3];
+  options.threads_max = static_cast<uint32_t>(number[4]);
+  options.open_files_max = static_cast<uint32_t>(number[5]);
+  options.files = static_cast<int>(number[6]);
+  const int first = 1 + kNumbers;
+  if (number[7] >= static_cast<uint64_t>(argc - first)) return false;
+  const int libraries = static_cast<int>(number[7]);
+  for (int i = 0; i < libraries; ++i) options.libraries.emplace_back(argv[first + i]);
+  for (int i = first + libraries; i < argc; ++i) options.argv.push_back(argv[i]);
+  options.argv.push_back(nullptr);
+  return options.argv.size() > 1;
+}
+
+void keep_only_ours(const LaunchOptions& options) {
+  const auto after = static_cast<unsigned>(kFdFiles + options.files);
+  syscall(SYS_close_range, after, ~0u, 0);
+  for (int fd = kFdProgram; fd < kFdFiles; ++fd) fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+void put_on(const LaunchOptions& options, const Targets& targets, WireReport& report,
+            std::string& filter) {
+  try_ways(targets, report, 0, true);
+  if ((options.layers & kLayerNetwork) != 0) {
+    if (auto e = enter_namespaces(report)) give_up(report, e);
+  }
+  try_ways(targets, report, 1, true);
+  if (auto e = drop_privileges(options)) give_up(report, e);
+  if ((options.layers & kLayerLandlock) != 0) {
+    if (auto e = restrict_files(options, report)) give_up(report, e);
+  }
+  try_ways(targets, report, 2, true);
+  if (auto e = build_filter(filter)) give_up(report, e);
+  if ((options.layers & kLayerSeccomp) != 0) {
+    if (auto e = load_filter()) give_up(report, e);
+  }
+  try_ways(targets, report, 3, false);
+}
+
+int run(int argc, char** argv) {
+  LaunchOptions options;
+  WireReport report;
+  if (!parse(argc, argv, options)) {
+    std::fputs("proviso-launch is started by proviso, not by hand\n", stderr);
+    return 2;
+  }
+  keep_only_ours(options);
+  umask(0077);
+  std::signal(SIGPIPE, SIG_IGN);
+  const Targets targets = make_targets();
+  if (fchdir(kFdScratch) != 0) give_up(report, {"enter the scratch folder", errno});
+
+  std::string filter;
+  put_on(options, targets, report, filter);
+  report.uid = getuid();
+  report.filter_bytes = static_cast<uint32_t>(filter.size());
+  if (!send_all(&report, sizeof report) || !send_all(filter.data(), filter.size())) return 1;
+  // The last try: if it works, the control socket closes without this word, and the parent knows.
+  const int32_t exec_error = try_exec(targets);
+  if (!send_all(&exec_error, sizeof exec_error)) return 1;
+
+  char word = 0;
+  if (read(kFdControl, &word, 1) != 1 || word != kWireGo) return 1;
+  char* envp[] = {nullptr};
+  syscall(SYS_execveat, kFdProgram, "", options.argv.data(), envp, AT_EMPTY_PATH);
+  const int32_t error = errno;
+  send_all(&error, sizeof error);
+  return 1;
+}
+
+}  // namespace
+}  // namespace proviso::sandbox
+
+int main(int argc, char** argv) { _exit(proviso::sandbox::run(argc, argv)); }
