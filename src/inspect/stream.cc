@@ -1,0 +1,462 @@
+#include "inspect/stream.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/check.h"
+
+namespace proviso::inspect {
+namespace {
+
+constexpr int64_t kScorePem = 1000;
+constexpr size_t kEscapeBytesMax = 6;
+
+constexpr bool fits_hold_back() {
+  return kWordBytesMax + kSegmentBytesMin <= kHoldBackBytesMax &&
+         kLeadBytesMax + kBoundedBodyBytesMax + kSegmentBytesMin < kWordBytesMax &&
+         kPemLineBytesMax <= kWordBytesMax;
+}
+static_assert(fits_hold_back());
+
+bool is_blank_or_control(char c) { return static_cast<uint8_t>(c) <= 0x20 || c == 0x7f; }
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// What follows a backslash in JSON. `length` 0: not an escape; the backslash stands for itself.
+// Bytes above ASCII decode to 0x80, which is no word byte.
+struct Escape {
+  char decoded = '\\';
+  size_t length = 0;
+  bool complete = true;
+};
+
+Escape read_escape(std::string_view text) {
+  if (text.size() < 2) return {.complete = false};
+  switch (text[1]) {
+    case '"':
+    case '\\':
+    case '/': return {text[1], 2, true};
+    case 'b': return {'\b', 2, true};
+    case 'f': return {'\f', 2, true};
+    case 'n': return {'\n', 2, true};
+    case 'r': return {'\r', 2, true};
+    case 't': return {'\t', 2, true};
+    case 'u': break;
+    default: return {};
+  }
+  int value = 0;
+  for (size_t i = 2; i < kEscapeBytesMax; ++i) {
+    if (i >= text.size()) return {.complete = false};
+    const int digit = hex_value(text[i]);
+    if (digit < 0) return {};
+    value = value * 16 + digit;
+  }
+  return {value < 0x80 ? static_cast<char>(value) : static_cast<char>(0x80), kEscapeBytesMax, true};
+}
+
+}  // namespace
+
+TextStream::State::State(std::shared_ptr<const Rules> rules, TextKind kind)
+    : rules_(std::move(rules)), kind_(kind) {}
+
+void TextStream::State::restart(TextKind kind) {
+  kind_ = kind;
+  held_.clear();
+  base_ = 0;
+  segment_begin_ = scan_ = 0;
+  mode_ = Mode::kText;
+  in_word_ = false;
+  before_ = 0;
+  quote_ = 0;
+  context_.clear();
+  escaped_ = false;
+  pem_begin_.reset();
+  continuation_ = 0;
+}
+
+void TextStream::State::push(std::string_view bytes, std::vector<Segment>* segments) {
+  segments_ = segments;
+  while (!bytes.empty()) {
+    const std::string_view slice = bytes.substr(0, kSliceBytes);
+    bytes.remove_prefix(slice.size());
+    held_ += slice;
+    scan();
+    compact();
+  }
+  if (rules_->hold_back() == HoldBack::kOff) flush();
+}
+
+void TextStream::State::finish(std::vector<Segment>* segments) {
+  segments_ = segments;
+  flush();
+}
+
+// The text ends here, as far as judgement goes.
+void TextStream::State::flush() {
+  const size_t end = held_.size();
+  if (mode_ == Mode::kText) {
+    if (in_word_) end_word();
+    while (mode_ == Mode::kText && scan_ < end) take_gap(held_[scan_], 1);
+  }
+  scan_ = end;
+  if (segment_begin_ < end) {
+    if (mode_ == Mode::kText) {
+      cut_unlabelled(end);
+    } else {
+      cut_labelled(end, {}, true);
+    }
+  }
+  compact();
+  pem_begin_.reset();
+  context_.clear();
+  if (mode_ == Mode::kLongToken) mode_ = Mode::kText;
+}
+
+void TextStream::State::compact() {
+  held_.erase(0, segment_begin_);
+  base_ += segment_begin_;
+  scan_ -= segment_begin_;
+  word_begin_ -= std::min(word_begin_, segment_begin_);
+  if (pem_begin_) *pem_begin_ -= segment_begin_;
+  segment_begin_ = 0;
+}
+
+bool TextStream::State::is_word_byte(char c) const {
+  if (quote_ == 0) return in_set(c, kWord);
+  return c != quote_ && !is_blank_or_control(c) && static_cast<uint8_t>(c) < 0x80;
+}
+
+void TextStream::State::scan() {
+  while (scan_ < held_.size()) {
+    if (mode_ != Mode::kText) {
+      scan_stretch();
+      continue;
+    }
+    if (in_word_ && scan_word() == Step::kOn) continue;
+    if (scan_ == held_.size()) return;
+    const char c = held_[scan_];
+    if (kind_ == TextKind::kJson && c == '\\') {
+      if (scan_escape() == Step::kNeedsMore) return;
+    } else if (is_word_byte(c)) {
+      begin_word();
+    } else {
+      take_gap(c, 1);
+    }
+  }
+}
+
+void TextStream::State::begin_word() {
+  in_word_ = true;
+  escaped_ = false;
+  word_begin_ = scan_;
+}
+
+// How long the word may become before it is judged as far as it goes.
+size_t TextStream::State::window() const {
+  return pem_begin_ ? kPemLineBytesMax - std::min(pem_line_.size(), kPemLineBytesMax - 1)
+                    : kWordBytesMax;
+}
+
+// Reads on to the word's end. kOn: the state changed, look again; kNeedsMore: at the end of what is
+// held, or at an escape, which the caller reads.
+TextStream::State::Step TextStream::State::scan_word() {
+  const size_t length = escaped_ ? decoded_.size() : scan_ - word_begin_;
+  const size_t room = window() - std::min(length, window());
+  const size_t stop = std::min(held_.size(), scan_ + room);
+  const size_t from = scan_;
+  while (scan_ < stop && is_word_byte(held_[scan_]) &&
+         !(kind_ == TextKind::kJson && held_[scan_] == '\\')) {
+    ++scan_;
+  }
+  if (escaped_) {
+    for (size_t i = from; i < scan_; ++i) {
+      decoded_ += held_[i];
+      raw_of_.push_back(i - word_begin_);
+    }
+  }
+  if (scan_ - from == room) {
+    overflow();
+    return Step::kOn;
+  }
+  if (scan_ == held_.size()) return Step::kNeedsMore;
+  if (kind_ == TextKind::kJson && held_[scan_] == '\\') return Step::kNeedsMore;
+  end_word();
+  return Step::kOn;
+}
+
+TextStream::State::Step TextStream::State::scan_escape() {
+  const Escape escape = read_escape(std::string_view(held_).substr(scan_));
+  if (!escape.complete) return Step::kNeedsMore;
+  const size_t length = std::max<size_t>(escape.length, 1);
+  if (escape.length > 0 && is_word_byte(escape.decoded)) {
+    take_word_byte(escape.decoded, length);
+    return Step::kOn;
+  }
+  if (in_word_) end_word();
+  if (mode_ == Mode::kText) take_gap(escape.decoded, length);
+  return Step::kOn;
+}
+
+// An escape that stands for a word byte: from here on the word has a decoded text of its own.
+void TextStream::State::take_word_byte(char decoded, size_t raw_length) {
+  if (!in_word_) begin_word();
+  if (!escaped_) {
+    escaped_ = true;
+    decoded_.assign(held_, word_begin_, scan_ - word_begin_);
+    raw_of_.clear();
+    for (size_t i = 0; i < decoded_.size(); ++i) raw_of_.push_back(i);
+  }
+  decoded_ += decoded;
+  raw_of_.push_back(scan_ - word_begin_);
+  scan_ += raw_length;
+  track_code_point(decoded);
+}
+
+std::string_view TextStream::State::word_text() const {
+  return escaped_ ? std::string_view(decoded_)
+                  : std::string_view(held_).substr(word_begin_, scan_ - word_begin_);
+}
+
+// Where byte `in_word` of the word's text begins in held_.
+size_t TextStream::State::raw_at(size_t in_word) const {
+  if (!escaped_) return word_begin_ + in_word;
+  return in_word < raw_of_.size() ? word_begin_ + raw_of_[in_word] : scan_;
+}
+
+// Fills matches_ with places in held_.
+void TextStream::State::judge(Edge edge, Context& context, Judged& judged) {
+  matches_.clear();
+  const Context before = context;
+  judged = judge_word(*rules_, {word_text(), before_, edge, quote_ != 0}, context, matches_);
+  for (Match& match : matches_) {
+    match.begin = raw_at(match.begin);
+    match.end = raw_at(match.end);
+  }
+  if (escaped_) merge_raw_view(before, edge);
+}
+
+// The same stretch as it stands, escapes unread: both views count.
+void TextStream::State::merge_raw_view(Context context, Edge edge) {
+  const size_t decoded_matches = matches_.size();
+  const std::string_view raw = std::string_view(held_).substr(word_begin_, scan_ - word_begin_);
+  judge_word(*rules_, {raw, before_, edge, quote_ != 0}, context, matches_);
+  for (size_t i = decoded_matches; i < matches_.size(); ++i) {
+    matches_[i].begin += word_begin_;
+    matches_[i].end += word_begin_;
+  }
+  std::ranges::sort(matches_, {}, [](const Match& m) { return std::tuple(m.begin, m.end, m.rule); });
+}
+
+void TextStream::State::end_word() {
+  Judged judged;
+  judge(Edge::kEnded, context_, judged);
+  const std::string_view text = word_text();
+  if (pem_begin_) {
+    read_pem_line(text);
+  } else if (judged.pem_at != Judged::kNowhere) {
+    pem_begin_ = raw_at(judged.pem_at);
+    pem_line_.clear();
+    read_pem_line(text.substr(judged.pem_at));
+  }
+  if (!text.empty()) before_ = text.back();
+  in_word_ = false;
+  escaped_ = false;
+  quote_ = 0;
+  continuation_ = 0;
+  if (mode_ == Mode::kText) emit_matches();
+}
+
+// The word fills the window and goes on. What is decided leaves; the word then begins where the
+// earliest undecided candidate does.
+void TextStream::State::overflow() {
+  if (pem_begin_) {
+    read_pem_line(word_text());
+    if (mode_ == Mode::kText) pem_begin_.reset();
+    return;
+  }
+  Judged judged;
+  Context context = context_;
+  judge(Edge::kOpen, context, judged);
+  size_t rest = judged.open_from;
+  for (const Match& match : matches_) {
+    if (!match.open) continue;
+    emit_matches();
+    return;
+  }
+  if (rest == 0) {
+    const int64_t score = score_opening(word_text());
+    if (score > 0) {
+      open_stretch(word_begin_, "jwt", score, Mode::kLongToken);
+      return;
+    }
+    rest = word_text().size() - kLeadBytesMax;
+  }
+  if (judged.pem_at != Judged::kNowhere) rest = std::min(rest, judged.pem_at);
+  if (rest == 0) rest = 1;
+  // Moves the context to where the word now begins.
+  std::vector<Match> ignored;
+  judge_word(*rules_, {word_text().substr(0, rest), before_, Edge::kOpen, quote_ != 0}, context_,
+             ignored);
+  before_ = word_text()[rest - 1];
+  const size_t begin = raw_at(rest);
+  emit_matches();
+  const size_t moved = std::max(begin, segment_begin_);
+  if (moved > segment_begin_) cut_unlabelled(moved);
+  if (escaped_) {
+    const auto keep = std::lower_bound(raw_of_.begin(), raw_of_.end(), moved - word_begin_);
+    decoded_.erase(0, static_cast<size_t>(keep - raw_of_.begin()));
+    raw_of_.erase(raw_of_.begin(), keep);
+    for (size_t& raw : raw_of_) raw -= moved - word_begin_;
+  }
+  word_begin_ = moved;
+}
+
+// A byte, or an escape, that is in no word. A segment may end after it.
+void TextStream::State::take_gap(char decoded, size_t raw_length) {
+  if (!context_.idle()) {
+    context_.advance(decoded);
+    const bool opens = decoded == '"' || decoded == '\'' || decoded == '`';
+    quote_ = opens && context_.wants_password() ? decoded : '\0';
+  }
+  if (pem_begin_) read_pem_line({&decoded, 1});
+  track_code_point(decoded);
+  before_ = decoded;
+  scan_ += raw_length;
+  if (mode_ != Mode::kText || pem_begin_ || continuation_ > 0) return;
+  const uint64_t offset = base_ + segment_begin_;
+  const size_t gathered = scan_ - segment_begin_;
+  if (offset < kUngatheredBytes || gathered >= kSegmentBytesMin) cut_unlabelled(scan_);
+}
+
+// Continuation bytes are counted, so that no cut falls between the bytes of one code point.
+void TextStream::State::track_code_point(char c) {
+  const auto byte = static_cast<uint8_t>(c);
+  if (byte >= 0xf0 && byte <= 0xf4) {
+    continuation_ = 3;
+  } else if (byte >= 0xe0 && byte < 0xf0) {
+    continuation_ = 2;
+  } else if (byte >= 0xc2 && byte < 0xe0) {
+    continuation_ = 1;
+  } else if ((byte & 0xc0) == 0x80 && continuation_ > 0) {
+    --continuation_;
+  } else {
+    continuation_ = 0;
+  }
+}
+
+// Reads on in the line that "-----BEGIN" opened (RFC 7468 section 2; RFC 9580 section 6.2 for PGP).
+// A private key is denied from its opening marker on; any other line is let go.
+void TextStream::State::read_pem_line(std::string_view text) {
+  constexpr std::string_view kMarker = "PRIVATE KEY";
+  pem_line_ += text;
+  const size_t marker = pem_line_.find(kMarker);
+  const auto outside = std::find_if(pem_line_.begin(), pem_line_.end(), [](char c) {
+    return c != ' ' && !in_set(c, kUp | kDigit | kDash | kUnder);
+  });
+  const auto read = static_cast<size_t>(outside - pem_line_.begin());
+  if (marker != std::string::npos && marker + kMarker.size() <= read) {
+    open_stretch(*pem_begin_, "private-key", kScorePem, Mode::kToTheEnd);
+  } else if (read < pem_line_.size() || pem_line_.size() >= kPemLineBytesMax) {
+    pem_begin_.reset();
+  }
+}
+
+// Cuts out the matches of the word that was just judged; overlapping ones become one segment.
+void TextStream::State::emit_matches() {
+  if (matches_.empty()) return;
+  if (pem_begin_) {
+    // A secret inside an opening line: the line is not let go any more.
+    const size_t begin = *pem_begin_;
+    open_stretch(begin, "private-key", kScorePem, Mode::kToTheEnd);
+    return;
+  }
+  size_t i = 0;
+  while (i < matches_.size()) {
+    const size_t begin = std::max(matches_[i].begin, segment_begin_);
+    size_t end = begin;
+    bool open = false;
+    std::vector<Finding> findings;
+    const Match& first = matches_[i];
+    for (; i < matches_.size() && (matches_[i].begin < end || findings.empty()); ++i) {
+      const Match& match = matches_[i];
+      end = std::max(end, match.end);
+      open = open || match.open;
+      findings.push_back({std::string(kLabelSecret), std::string(match.rule), base_ + match.begin,
+                          match.end - match.begin, match.score});
+    }
+    if (end <= begin) continue;
+    if (open) {
+      open_stretch(begin, first.rule, first.score, Mode::kLongToken);
+      break;
+    }
+    if (begin > segment_begin_) cut_unlabelled(begin);
+    cut_labelled(end, std::move(findings), false);
+  }
+  matches_.clear();
+}
+
+// From `from` on everything is labelled. The finding covers what has been read; what follows carries
+// the label without a finding of its own.
+void TextStream::State::open_stretch(size_t from, std::string_view rule, int64_t score, Mode mode) {
+  if (from > segment_begin_) cut_unlabelled(from);
+  mode_ = mode;
+  in_word_ = false;
+  escaped_ = false;
+  quote_ = 0;
+  pem_begin_.reset();
+  context_.clear();
+  matches_.clear();
+  stretch_rule_ = rule;
+  stretch_score_ = score;
+  std::vector<Finding> findings;
+  findings.push_back({std::string(kLabelSecret), std::string(rule), base_ + segment_begin_,
+                      scan_ - segment_begin_, score});
+  cut_labelled(scan_, std::move(findings), true);
+}
+
+void TextStream::State::scan_stretch() {
+  while (scan_ < held_.size()) {
+    const char c = held_[scan_];
+    const bool inside = mode_ == Mode::kToTheEnd || in_set(c, kWord) ||
+                        (kind_ == TextKind::kJson && c == '\\');
+    if (!inside) {
+      if (scan_ > segment_begin_) cut_labelled(scan_, {}, true);
+      mode_ = Mode::kText;
+      continuation_ = 0;
+      return;
+    }
+    track_code_point(c);
+    ++scan_;
+    if (scan_ - segment_begin_ >= kPieceBytes && continuation_ == 0) cut_labelled(scan_, {}, true);
+  }
+}
+
+void TextStream::State::cut_unlabelled(size_t end) {
+  if (segments_ != nullptr) {
+    Segment& segment = segments_->emplace_back();
+    segment.text.assign(held_, segment_begin_, end - segment_begin_);
+  }
+  segment_begin_ = end;
+}
+
+void TextStream::State::cut_labelled(size_t end, std::vector<Finding> findings, bool open_ended) {
+  int64_t score = open_ended ? stretch_score_ : 0;
+  for (const Finding& finding : findings) score = std::max(score, finding.score);
+  findings_.insert(findings_.end(), findings.begin(), findings.end());
+  if (segments_ != nullptr) {
+    Segment& segment = segments_->emplace_back();
+    segment.text.assign(held_, segment_begin_, end - segment_begin_);
+    segment.labels.emplace_back(kLabelSecret);
+    segment.top_score = score;
+    segment.open_ended = open_ended;
+    segment.findings = std::move(findings);
+  }
+  segment_begin_ = end;
+}
+
+}  // namespace proviso::inspect
