@@ -2,7 +2,8 @@
 //   look PATH...      tries to read each path, prints "PATH errno" (0: readable)
 //   descriptors       prints the open descriptors by number
 //   identity          prints uid, no_new_privs, session, capabilities, environment size
-//   calls             tries system calls that the filter refuses, prints "name errno"
+//   calls             tries system calls that the filter refuses, prints "name errno"; with
+//                     -without-exec all but exec and fork, which outside would change the process
 //   serve SOCKET      listens there, answers one line to each connection, until a signal
 //   crash             ends by a signal
 //   exit N            says something and ends with status N
@@ -60,9 +61,12 @@ int identity() {
   return 0;
 }
 
-int calls() {
+int calls(bool with_exec) {
   char* argv[] = {nullptr};
-  say("execve", execve("/bin/true", argv, argv));
+  if (with_exec) {
+    say("execve", execve("/bin/true", argv, argv));
+    say("fork", syscall(SYS_fork));
+  }
   say("ptrace", ptrace(PTRACE_TRACEME, 0, nullptr, nullptr));
   say("io_uring_setup", syscall(SYS_io_uring_setup, 1, nullptr));
   say("unshare", unshare(CLONE_NEWUSER));
@@ -70,7 +74,6 @@ int calls() {
   say("bpf", syscall(SYS_bpf, 0, nullptr, 0));
   say("keyctl", syscall(SYS_keyctl, 0, 0, 0, 0, 0));
   say("kill", kill(getppid(), 0));
-  say("fork", syscall(SYS_fork));
   say("memfd_create", syscall(SYS_memfd_create, "x", 0));
   say("process_vm_readv", syscall(SYS_process_vm_readv, getppid(), nullptr, 0, nullptr, 0, 0));
   say("userfaultfd", syscall(SYS_userfaultfd, 0));
@@ -119,7 +122,8 @@ int main(int argc, char** argv) {
   if (what == "look") return look(argc - 2, argv + 2);
   if (what == "descriptors") return descriptors();
   if (what == "identity") return identity();
-  if (what == "calls") return calls();
+  if (what == "calls") return calls(true);
+  if (what == "calls-without-exec") return calls(false);
   if (what == "serve" && argc > 2) return serve(argv[2]);
   if (what == "crash") {
     volatile int* nowhere = nullptr;
