@@ -24,7 +24,7 @@ inline constexpr size_t kLoopsMax = 256;  // one thread each: more than any mach
 class Loop {
  public:
   struct Impl;
-  explicit Loop(std::unique_ptr<Impl> impl);  // by Loops::create only
+  Loop(std::unique_ptr<Impl> impl, size_t index);  // by Loops::create only
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -35,11 +35,14 @@ class Loop {
   void spawn(Task<void> task);
   // True on the loop's own thread.
   [[nodiscard]] bool here() const;
+  // Its place in Loops: for state that is kept per loop.
+  [[nodiscard]] size_t index() const { return index_; }
   [[nodiscard]] static Time now() { return std::chrono::steady_clock::now(); }
   [[nodiscard]] Impl& impl() { return *impl_; }
 
  private:
   std::unique_ptr<Impl> impl_;
+  size_t index_;
 };
 
 struct LoopsConfig {

@@ -2,6 +2,7 @@
 // What HTTP/1 messages are made of. Field names compare without case; fields keep their order and
 // spelling. Values: copies stand on their own.
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,7 +27,8 @@ class Headers {
   Headers(std::initializer_list<Field> fields);
 
   // Appends. A name that is not a token or a value with a control byte (CR, LF, NUL …) poisons the set:
-  // whatever would send it fails with kInvalid, so that input can never write header lines.
+  // whatever would send it fails with kInvalid, so that input can never write header lines. Neither may
+  // be a view into this set.
   void add(std::string_view name, std::string_view value);
   // Replaces every field of that name.
   void set(std::string_view name, std::string_view value);

@@ -91,7 +91,7 @@ class [[nodiscard]] Task {
       }
       T await_resume() const { return handle.promise().take(); }
     };
-    PV_CHECK(handle_ != nullptr);
+    PV_CHECK(static_cast<bool>(handle_));
     return Awaiter{handle_};
   }
 
