@@ -23,11 +23,13 @@ Status carry_text(json::Object from, std::string_view name, std::string_view as,
                   int32_t group, bool always, Answer& answer, json::Writer& writer) {
   std::string_view text;
   switch (get_text(from, name, text)) {
-    case Got::kWrongType: return not_an_answer("`" + std::string(name) + "` is not a string");
+    case Got::kWrongType:
+      return not_an_answer("`" + std::string(name) + "` is not a string");
     case Got::kAbsent:
       if (always) writer.key(as).null();
       return {};
-    case Got::kFound: break;
+    case Got::kFound:
+      break;
   }
   if (!text.empty()) add_piece(answer, channel, text, group);
   writer.key(as).string(text);
@@ -46,7 +48,8 @@ Status openai_tool_call(json::Element item, int32_t choice, Answer& answer, json
   std::string_view name;
   std::string_view arguments;
   if (get_object(object, "function", function) != Got::kFound ||
-      get_text(object, "id", id) != Got::kFound || get_text(function, "name", name) != Got::kFound ||
+      get_text(object, "id", id) != Got::kFound ||
+      get_text(function, "name", name) != Got::kFound ||
       get_text(function, "arguments", arguments) == Got::kWrongType) {
     return not_an_answer("a tool call lacks its id, name or arguments");
   }
@@ -68,20 +71,23 @@ Status openai_message(json::Object message, int32_t choice, Answer& answer, json
     return fail(Code::kUnsupported, "the upstream's answer has a `" + std::string(name) + "`");
   }
   writer.begin_object().key("role").string("assistant");
-  PV_TRY_VOID(carry_text(message, "reasoning_content", "reasoning_content", Channel::kReasoning, choice,
-                         false, answer, writer));
-  PV_TRY_VOID(carry_text(message, "content", "content", Channel::kText, choice, true, answer, writer));
-  PV_TRY_VOID(carry_text(message, "refusal", "refusal", Channel::kRefusal, choice, true, answer, writer));
+  PV_TRY_VOID(carry_text(message, "reasoning_content", "reasoning_content", Channel::kReasoning,
+                         choice, false, answer, writer));
+  PV_TRY_VOID(
+      carry_text(message, "content", "content", Channel::kText, choice, true, answer, writer));
+  PV_TRY_VOID(
+      carry_text(message, "refusal", "refusal", Channel::kRefusal, choice, true, answer, writer));
   json::Array calls;
   const Got got = get_array(message, "tool_calls", calls);
   if (got == Got::kWrongType) return not_an_answer("`tool_calls` is not a list");
   if (got == Got::kFound && calls.size() > 0) {
     if (answer.tool_calls.size() + calls.size() > kToolCallsMax) {
-      return fail(Code::kLimit, "the upstream's answer has more than " + std::to_string(kToolCallsMax) +
-                                    " tool calls");
+      return fail(Code::kLimit, "the upstream's answer has more than " +
+                                    std::to_string(kToolCallsMax) + " tool calls");
     }
     writer.key("tool_calls").begin_array();
-    for (const json::Element item : calls) PV_TRY_VOID(openai_tool_call(item, choice, answer, writer));
+    for (const json::Element item : calls)
+      PV_TRY_VOID(openai_tool_call(item, choice, answer, writer));
     writer.end_array();
   }
   writer.end_object();
@@ -96,7 +102,8 @@ Status openai_choice(json::Element item, int32_t choice, Answer& answer, json::W
     return not_an_answer("its choices are not in order");
   }
   json::Object message;
-  if (get_object(object, "message", message) != Got::kFound) return not_an_answer("a choice has no message");
+  if (get_object(object, "message", message) != Got::kFound)
+    return not_an_answer("a choice has no message");
   std::string_view reason;
   if (get_text(object, "finish_reason", reason) != Got::kFound || !is_finish_reason(reason)) {
     return not_an_answer("a choice has no known finish_reason");
@@ -114,13 +121,15 @@ Status openai_answer(json::Object root, const Frame& frame, Answer& answer, json
     return not_an_answer("it has no choices");
   }
   if (choices.size() > kChoicesMax) {
-    return fail(Code::kLimit, "the upstream's answer has more than " + std::to_string(kChoicesMax) + " choices");
+    return fail(Code::kLimit,
+                "the upstream's answer has more than " + std::to_string(kChoicesMax) + " choices");
   }
   writer.begin_object().key("id").string(frame.id).key("object").string("chat.completion");
   writer.key("created").integer(frame.created).key("model").string(frame.model);
   writer.key("choices").begin_array();
   int32_t choice = 0;
-  for (const json::Element item : choices) PV_TRY_VOID(openai_choice(item, choice++, answer, writer));
+  for (const json::Element item : choices)
+    PV_TRY_VOID(openai_choice(item, choice++, answer, writer));
   writer.end_array();
   json::Object usage;
   if (get_object(root, "usage", usage) == Got::kFound) {
@@ -141,8 +150,8 @@ Status anthropic_tool_use(json::Object block, Answer& answer, json::Writer& writ
     return not_an_answer("a tool_use block lacks its id, name or input");
   }
   if (answer.tool_calls.size() == kToolCallsMax) {
-    return fail(Code::kLimit, "the upstream's answer has more than " + std::to_string(kToolCallsMax) +
-                                  " tool calls");
+    return fail(Code::kLimit, "the upstream's answer has more than " +
+                                  std::to_string(kToolCallsMax) + " tool calls");
   }
   ToolCall call{.id = std::string(id), .name = std::string(name), .arguments = {}, .choice = 0};
   std::string arguments = json::to_text(input.value_unsafe());
@@ -158,32 +167,40 @@ Status anthropic_block(json::Element item, Runs& runs, Answer& answer, json::Wri
   if (!item.is_object()) return not_an_answer("a content block is not an object");
   const json::Object block = item.get_object().value_unsafe();
   std::string_view type;
-  if (get_text(block, "type", type) != Got::kFound) return not_an_answer("a content block has no type");
+  if (get_text(block, "type", type) != Got::kFound)
+    return not_an_answer("a content block has no type");
   writer.begin_object().key("type").string(type);
   std::string_view text;
   if (type == "text") {
-    if (get_text(block, "text", text) != Got::kFound) return not_an_answer("a text block has no text");
-    PV_TRY_VOID(carry_text(block, "text", "text", Channel::kText, runs.enter(Channel::kText, ended), false, answer, writer));
+    if (get_text(block, "text", text) != Got::kFound)
+      return not_an_answer("a text block has no text");
+    PV_TRY_VOID(carry_text(block, "text", "text", Channel::kText, runs.enter(Channel::kText, ended),
+                           false, answer, writer));
   } else if (type == "thinking") {
-    PV_TRY_VOID(carry_text(block, "thinking", "thinking", Channel::kReasoning, runs.enter(Channel::kReasoning, ended), false, answer, writer));
+    PV_TRY_VOID(carry_text(block, "thinking", "thinking", Channel::kReasoning,
+                           runs.enter(Channel::kReasoning, ended), false, answer, writer));
     if (get_text(block, "signature", text) == Got::kFound && !text.empty()) {
-      PV_TRY_VOID(carry_text(block, "signature", "signature", Channel::kOther, runs.enter(Channel::kOther, ended), false, answer, writer));
+      PV_TRY_VOID(carry_text(block, "signature", "signature", Channel::kOther,
+                             runs.enter(Channel::kOther, ended), false, answer, writer));
     }
   } else if (type == "redacted_thinking") {
-    if (get_text(block, "data", text) != Got::kFound) return not_an_answer("a redacted block has no data");
+    if (get_text(block, "data", text) != Got::kFound)
+      return not_an_answer("a redacted block has no data");
     add_piece(answer, Channel::kFile, text, runs.enter(Channel::kFile, ended), Readable::kNo);
     writer.key("data").string(text);
   } else if (type == "tool_use") {
     runs.leave();
     PV_TRY_VOID(anthropic_tool_use(block, answer, writer));
   } else {
-    return fail(Code::kUnsupported, "the upstream's answer has a content block of a type that is not known here");
+    return fail(Code::kUnsupported,
+                "the upstream's answer has a content block of a type that is not known here");
   }
   writer.end_object();
   return {};
 }
 
-Status anthropic_ending(json::Object root, const Frame& frame, Runs& runs, Answer& answer, json::Writer& writer) {
+Status anthropic_ending(json::Object root, const Frame& frame, Runs& runs, Answer& answer,
+                        json::Writer& writer) {
   std::string_view reason;
   if (get_text(root, "stop_reason", reason) != Got::kFound || !is_stop_reason(reason)) {
     return not_an_answer("it has no known stop_reason");
@@ -205,21 +222,24 @@ Status anthropic_ending(json::Object root, const Frame& frame, Runs& runs, Answe
   std::optional<Channel> ended;
   if (get_object(root, "stop_details", details) == Got::kFound) {
     writer.key("stop_details").begin_object().key("type").string("refusal").key("category").null();
-    PV_TRY_VOID(carry_text(details, "explanation", "explanation", Channel::kRefusal, runs.enter(Channel::kRefusal, ended), true, answer, writer));
+    PV_TRY_VOID(carry_text(details, "explanation", "explanation", Channel::kRefusal,
+                           runs.enter(Channel::kRefusal, ended), true, answer, writer));
     writer.end_object();
   }
   answer.finishes.push_back(std::move(finish));
   return {};
 }
 
-Status anthropic_answer(json::Object root, const Frame& frame, Answer& answer, json::Writer& writer) {
+Status anthropic_answer(json::Object root, const Frame& frame, Answer& answer,
+                        json::Writer& writer) {
   json::Array content;
   std::string_view type;
   if (get_text(root, "type", type) != Got::kFound || type != "message" ||
       get_array(root, "content", content) != Got::kFound) {
     return not_an_answer("it is not a message with content");
   }
-  if (content.size() > kListItemsMax) return fail(Code::kLimit, "the upstream's answer has too many blocks");
+  if (content.size() > kListItemsMax)
+    return fail(Code::kLimit, "the upstream's answer has too many blocks");
   writer.begin_object().key("id").string(frame.id).key("type").string("message");
   writer.key("role").string("assistant").key("model").string(frame.model);
   writer.key("content").begin_array();
@@ -241,7 +261,8 @@ Result<Answer> read_answer(Protocol protocol, std::string_view body, json::Parse
                            const Frame& frame) {
   // The parser's own sentence would quote the upstream; what a model wrote is not ours to say.
   const Result<json::Element> element = parser.parse(body);
-  if (!element) return fail(element.error().code, "the upstream's answer is not JSON that is read here");
+  if (!element)
+    return fail(element.error().code, "the upstream's answer is not JSON that is read here");
   if (!element->is_object()) return not_an_answer("it is not an object");
   const json::Object root = element->get_object().value_unsafe();
   Answer answer;
@@ -258,10 +279,12 @@ Result<Answer> read_answer(Protocol protocol, std::string_view body, json::Parse
 
 Result<uint64_t> read_token_count(std::string_view body, json::Parser& parser) {
   const Result<json::Element> element = parser.parse(body);
-  if (!element) return fail(element.error().code, "the upstream's answer is not JSON that is read here");
+  if (!element)
+    return fail(element.error().code, "the upstream's answer is not JSON that is read here");
   int64_t count = -1;
   if (!element->is_object() ||
-      get_integer(element->get_object().value_unsafe(), "input_tokens", count) != Got::kFound || count < 0) {
+      get_integer(element->get_object().value_unsafe(), "input_tokens", count) != Got::kFound ||
+      count < 0) {
     return not_an_answer("it has no `input_tokens`");
   }
   return static_cast<uint64_t>(count);

@@ -31,7 +31,9 @@ constexpr Type kFileText{.kind = Kind::kText, .channel = Channel::kFile};
 constexpr std::string_view kNotInRequest = "it names bytes that are not in the request";
 constexpr std::string_view kOutside = "the vendor would reach outside past the gate";
 
-const char* an_object(json::Element value) { return value.is_object() ? nullptr : "must be an object"; }
+const char* an_object(json::Element value) {
+  return value.is_object() ? nullptr : "must be an object";
+}
 
 constexpr std::array<Words, 1> kCacheWords = {"ephemeral"};
 constexpr std::array<Words, 2> kTtlWords = {"5m", "1h"};
@@ -93,8 +95,10 @@ constexpr Field kPlainDocument[] = {
     {.name = "media_type", .type = &kPlainMedia, .need = Need::kRequired},
     {.name = "data", .type = &kFileText, .need = Need::kRequired},
 };
-constexpr Field kPartsDocument[] = {
-    {.name = "content", .type = &kDocumentContent, .need = Need::kRequired, .speaks = &kFileChannel}};
+constexpr Field kPartsDocument[] = {{.name = "content",
+                                     .type = &kDocumentContent,
+                                     .need = Need::kRequired,
+                                     .speaks = &kFileChannel}};
 constexpr Variant kDocumentSources[] = {
     {.value = "base64", .fields = kPdf},
     {.value = "text", .fields = kPlainDocument},
@@ -180,8 +184,10 @@ constexpr Type kUserContent{.kind = Kind::kEither, .either = kUserContents};
 constexpr Type kAssistantContent{.kind = Kind::kEither, .either = kAssistantContents};
 constexpr Field kUserMessage[] = {
     {.name = "content", .type = &kUserContent, .need = Need::kRequired, .speaks = &kTextChannel}};
-constexpr Field kAssistantMessage[] = {
-    {.name = "content", .type = &kAssistantContent, .need = Need::kRequired, .speaks = &kTextChannel}};
+constexpr Field kAssistantMessage[] = {{.name = "content",
+                                        .type = &kAssistantContent,
+                                        .need = Need::kRequired,
+                                        .speaks = &kTextChannel}};
 constexpr Variant kMessages[] = {
     {.value = "user", .fields = kUserMessage},
     {.value = "assistant", .fields = kAssistantMessage},
@@ -196,13 +202,17 @@ constexpr Field kCustomTool[] = {
     {.name = "input_schema", .type = &kDefinitionJson, .need = Need::kRequired, .check = an_object},
     {.name = "input_examples", .type = &kDefinitionJson},
     {.name = "strict", .type = &kBool},
-    {.name = "eager_input_streaming", .type = &kBool, .use = kIgnored,
+    {.name = "eager_input_streaming",
+     .type = &kBool,
+     .use = kIgnored,
      .why = "a tool call is held whole until it is decided"},
     {.name = "cache_control", .type = &kCache},
 };
-// Types with a date ("web_search_20250305", "bash_20250124") are the vendor's own tools: unknown here.
+// Types with a date ("web_search_20250305", "bash_20250124") are the vendor's own tools: unknown
+// here.
 constexpr Variant kTools[] = {{.value = "custom", .fields = kCustomTool}};
-constexpr Type kTool{.kind = Kind::kTagged, .tag = "type", .tag_default = "custom", .variants = kTools};
+constexpr Type kTool{
+    .kind = Kind::kTagged, .tag = "type", .tag_default = "custom", .variants = kTools};
 constexpr Type kToolList{.kind = Kind::kList, .item = &kTool};
 
 constexpr Field kParallel[] = {{.name = "disable_parallel_tool_use", .type = &kBool}};
@@ -247,7 +257,9 @@ constexpr Field kOutputFields[] = {
 };
 constexpr Type kOutput{.kind = Kind::kObject, .fields = kOutputFields};
 
-constexpr Field kModelField{.name = "model", .type = &kName, .use = kByCodec,
+constexpr Field kModelField{.name = "model",
+                            .type = &kName,
+                            .use = kByCodec,
                             .why = "sent under the name that the upstream knows",
                             .need = Need::kRequired};
 constexpr Field kMessagesField{.name = "messages", .type = &kMessageList, .need = Need::kRequired};
@@ -277,13 +289,18 @@ constexpr Field kRequest[] = {
     kCacheField,
     kOutputField,
     kContextField,
-    {.name = "service_tier", .type = &kName, .use = kIgnored,
+    {.name = "service_tier",
+     .type = &kName,
+     .use = kIgnored,
      .why = "the contract with the vendor decides it"},
     {.name = "inference_geo", .type = &kName},
     {.name = "output_format", .type = &kJson, .use = kRefused, .why = "use output_config.format"},
     {.name = "container", .type = &kJson, .use = kRefused, .why = kNotInRequest},
     kMcpField,
-    {.name = "grammar", .type = &kJson, .use = kRefused, .why = "a grammar can stop the local worker"},
+    {.name = "grammar",
+     .type = &kJson,
+     .use = kRefused,
+     .why = "a grammar can stop the local worker"},
     {.name = "json_schema", .type = &kJson, .use = kRefused, .why = "use output_config.format"},
     {.name = "lora", .type = &kJson, .use = kRefused, .why = "a request may not change the model"},
     {.name = "id_slot", .type = &kJson, .use = kRefused, .why = "a request may not choose a slot"},
@@ -291,8 +308,8 @@ constexpr Field kRequest[] = {
 static_assert(std::size(kRequest) <= 64);  // Walk::members() counts fields in one word
 
 constexpr Field kCountRequest[] = {
-    kModelField,      kMessagesField, kSystemField, kToolsField,   kToolChoiceField,
-    kThinkingField,   kCacheField,    kOutputField, kContextField, kMcpField,
+    kModelField,    kMessagesField, kSystemField, kToolsField,   kToolChoiceField,
+    kThinkingField, kCacheField,    kOutputField, kContextField, kMcpField,
 };
 
 }  // namespace

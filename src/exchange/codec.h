@@ -1,11 +1,11 @@
 #pragma once
-// Whole bodies of the client protocols, in both directions. A request is parsed once, checked field by
-// field against the protocol's table (openai_fields.cc, anthropic_fields.cc; docs/protocols.md shows
-// the same tables), described as pieces, and written again for the upstream from what was parsed: the
-// client's bytes never reach a model. An answer is read the same way and written again for the client
-// from known fields only, under an id and a model name of ours, so that nothing an upstream adds can
-// slip past inspection. Codecs do not translate between protocols. Pure functions; a Parser is reused
-// per thread, everything returned owns its memory.
+// Whole bodies of the client protocols, in both directions. A request is parsed once, checked field
+// by field against the protocol's table (openai_fields.cc, anthropic_fields.cc; docs/protocols.md
+// shows the same tables), described as pieces, and written again for the upstream from what was
+// parsed: the client's bytes never reach a model. An answer is read the same way and written again
+// for the client from known fields only, under an id and a model name of ours, so that nothing an
+// upstream adds can slip past inspection. Codecs do not translate between protocols. Pure
+// functions; a Parser is reused per thread, everything returned owns its memory.
 #include <cstdint>
 #include <span>
 #include <string>
@@ -21,12 +21,12 @@ class Parser;
 
 namespace proviso::exchange {
 
-inline constexpr size_t kModelNameBytesMax = 256;   // it becomes a fact and an index key
-inline constexpr size_t kListItemsMax = 8192;       // messages, parts, tools: one list's items
-inline constexpr size_t kChoicesMax = 8;            // answers are read whole even where one was asked
-inline constexpr size_t kToolCallsMax = 128;        // each takes a decision of its own
+inline constexpr size_t kModelNameBytesMax = 256;  // it becomes a fact and an index key
+inline constexpr size_t kListItemsMax = 8192;      // messages, parts, tools: one list's items
+inline constexpr size_t kChoicesMax = 8;      // answers are read whole even where one was asked
+inline constexpr size_t kToolCallsMax = 128;  // each takes a decision of its own
 inline constexpr size_t kToolArgumentsBytesMax = 1 << 20;  // held whole until decided
-inline constexpr size_t kToolNameBytesMax = 256;    // id or name of a tool call in an answer
+inline constexpr size_t kToolNameBytesMax = 256;           // id or name of a tool call in an answer
 
 enum class Endpoint { kChat, kMessages, kCountTokens };
 
@@ -38,8 +38,8 @@ struct ReadOptions {
 };
 
 // kInvalid: not JSON, a field that is unknown, refused, missing, or of the wrong type; the sentence
-// names it by its path in backticks and gives the table's reason. kLimit: a list or name is too long.
-// kChat goes with kOpenAiChat, the other two with kAnthropicMessages (checked).
+// names it by its path in backticks and gives the table's reason. kLimit: a list or name is too
+// long. kChat goes with kOpenAiChat, the other two with kAnthropicMessages (checked).
 Result<Request> read_request(Protocol protocol, Endpoint endpoint, std::string_view body,
                              json::Parser& parser, const ReadOptions& options);
 Result<Request> read_request(Protocol protocol, Endpoint endpoint, std::string_view body,
@@ -50,9 +50,9 @@ std::string upstream_body(const Request& request, std::string_view upstream_mode
 
 // What an answer of ours carries in the places where an upstream would put words of its own.
 struct Frame {
-  std::string id;         // ours, e.g. "chatcmpl-…" or "msg_…"; see frame_for()
-  std::string model;      // as the client asked
-  int64_t created = 0;    // Unix seconds
+  std::string id;       // ours, e.g. "chatcmpl-…" or "msg_…"; see frame_for()
+  std::string model;    // as the client asked
+  int64_t created = 0;  // Unix seconds
   bool include_usage = false;
   std::vector<std::string> stop_sequences;
 };
@@ -65,8 +65,8 @@ Frame frame_for(const Request& request, std::string_view exchange_id, int64_t no
 Result<Answer> read_answer(Protocol protocol, std::string_view body, json::Parser& parser,
                            const Frame& frame);
 
-// What to inspect of a tool call: its arguments (Syntax::kJson, and again with escapes decoded where
-// it has any), its name and its id. Whole answers and streams use the same function.
+// What to inspect of a tool call: its arguments (Syntax::kJson, and again with escapes decoded
+// where it has any), its name and its id. Whole answers and streams use the same function.
 std::vector<Piece> pieces_of(const ToolCall& call);
 
 // Anthropic count_tokens: the upstream's answer, and ours.

@@ -38,9 +38,12 @@ void write_set(json::Writer& writer, const std::vector<std::string>& set) {
 Result<FactValue> value_of(json::Element element) {
   using Type = simdjson::dom::element_type;
   switch (element.type()) {
-    case Type::BOOL: return FactValue(element.get_bool().value_unsafe());
-    case Type::INT64: return FactValue(element.get_int64().value_unsafe());
-    case Type::STRING: return FactValue(std::string(element.get_string().value_unsafe()));
+    case Type::BOOL:
+      return FactValue(element.get_bool().value_unsafe());
+    case Type::INT64:
+      return FactValue(element.get_int64().value_unsafe());
+    case Type::STRING:
+      return FactValue(std::string(element.get_string().value_unsafe()));
     case Type::ARRAY: {
       std::vector<std::string> set;
       for (json::Element item : element.get_array().value_unsafe()) {
@@ -49,7 +52,8 @@ Result<FactValue> value_of(json::Element element) {
       }
       return FactValue(std::move(set));
     }
-    default: return fail(Code::kInvalid, "a fact is a boolean, an integer, a string or a set");
+    default:
+      return fail(Code::kInvalid, "a fact is a boolean, an integer, a string or a set");
   }
 }
 

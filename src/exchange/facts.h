@@ -16,8 +16,8 @@
 
 namespace proviso::exchange {
 
-inline constexpr size_t kFactsMax = 256;           // a leaf's fact tree stays shallow
-inline constexpr size_t kFactPathBytesMax = 256;   // paths are ours, never a client's text
+inline constexpr size_t kFactsMax = 256;            // a leaf's fact tree stays shallow
+inline constexpr size_t kFactPathBytesMax = 256;    // paths are ours, never a client's text
 inline constexpr size_t kFactValueBytesMax = 4096;  // facts are small; payloads live in the vault
 
 // A set of strings is kept sorted and without duplicates.

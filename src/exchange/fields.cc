@@ -10,7 +10,8 @@ namespace {
 std::string spell(const Place* place, bool indices) {
   if (place == nullptr) return {};
   std::string out = spell(place->parent, indices);
-  if (place->index != SIZE_MAX) return out + "[" + (indices ? std::to_string(place->index) : "") + "]";
+  if (place->index != SIZE_MAX)
+    return out + "[" + (indices ? std::to_string(place->index) : "") + "]";
   if (!out.empty()) out += '.';
   return out.append(place->name);
 }
@@ -28,18 +29,26 @@ std::string joined(std::span<const std::string_view> words) {
 
 const char* expected(Kind kind) {
   switch (kind) {
-    case Kind::kBool: return "true or false";
-    case Kind::kInteger: return "an integer";
-    case Kind::kNumber: return "a number";
+    case Kind::kBool:
+      return "true or false";
+    case Kind::kInteger:
+      return "an integer";
+    case Kind::kNumber:
+      return "a number";
     case Kind::kText:
     case Kind::kJsonText:
     case Kind::kWord:
-    case Kind::kOpaque: return "a string";
-    case Kind::kJson: return "JSON";
+    case Kind::kOpaque:
+      return "a string";
+    case Kind::kJson:
+      return "JSON";
     case Kind::kObject:
-    case Kind::kTagged: return "an object";
-    case Kind::kList: return "an array";
-    case Kind::kEither: break;
+    case Kind::kTagged:
+      return "an object";
+    case Kind::kList:
+      return "an array";
+    case Kind::kEither:
+      break;
   }
   return "of another type";
 }
@@ -47,17 +56,24 @@ const char* expected(Kind kind) {
 // Whether the JSON type fits; the value itself is looked at later.
 bool takes(const Type& type, json::Element value) {
   switch (type.kind) {
-    case Kind::kBool: return value.is_bool();
-    case Kind::kInteger: return value.is_int64() || value.is_uint64();
-    case Kind::kNumber: return value.is_number();
+    case Kind::kBool:
+      return value.is_bool();
+    case Kind::kInteger:
+      return value.is_int64() || value.is_uint64();
+    case Kind::kNumber:
+      return value.is_number();
     case Kind::kText:
     case Kind::kJsonText:
     case Kind::kWord:
-    case Kind::kOpaque: return value.is_string();
-    case Kind::kJson: return true;
+    case Kind::kOpaque:
+      return value.is_string();
+    case Kind::kJson:
+      return true;
     case Kind::kObject:
-    case Kind::kTagged: return value.is_object();
-    case Kind::kList: return value.is_array();
+    case Kind::kTagged:
+      return value.is_object();
+    case Kind::kList:
+      return value.is_array();
     case Kind::kEither:
       return std::ranges::any_of(type.either, [&](const Type* one) { return takes(*one, value); });
   }
@@ -141,15 +157,29 @@ size_t decode_one(std::string_view raw, size_t at, std::string& out) {
     return 1;
   }
   switch (raw[at + 1]) {
-    case 'n': out += '\n'; break;
-    case 't': out += '\t'; break;
-    case 'r': out += '\r'; break;
-    case 'b': out += '\b'; break;
-    case 'f': out += '\f'; break;
+    case 'n':
+      out += '\n';
+      break;
+    case 't':
+      out += '\t';
+      break;
+    case 'r':
+      out += '\r';
+      break;
+    case 'b':
+      out += '\b';
+      break;
+    case 'f':
+      out += '\f';
+      break;
     case '"':
     case '\\':
-    case '/': out += raw[at + 1]; break;
-    default: out += '\\'; return 1;
+    case '/':
+      out += raw[at + 1];
+      break;
+    default:
+      out += '\\';
+      return 1;
   }
   return 2;
 }
@@ -226,13 +256,17 @@ Status Walk::member(json::Element element, const Field& field, const Place* plac
     return {};
   }
   if (field.check != nullptr) {
-    if (const char* must = field.check(element)) return fail(Code::kInvalid, at(place) + " " + must);
+    if (const char* must = field.check(element))
+      return fail(Code::kInvalid, at(place) + " " + must);
   }
   switch (field.use) {
-    case Use::kRefused: return fail(Code::kInvalid, at(place) + " is refused: " + std::string(field.why));
+    case Use::kRefused:
+      return fail(Code::kInvalid, at(place) + " is refused: " + std::string(field.why));
     case Use::kIgnored:
-    case Use::kByCodec: return unwritten(element, field, place);
-    case Use::kCarried: break;
+    case Use::kByCodec:
+      return unwritten(element, field, place);
+    case Use::kCarried:
+      break;
   }
   if (field.gone_in_2026 && newer()) {
     return fail(Code::kInvalid, at(place) + " is refused under anthropic-version 2026-10-21");
@@ -282,11 +316,13 @@ Status Walk::value(json::Element element, const Type& type, const Place* place) 
   switch (type.kind) {
     case Kind::kBool:
     case Kind::kInteger:
-    case Kind::kNumber: return scalar(element, type, place);
+    case Kind::kNumber:
+      return scalar(element, type, place);
     case Kind::kText:
     case Kind::kJsonText:
     case Kind::kWord:
-    case Kind::kOpaque: return text(element, type, place);
+    case Kind::kOpaque:
+      return text(element, type, place);
     case Kind::kJson: {
       std::string json = json::to_text(element);
       writer_->raw(json);
@@ -300,8 +336,10 @@ Status Walk::value(json::Element element, const Type& type, const Place* place) 
       writer_->end_object();
       return {};
     }
-    case Kind::kTagged: return tagged(element, type, place);
-    case Kind::kList: return list(element, type, place);
+    case Kind::kTagged:
+      return tagged(element, type, place);
+    case Kind::kList:
+      return list(element, type, place);
     case Kind::kEither:
       for (const Type* one : type.either) {
         if (takes(*one, element)) return value(element, *one, place);
@@ -331,15 +369,18 @@ Status Walk::text(json::Element element, const Type& type, const Place* place) {
   switch (type.kind) {
     case Kind::kWord:
       if (std::ranges::find(type.words, text) == type.words.end()) {
-        return fail(Code::kInvalid, at(place) + " is `" + shortened(text) + "`, which is not one of " +
-                                        joined(type.words));
+        return fail(Code::kInvalid, at(place) + " is `" + shortened(text) +
+                                        "`, which is not one of " + joined(type.words));
       }
       break;
     case Kind::kJsonText:
       add_json_text(request_.pieces, type.channel, std::string(text), next_group_);
       break;
-    case Kind::kOpaque: add_piece(type.channel, text, Readable::kNo); break;
-    default: add_piece(type.inherits ? inherited_ : type.channel, text, Readable::kYes);
+    case Kind::kOpaque:
+      add_piece(type.channel, text, Readable::kNo);
+      break;
+    default:
+      add_piece(type.inherits ? inherited_ : type.channel, text, Readable::kYes);
   }
   writer_->string(text);
   return {};
@@ -353,24 +394,25 @@ Status Walk::tagged(json::Element element, const Type& type, const Place* place)
   const auto tag = object.at_key(type.tag);
   if (tag.error() == simdjson::SUCCESS) {
     const auto word = tag.get_string();
-    if (word.error() != simdjson::SUCCESS) return fail(Code::kInvalid, at(&tag_place) + " must be a string");
+    if (word.error() != simdjson::SUCCESS)
+      return fail(Code::kInvalid, at(&tag_place) + " must be a string");
     chosen = word.value_unsafe();
   } else if (chosen.empty()) {
     return fail(Code::kInvalid, at(&tag_place) + " is required");
   }
-  const auto variant = std::ranges::find_if(
-      type.variants, [&](const Variant& one) { return one.value == chosen; });
+  const auto variant =
+      std::ranges::find_if(type.variants, [&](const Variant& one) { return one.value == chosen; });
   if (variant == type.variants.end()) {
     std::string known;
     for (const Variant& one : type.variants) {
       if (one.use != Use::kRefused) known.append(known.empty() ? "" : ", ").append(one.value);
     }
-    return fail(Code::kInvalid, at(&tag_place) + " is `" + shortened(chosen) +
-                                    "`, which is not one of " + known);
+    return fail(Code::kInvalid,
+                at(&tag_place) + " is `" + shortened(chosen) + "`, which is not one of " + known);
   }
   if (variant->use == Use::kRefused) {
-    return fail(Code::kInvalid, at(&tag_place) + " `" + std::string(chosen) + "` is refused: " +
-                                    std::string(variant->why));
+    return fail(Code::kInvalid, at(&tag_place) + " `" + std::string(chosen) +
+                                    "` is refused: " + std::string(variant->why));
   }
   if (variant->gone_in_2026 && newer()) {
     return fail(Code::kInvalid, at(&tag_place) + " `" + std::string(chosen) +
@@ -391,7 +433,8 @@ Status Walk::list(json::Element element, const Type& type, const Place* place) {
   size_t index = 0;
   for (const json::Element item : element.get_array().value_unsafe()) {
     if (index == kListItemsMax) {
-      return fail(Code::kLimit, at(place) + " has more than " + std::to_string(kListItemsMax) + " items");
+      return fail(Code::kLimit,
+                  at(place) + " has more than " + std::to_string(kListItemsMax) + " items");
     }
     const Place here{.parent = place, .name = {}, .index = index++};
     PV_TRY_VOID(value(item, *type.item, &here));

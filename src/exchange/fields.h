@@ -32,9 +32,9 @@ enum class Kind : uint8_t {
   kWord,      // one of a closed set: no piece, nothing can hide in it
   kOpaque,    // bytes that no detector reads: an unreadable piece
   kObject,
-  kTagged,    // an object whose member `tag` chooses its fields
+  kTagged,  // an object whose member `tag` chooses its fields
   kList,
-  kEither,    // the first alternative that takes this JSON type
+  kEither,  // the first alternative that takes this JSON type
 };
 
 struct Field;
@@ -65,7 +65,11 @@ struct Type {
 // nullptr when the value may pass, else what it must be: "may only be 1: …".
 using Check = const char* (*)(json::Element value);
 
-enum class Need : uint8_t { kOptional, kRequired, kNullable };  // kNullable: null is written as null
+enum class Need : uint8_t {
+  kOptional,
+  kRequired,
+  kNullable
+};  // kNullable: null is written as null
 
 struct Field {
   std::string_view name;
@@ -91,9 +95,10 @@ struct Place {
 std::string path_of(const Place* place);     // "messages[0].content"
 std::string pattern_of(const Place* place);  // "messages[].content"
 
-// Appends the raw text as a piece of Syntax::kJson and, if it has escapes, the text with its escapes
-// decoded. Decoding is lenient on purpose: what a careless client would accept is seen too.
-void add_json_text(std::vector<Piece>& pieces, Channel channel, std::string raw, int32_t& next_group);
+// Appends the raw text as a piece of Syntax::kJson and, if it has escapes, the text with its
+// escapes decoded. Decoding is lenient on purpose: what a careless client would accept is seen too.
+void add_json_text(std::vector<Piece>& pieces, Channel channel, std::string raw,
+                   int32_t& next_group);
 // `raw` with JSON string escapes decoded once; lone surrogates become U+FFFD.
 std::string decode_escapes(std::string_view raw);
 

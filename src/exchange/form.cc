@@ -9,9 +9,9 @@ const char* protocol_name(Protocol protocol) {
 }
 
 const char* channel_name(Channel channel) {
-  constexpr std::array<const char*, 9> kNames = {
-      "system",      "text",            "reasoning", "refusal", "tool_arguments",
-      "tool_result", "tool_definition", "file",      "other"};
+  constexpr std::array<const char*, 9> kNames = {"system",          "text",           "reasoning",
+                                                 "refusal",         "tool_arguments", "tool_result",
+                                                 "tool_definition", "file",           "other"};
   return kNames[static_cast<size_t>(channel)];
 }
 

@@ -1,8 +1,8 @@
 #pragma once
-// The internal form of a request and of an answer: one shape for every client protocol, parsed once.
-// Everything textual that could carry content has a Channel, so that inspection can visit all of it
-// without knowing protocols. Text that came from outside is UntrustedText; only inspect reads it, and
-// codecs write it back. Pure values.
+// The internal form of a request and of an answer: one shape for every client protocol, parsed
+// once. Everything textual that could carry content has a Channel, so that inspection can visit all
+// of it without knowing protocols. Text that came from outside is UntrustedText; only inspect reads
+// it, and codecs write it back. Pure values.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,12 +20,14 @@ enum class AnthropicVersion { k20230601, k20261021 };
 const char* anthropic_version_name(AnthropicVersion version);  // "2023-06-01"
 std::optional<AnthropicVersion> parse_anthropic_version(std::string_view header);
 
-// Bytes from a client, a model or a tool. Not printable, not comparable: what looks inside is inspect.
+// Bytes from a client, a model or a tool. Not printable, not comparable: what looks inside is
+// inspect.
 class UntrustedText {
  public:
   UntrustedText() = default;
   explicit UntrustedText(std::string text) : text_(std::move(text)) {}
   [[nodiscard]] size_t size() const { return text_.size(); }
+  void append(std::string_view more) { text_.append(more); }
   // Named so that a reader sees it: for inspect and for the codecs' writers only.
   [[nodiscard]] const std::string& open_for_inspection() const { return text_; }
 
@@ -33,8 +35,17 @@ class UntrustedText {
   std::string text_;
 };
 
-enum class Channel { kSystem, kText, kReasoning, kRefusal, kToolArguments, kToolResult, kToolDefinition,
-                     kFile, kOther };
+enum class Channel {
+  kSystem,
+  kText,
+  kReasoning,
+  kRefusal,
+  kToolArguments,
+  kToolResult,
+  kToolDefinition,
+  kFile,
+  kOther
+};
 const char* channel_name(Channel channel);
 
 enum class Readable { kYes, kNo };  // kNo: an image or file that no detector here can read
@@ -56,17 +67,19 @@ struct Piece {
 // written back for the upstream by the codec that read it.
 struct Request {
   Protocol protocol = Protocol::kOpenAiChat;
-  std::string model;            // at most kModelNameBytesMax
+  std::string model;  // at most kModelNameBytesMax
   bool stream = false;
-  bool include_usage = false;   // OpenAI stream_options.include_usage, as the client asked
+  bool include_usage = false;  // OpenAI stream_options.include_usage, as the client asked
   uint32_t tools_offered = 0;
-  bool count_only = false;      // Anthropic count_tokens
-  AnthropicVersion anthropic_version = AnthropicVersion::k20230601;  // to send on, for that protocol
-  std::vector<Piece> pieces;    // everything textual, in reading order
-  uint32_t unreadable = 0;      // how many of the pieces no detector can read
-  std::string upstream_body;    // re-serialised for the upstream, model name as the client gave it
+  bool count_only = false;  // Anthropic count_tokens
+  AnthropicVersion anthropic_version =
+      AnthropicVersion::k20230601;  // to send on, for that protocol
+  std::vector<Piece> pieces;        // everything textual, in reading order
+  uint32_t unreadable = 0;          // how many of the pieces no detector can read
+  std::string upstream_body;  // re-serialised for the upstream, model name as the client gave it
   std::vector<std::string> passed_through;  // fields that only the agreement's passthrough admitted
-  std::vector<std::string> stop_sequences;  // what an answer may name as the sequence that stopped it
+  std::vector<std::string>
+      stop_sequences;  // what an answer may name as the sequence that stopped it
 };
 
 struct ToolCall {
@@ -77,7 +90,8 @@ struct ToolCall {
 };
 
 struct Usage {
-  uint64_t input_tokens = 0;   // OpenAI: all of the prompt; Anthropic: what no cache supplied or took
+  uint64_t input_tokens =
+      0;  // OpenAI: all of the prompt; Anthropic: what no cache supplied or took
   uint64_t output_tokens = 0;
   uint64_t cache_read_tokens = 0;
   uint64_t cache_write_tokens = 0;  // Anthropic only
@@ -100,11 +114,11 @@ struct Answer {
   std::vector<Piece> pieces;
   std::vector<ToolCall> tool_calls;
   std::vector<Finish> finishes;
-  std::string body;               // re-serialised for the client
-  std::string upstream_id;        // the upstream's own id, for the record; never sent to the client
+  std::string body;         // re-serialised for the client
+  std::string upstream_id;  // the upstream's own id, for the record; never sent to the client
   Usage usage;
-  uint64_t input_tokens = 0;      // = usage.input_tokens
-  uint64_t output_tokens = 0;     // = usage.output_tokens
+  uint64_t input_tokens = 0;   // = usage.input_tokens
+  uint64_t output_tokens = 0;  // = usage.output_tokens
 };
 
 }  // namespace proviso::exchange

@@ -68,8 +68,11 @@ const char* data_url(json::Element value) {
 constexpr std::array<Words, 3> kDetailWords = {"auto", "low", "high"};
 constexpr Type kDetail{.kind = Kind::kWord, .words = kDetailWords};
 constexpr Field kImageUrlFields[] = {
-    {.name = "url", .type = &kBytes, .why = "data: URLs only; recorded as unreadable",
-     .need = Need::kRequired, .check = data_url},
+    {.name = "url",
+     .type = &kBytes,
+     .why = "data: URLs only; recorded as unreadable",
+     .need = Need::kRequired,
+     .check = data_url},
     {.name = "detail", .type = &kDetail},
 };
 constexpr Type kImageUrl{.kind = Kind::kObject, .fields = kImageUrlFields};
@@ -83,9 +86,14 @@ constexpr Field kInputAudioFields[] = {
 constexpr Type kInputAudio{.kind = Kind::kObject, .fields = kInputAudioFields};
 
 constexpr Field kFileFields[] = {
-    {.name = "file_data", .type = &kBytes, .why = "recorded as unreadable", .need = Need::kRequired},
+    {.name = "file_data",
+     .type = &kBytes,
+     .why = "recorded as unreadable",
+     .need = Need::kRequired},
     {.name = "filename", .type = &kFileName},
-    {.name = "file_id", .type = &kName, .use = kRefused,
+    {.name = "file_id",
+     .type = &kName,
+     .use = kRefused,
      .why = "it names bytes that are not in the request"},
 };
 constexpr Type kFile{.kind = Kind::kObject, .fields = kFileFields};
@@ -93,7 +101,8 @@ constexpr Type kFile{.kind = Kind::kObject, .fields = kFileFields};
 constexpr Field kTextPart[] = {{.name = "text", .type = &kText, .need = Need::kRequired}};
 constexpr Field kRefusalPart[] = {{.name = "refusal", .type = &kRefusal, .need = Need::kRequired}};
 constexpr Field kImagePart[] = {{.name = "image_url", .type = &kImageUrl, .need = Need::kRequired}};
-constexpr Field kAudioPart[] = {{.name = "input_audio", .type = &kInputAudio, .need = Need::kRequired}};
+constexpr Field kAudioPart[] = {
+    {.name = "input_audio", .type = &kInputAudio, .need = Need::kRequired}};
 constexpr Field kFilePart[] = {{.name = "file", .type = &kFile, .need = Need::kRequired}};
 
 constexpr Variant kTextParts[] = {{.value = "text", .fields = kTextPart}};
@@ -109,7 +118,8 @@ constexpr Variant kAssistantParts[] = {
 };
 constexpr Type kTextPartType{.kind = Kind::kTagged, .tag = "type", .variants = kTextParts};
 constexpr Type kUserPartType{.kind = Kind::kTagged, .tag = "type", .variants = kUserParts};
-constexpr Type kAssistantPartType{.kind = Kind::kTagged, .tag = "type", .variants = kAssistantParts};
+constexpr Type kAssistantPartType{
+    .kind = Kind::kTagged, .tag = "type", .variants = kAssistantParts};
 constexpr Type kTextPartList{.kind = Kind::kList, .item = &kTextPartType, .joined = true};
 constexpr Type kUserPartList{.kind = Kind::kList, .item = &kUserPartType, .joined = true};
 constexpr Type kAssistantPartList{.kind = Kind::kList, .item = &kAssistantPartType, .joined = true};
@@ -128,7 +138,10 @@ constexpr Type kCalledFunction{.kind = Kind::kObject, .fields = kCalledFunctionF
 constexpr Field kToolCallFields[] = {
     {.name = "id", .type = &kName, .need = Need::kRequired},
     {.name = "function", .type = &kCalledFunction, .need = Need::kRequired},
-    {.name = "index", .type = &kInteger, .use = kIgnored, .why = "a stream's place, not the call's"},
+    {.name = "index",
+     .type = &kInteger,
+     .use = kIgnored,
+     .why = "a stream's place, not the call's"},
 };
 constexpr Variant kToolCallVariants[] = {
     {.value = "function", .fields = kToolCallFields},
@@ -146,13 +159,19 @@ constexpr Field kUserMessage[] = {
     {.name = "name", .type = &kName},
 };
 constexpr Field kAssistantMessage[] = {
-    {.name = "content", .type = &kAssistantContent, .need = Need::kNullable, .speaks = &kTextChannel},
+    {.name = "content",
+     .type = &kAssistantContent,
+     .need = Need::kNullable,
+     .speaks = &kTextChannel},
     {.name = "refusal", .type = &kRefusal},
     {.name = "reasoning_content", .type = &kReasoning},
     {.name = "tool_calls", .type = &kToolCalls},
     {.name = "name", .type = &kName},
     {.name = "annotations", .type = &kJson, .use = kIgnored, .why = "only answers have them"},
-    {.name = "audio", .type = &kJson, .use = kRefused, .why = "it names audio that is not in the request"},
+    {.name = "audio",
+     .type = &kJson,
+     .use = kRefused,
+     .why = "it names audio that is not in the request"},
     {.name = "function_call", .type = &kJson, .use = kRefused, .why = "use tool_calls"},
 };
 constexpr Field kToolMessage[] = {
@@ -188,13 +207,17 @@ constexpr Type kTools{.kind = Kind::kList, .item = &kTool};
 
 constexpr std::array<Words, 3> kToolChoiceWords = {"none", "auto", "required"};
 constexpr Type kToolChoiceWord{.kind = Kind::kWord, .words = kToolChoiceWords};
-constexpr Field kChosenFunctionFields[] = {{.name = "name", .type = &kName, .need = Need::kRequired}};
+constexpr Field kChosenFunctionFields[] = {
+    {.name = "name", .type = &kName, .need = Need::kRequired}};
 constexpr Type kChosenFunction{.kind = Kind::kObject, .fields = kChosenFunctionFields};
 constexpr Field kChosenToolFields[] = {
     {.name = "function", .type = &kChosenFunction, .need = Need::kRequired}};
 constexpr Variant kToolChoiceVariants[] = {
     {.value = "function", .fields = kChosenToolFields},
-    {.value = "allowed_tools", .fields = {}, .use = kRefused, .why = "offer only the tools that are allowed"},
+    {.value = "allowed_tools",
+     .fields = {},
+     .use = kRefused,
+     .why = "offer only the tools that are allowed"},
     {.value = "custom", .fields = {}, .use = kRefused, .why = "custom tools are not carried yet"},
 };
 constexpr Type kChosenTool{.kind = Kind::kTagged, .tag = "type", .variants = kToolChoiceVariants};
@@ -208,7 +231,8 @@ constexpr Field kSchemaFields[] = {
     {.name = "strict", .type = &kBool},
 };
 constexpr Type kSchema{.kind = Kind::kObject, .fields = kSchemaFields};
-constexpr Field kSchemaFormat[] = {{.name = "json_schema", .type = &kSchema, .need = Need::kRequired}};
+constexpr Field kSchemaFormat[] = {
+    {.name = "json_schema", .type = &kSchema, .need = Need::kRequired}};
 constexpr Variant kFormats[] = {
     {.value = "text", .fields = {}},
     {.value = "json_object", .fields = {}},
@@ -221,9 +245,13 @@ constexpr const Type* kStops[] = {&kName, &kStopList};
 constexpr Type kStop{.kind = Kind::kEither, .either = kStops};
 
 constexpr Field kStreamOptionFields[] = {
-    {.name = "include_usage", .type = &kBool, .use = kByCodec,
+    {.name = "include_usage",
+     .type = &kBool,
+     .use = kByCodec,
      .why = "always asked upstream; the client gets the usage chunk if it asked"},
-    {.name = "include_obfuscation", .type = &kBool, .use = kIgnored,
+    {.name = "include_obfuscation",
+     .type = &kBool,
+     .use = kIgnored,
      .why = "chunks are made here and carry no padding"},
 };
 constexpr Type kStreamOptions{.kind = Kind::kObject, .fields = kStreamOptionFields};
@@ -234,8 +262,11 @@ constexpr std::array<Words, 3> kVerbosityWords = {"low", "medium", "high"};
 constexpr Type kVerbosity{.kind = Kind::kWord, .words = kVerbosityWords};
 
 constexpr Field kRequest[] = {
-    {.name = "model", .type = &kName, .use = kByCodec,
-     .why = "sent under the name that the upstream knows", .need = Need::kRequired},
+    {.name = "model",
+     .type = &kName,
+     .use = kByCodec,
+     .why = "sent under the name that the upstream knows",
+     .need = Need::kRequired},
     {.name = "messages", .type = &kMessageList, .need = Need::kRequired},
     {.name = "stream", .type = &kBool, .use = kByCodec},
     {.name = "stream_options", .type = &kStreamOptions, .use = kByCodec},
@@ -248,7 +279,9 @@ constexpr Field kRequest[] = {
     {.name = "seed", .type = &kInteger},
     {.name = "stop", .type = &kStop},
     {.name = "logit_bias", .type = &kJson},
-    {.name = "n", .type = &kInteger, .why = "only 1: several choices are not decided yet",
+    {.name = "n",
+     .type = &kInteger,
+     .why = "only 1: several choices are not decided yet",
      .check = one_only},
     {.name = "tools", .type = &kTools},
     {.name = "tool_choice", .type = &kToolChoice},
@@ -259,27 +292,49 @@ constexpr Field kRequest[] = {
     {.name = "user", .type = &kName},
     {.name = "safety_identifier", .type = &kName},
     {.name = "prompt_cache_key", .type = &kName},
-    {.name = "metadata", .type = &kJson, .use = kIgnored,
+    {.name = "metadata",
+     .type = &kJson,
+     .use = kIgnored,
      .why = "it labels stored completions, and nothing is stored at the vendor"},
-    {.name = "store", .type = &kBool, .use = kIgnored,
-     .why = "only false: what is kept is the agreement's to say", .check = no_store},
-    {.name = "service_tier", .type = &kName, .use = kIgnored,
+    {.name = "store",
+     .type = &kBool,
+     .use = kIgnored,
+     .why = "only false: what is kept is the agreement's to say",
+     .check = no_store},
+    {.name = "service_tier",
+     .type = &kName,
+     .use = kIgnored,
      .why = "the contract with the vendor decides it"},
-    {.name = "prompt_cache_retention", .type = &kName, .use = kIgnored,
+    {.name = "prompt_cache_retention",
+     .type = &kName,
+     .use = kIgnored,
      .why = "what is kept is the agreement's to say"},
-    {.name = "modalities", .type = &kJson, .use = kIgnored, .why = "only [\"text\"]",
+    {.name = "modalities",
+     .type = &kJson,
+     .use = kIgnored,
+     .why = "only [\"text\"]",
      .check = text_only},
-    {.name = "logprobs", .type = &kBool, .use = kIgnored,
-     .why = "only false: token bytes are a channel that is not inspected yet", .check = no_logprobs},
-    {.name = "top_logprobs", .type = &kInteger, .use = kRefused,
+    {.name = "logprobs",
+     .type = &kBool,
+     .use = kIgnored,
+     .why = "only false: token bytes are a channel that is not inspected yet",
+     .check = no_logprobs},
+    {.name = "top_logprobs",
+     .type = &kInteger,
+     .use = kRefused,
      .why = "token bytes are a channel that is not inspected yet"},
     {.name = "audio", .type = &kJson, .use = kRefused, .why = "audio is not inspected"},
     {.name = "prediction", .type = &kJson, .use = kRefused, .why = "not carried yet"},
-    {.name = "web_search_options", .type = &kJson, .use = kRefused,
+    {.name = "web_search_options",
+     .type = &kJson,
+     .use = kRefused,
      .why = "the vendor would reach outside past the gate"},
     {.name = "functions", .type = &kJson, .use = kRefused, .why = "use tools"},
     {.name = "function_call", .type = &kJson, .use = kRefused, .why = "use tool_choice"},
-    {.name = "grammar", .type = &kJson, .use = kRefused, .why = "a grammar can stop the local worker"},
+    {.name = "grammar",
+     .type = &kJson,
+     .use = kRefused,
+     .why = "a grammar can stop the local worker"},
     {.name = "json_schema", .type = &kJson, .use = kRefused, .why = "use response_format"},
     {.name = "lora", .type = &kJson, .use = kRefused, .why = "a request may not change the model"},
     {.name = "id_slot", .type = &kJson, .use = kRefused, .why = "a request may not choose a slot"},

@@ -36,7 +36,8 @@ std::string error_body(Protocol protocol, ErrorKind kind, std::string_view messa
                        std::string_view code, std::string_view request_id,
                        std::string_view param = {});
 
-// In front of every denial that takes the form of an answer, so that nobody mistakes it for the model.
+// In front of every denial that takes the form of an answer, so that nobody mistakes it for the
+// model.
 inline constexpr std::string_view kDenialPrefix = "[proviso] Refused: ";
 
 // denial_form = "message": an ordinary 200 answer, finish_reason "content_filter" or stop_reason
@@ -46,9 +47,9 @@ std::string denial_stream(Protocol protocol, const Frame& frame, std::string_vie
 
 struct ModelEntry {
   std::string id;
-  std::string owned_by;              // vendor
-  int64_t created = 0;               // Unix seconds
-  std::optional<int64_t> retires;    // announced in shutdown_date and retires_at
+  std::string owned_by;            // vendor
+  int64_t created = 0;             // Unix seconds
+  std::optional<int64_t> retires;  // announced in shutdown_date and retires_at
 };
 // GET /v1/models: an OpenAI list that Anthropic's SDK accepts too.
 std::string models_list(std::span<const ModelEntry> entries);

@@ -12,9 +12,12 @@ constexpr std::string_view kModelKey = R"({"model":)";  // every upstream body b
 
 std::span<const Field> fields_of(Endpoint endpoint) {
   switch (endpoint) {
-    case Endpoint::kChat: return openai_fields();
-    case Endpoint::kMessages: return anthropic_fields();
-    case Endpoint::kCountTokens: return count_tokens_fields();
+    case Endpoint::kChat:
+      return openai_fields();
+    case Endpoint::kMessages:
+      return anthropic_fields();
+    case Endpoint::kCountTokens:
+      return count_tokens_fields();
   }
   return {};
 }
@@ -31,7 +34,8 @@ Result<std::string> model_of(json::Object root) {
   const std::string_view model = value.get_string().value_unsafe();
   if (model.empty()) return fail(Code::kInvalid, "`model` must name a model");
   if (model.size() > kModelNameBytesMax) {
-    return fail(Code::kLimit, "`model` is longer than " + std::to_string(kModelNameBytesMax) + " bytes");
+    return fail(Code::kLimit,
+                "`model` is longer than " + std::to_string(kModelNameBytesMax) + " bytes");
   }
   return std::string(model);
 }

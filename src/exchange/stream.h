@@ -1,10 +1,10 @@
 #pragma once
-// Event streams of the client protocols. A StreamReader turns an upstream's bytes, split anywhere, into
-// events; a StreamWriter turns what was decided back into the client's protocol. Between them stands
-// the gate: deltas go through inspection, a tool call arrives whole so that its `act` can be decided
-// before a byte of it leaves, and anything the reader does not know is an event that must be denied,
-// never passed. The writer never repeats an upstream's frame; it makes its own. Pure values, not
-// thread-safe, memory bounded by the limits below whatever the length of the stream.
+// Event streams of the client protocols. A StreamReader turns an upstream's bytes, split anywhere,
+// into events; a StreamWriter turns what was decided back into the client's protocol. Between them
+// stands the gate: deltas go through inspection, a tool call arrives whole so that its `act` can be
+// decided before a byte of it leaves, and anything the reader does not know is an event that must
+// be denied, never passed. The writer never repeats an upstream's frame; it makes its own. Pure
+// values, not thread-safe, memory bounded by the limits below whatever the length of the stream.
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -16,16 +16,16 @@
 
 namespace proviso::exchange {
 
-inline constexpr size_t kEventBytesMax = 4 << 20;   // one event: a tool call in one delta fits
+inline constexpr size_t kEventBytesMax = 4 << 20;       // one event: a tool call in one delta fits
 inline constexpr size_t kSignatureBytesMax = 64 << 10;  // held until its thinking block ends
 
 struct StreamEvent {
   enum class Kind {
-    kStart,     // once, first: upstream_id in `text`, usage.input_tokens if already known
-    kDelta,     // channel, choice, group, text (kText, kReasoning, kRefusal; kOther: a thinking
-                // signature; kFile with Readable::kNo: redacted thinking, whole in one event)
-    kTextEnd,   // the text of this channel and group is over: release what was held back of it before
-                // anything later is written. Comes for every text, before kToolCall and kDone
+    kStart,    // once, first: upstream_id in `text`, usage.input_tokens if already known
+    kDelta,    // channel, choice, group, text (kText, kReasoning, kRefusal; kOther: a thinking
+               // signature; kFile with Readable::kNo: redacted thinking, whole in one event)
+    kTextEnd,  // the text of this channel and group is over: release what was held back of it
+               // before anything later is written. Comes for every text, before kToolCall and kDone
     kToolCall,  // call, whole. OpenAI: when its choice finishes. Anthropic: when its block stops
     kDone,      // the protocol's terminal event: finishes, usage. Nothing follows
     kError,     // the upstream reported an error in mid-stream: text. Nothing follows
@@ -51,7 +51,8 @@ class StreamReader {
   StreamReader(StreamReader&&) noexcept;
   StreamReader& operator=(StreamReader&&) noexcept;
 
-  // Appends what `bytes` completes. After kDone, kError, kUnknown or kCut further bytes are ignored.
+  // Appends what `bytes` completes. After kDone, kError, kUnknown or kCut further bytes are
+  // ignored.
   void feed(std::string_view bytes, std::vector<StreamEvent>& out);
   // The upstream closed: appends kCut unless a last event was already given.
   void end(std::vector<StreamEvent>& out);
@@ -70,16 +71,17 @@ class StreamWriter {
   StreamWriter(Protocol protocol, Frame frame);
 
   void start(std::string& out, uint64_t input_tokens = 0);
-  // A released piece of a channel. Channels may alternate; Anthropic blocks open and close as needed.
-  // kFile (redacted thinking) takes its whole data in one call; it and kOther are Anthropic's only.
+  // A released piece of a channel. Channels may alternate; Anthropic blocks open and close as
+  // needed. kFile (redacted thinking) takes its whole data in one call; it and kOther are
+  // Anthropic's only.
   void text(std::string& out, Channel channel, int32_t choice, std::string_view text);
   // A whole call, after its `act` was decided.
   void tool_call(std::string& out, const ToolCall& call);
   // The ordinary ending: finish reasons, usage where the client gets it, the terminal event.
   void finish(std::string& out, const std::vector<Finish>& finishes, const Usage& usage);
-  // The protocol's own ending for a refusal in mid-stream: OpenAI `delta.refusal` with the sentence,
-  // then finish_reason "content_filter" and [DONE]; Anthropic stop_reason "refusal" with stop_details.
-  // `category` is a short word of ours ("policy").
+  // The protocol's own ending for a refusal in mid-stream: OpenAI `delta.refusal` with the
+  // sentence, then finish_reason "content_filter" and [DONE]; Anthropic stop_reason "refusal" with
+  // stop_details. `category` is a short word of ours ("policy").
   void refuse(std::string& out, std::string_view sentence, std::string_view category,
               const Usage& usage);
   // An error in mid-stream. `type` and `code` as in error_body(); OpenAI clients raise on it.
@@ -95,8 +97,9 @@ class StreamWriter {
   enum class Block { kNone, kText, kThinking };
   void begin(std::string& out);  // start() unless it was called
   void openai_role(std::string& out, int32_t choice);
-  void openai_chunk(std::string& out, int32_t choice, std::string_view delta,
-                    std::string_view finish_reason);
+  // A chunk of one choice: `open` before its delta's members, `close` after them.
+  void open_chunk(std::string& out, int32_t choice);
+  void close_chunk(std::string& out, std::string_view finish_reason);
   void openai_end(std::string& out, const Usage& usage);
   void anthropic_text(std::string& out, Channel channel, std::string_view text);
   void anthropic_tool(std::string& out, const ToolCall& call);
@@ -114,8 +117,8 @@ class StreamWriter {
   std::vector<int32_t> tools_sent_;  // OpenAI: per choice, next tool index
   Block block_ = Block::kNone;       // Anthropic: the open block
   int32_t next_block_ = 0;
-  std::string signature_;            // of the open thinking block
-  std::string refusal_;              // goes into stop_details
+  std::string signature_;  // of the open thinking block
+  std::string refusal_;    // goes into stop_details
 };
 
 }  // namespace proviso::exchange

@@ -50,14 +50,19 @@ Got get_integer(json::Object object, std::string_view name, int64_t& out) {
 }
 
 bool is_finish_reason(std::string_view word) {
-  constexpr std::array<std::string_view, 4> kWords = {"stop", "length", "tool_calls", "content_filter"};
+  constexpr std::array<std::string_view, 4> kWords = {"stop", "length", "tool_calls",
+                                                      "content_filter"};
   return std::ranges::find(kWords, word) != kWords.end();
 }
 
 bool is_stop_reason(std::string_view word) {
-  constexpr std::array<std::string_view, 7> kWords = {
-      "end_turn",   "max_tokens", "stop_sequence", "tool_use",
-      "pause_turn", "refusal",    "model_context_window_exceeded"};
+  constexpr std::array<std::string_view, 7> kWords = {"end_turn",
+                                                      "max_tokens",
+                                                      "stop_sequence",
+                                                      "tool_use",
+                                                      "pause_turn",
+                                                      "refusal",
+                                                      "model_context_window_exceeded"};
   return std::ranges::find(kWords, word) != kWords.end();
 }
 
@@ -134,7 +139,8 @@ std::string known_stop_sequence(std::string_view sequence, const Frame& frame) {
 }
 
 Status check_tool_name(std::string_view what, std::string_view name) {
-  if (name.empty()) return fail(Code::kInvalid, "a tool call of the upstream has no " + std::string(what));
+  if (name.empty())
+    return fail(Code::kInvalid, "a tool call of the upstream has no " + std::string(what));
   if (name.size() > kToolNameBytesMax) {
     return fail(Code::kLimit, "a tool call's " + std::string(what) + " is longer than " +
                                   std::to_string(kToolNameBytesMax) + " bytes");

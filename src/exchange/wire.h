@@ -1,6 +1,6 @@
 #pragma once
-// What whole answers and streams have in common on the wire: closed words, token counts, small readers
-// of members. Internal to the room.
+// What whole answers and streams have in common on the wire: closed words, token counts, small
+// readers of members. Internal to the room.
 #include <optional>
 #include <string>
 #include <string_view>
@@ -51,7 +51,8 @@ void write_anthropic_usage(json::Writer& writer, const Usage& usage);
 std::string known_stop_sequence(std::string_view sequence, const Frame& frame);
 
 Status check_tool_call(const ToolCall& call);
-// A name or id of ours is ASCII; what an upstream calls a tool goes to the client as it is, so bound it.
+// A name or id of ours is ASCII; what an upstream calls a tool goes to the client as it is, so
+// bound it.
 Status check_tool_name(std::string_view what, std::string_view name);
 
 }  // namespace proviso::exchange
