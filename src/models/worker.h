@@ -40,6 +40,7 @@ class Worker {
   void stop(int grace_ms = 3000) { supervisor_->stop(grace_ms); }
 
  private:
+  Worker() = default;
   std::unique_ptr<sandbox::Supervisor> supervisor_;
 };
 
