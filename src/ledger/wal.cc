@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/check.h"
 
@@ -98,7 +100,10 @@ Result<std::optional<Frame>> WalCursor::next() {
 
 Result<std::optional<Frame>> WalCursor::end_or_damage(const Error& why) {
   buffer_.clear();
-  std::string rest(kTailBytesMax + 1, '\0');
+  struct stat found {};
+  if (fstat(fd_.get(), &found) != 0) return std::unexpected(io_error("look at", path_, errno));
+  const auto file_bytes = std::max(static_cast<uint64_t>(found.st_size), offset_);
+  std::string rest(std::min(file_bytes - offset_, kTailBytesMax + 1), '\0');
   PV_TRY(const auto got, read_some(*io_, fd_.get(), rest.data(), rest.size(),
                                    static_cast<int64_t>(offset_), path_));
   rest.resize(got);
