@@ -37,7 +37,7 @@ enum class Op : uint8_t {
   kContains, kContainsAll, kContainsAny, kIsEmpty, kGetTag, kHasTag,  // args: receiver first
   kExtension,  // name = function or method; args, receiver first
   kSet,        // args
-  kRecord,     // args, keys
+  kRecord,     // args; path = keys
 };
 
 struct Expr {
@@ -46,9 +46,10 @@ struct Expr {
   Var var = Var::kPrincipal;
   Value value;
   std::string name;
-  std::vector<std::string> path;  // kHas: one or more; kRecord: the keys
+  std::vector<std::string> path;  // kHas: one or more names; kRecord: the keys, in args order
   Pattern pattern;
   std::vector<ExprPtr> args;
+  uint16_t depth = 1;  // of this tree; at most kExprDepthMax
 };
 
 // principal, action and resource in a policy's head.

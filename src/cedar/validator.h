@@ -1,6 +1,7 @@
 #pragma once
 // Validation: shows, before anything runs, that policies fit a schema. A policy set without errors
 // cannot fail at run time on validated requests except by overflow and by entities that are missing.
+// Strict mode; permissive is not built yet.
 // Source: Cedar 4.5, "Validation"; verdicts as cedar-policy 4.12 (4.13 behind a switch).
 #include <vector>
 
@@ -10,9 +11,7 @@
 
 namespace proviso::cedar {
 
-enum class ValidationMode { kStrict, kPermissive };
 struct ValidationOptions {
-  ValidationMode mode = ValidationMode::kStrict;
   // Cedar 4.13 turned "no action applies" from an error into a warning.
   Severity no_applicable_action = Severity::kError;
 };

@@ -116,6 +116,9 @@ struct Field {
   Value value;
 };
 
+std::strong_ordering compare(const Set& a, const Set& b);
+std::strong_ordering compare(const Record& a, const Record& b);
+
 // The value as Cedar text: `{"a": [1, User::"x"]}`.
 std::string to_string(const Value& value);
 

@@ -1,0 +1,309 @@
+#include "cedar/evaluator.h"
+
+#include <algorithm>
+
+namespace proviso::cedar {
+namespace {
+
+bool set_bool(Val& out, bool value) {
+  out.kind = Kind::kBool;
+  out.b = value;
+  return true;
+}
+
+bool set_number(Val& out, Kind kind, int64_t value) {
+  out.kind = kind;
+  out.i = value;
+  return true;
+}
+
+bool holds(const Set& set, const Val& wanted) {
+  const auto& elements = set.elements();
+  auto at = std::ranges::lower_bound(elements, wanted,
+                                     [](const Val& a, const Val& b) { return compare(a, b) < 0; }, view);
+  return at != elements.end() && compare(view(*at), wanted) == 0;
+}
+
+Val entity_val(const EntityUid& uid) {
+  Val out;
+  out.kind = Kind::kEntity;
+  out.uid = &uid;
+  return out;
+}
+
+}  // namespace
+
+Evaluator::Evaluator(const Program& program, const Request& request, const Entities& entities,
+                     const Entities* actions)
+    : p_(program), entities_(entities), actions_(actions) {
+  vars_[0] = entity_val(request.principal);
+  vars_[1] = entity_val(request.action);
+  vars_[2] = entity_val(request.resource);
+  vars_[3].kind = Kind::kRecord;
+  vars_[3].record = &request.context;
+}
+
+bool Evaluator::fail(std::string message) {
+  error_ = std::move(message);
+  return false;
+}
+
+bool Evaluator::wrong_kind(const Val& found, const char* wanted) {
+  return fail(std::string("expected ") + wanted + ", found " + kind_name(found.kind));
+}
+
+void Evaluator::resolve(Val& entity) {
+  if (entity.id != Val::kUnresolved) return;
+  const EntityUid& uid = *entity.uid;
+  uint64_t hash =
+      entity.hashed ? static_cast<const HashedUid&>(uid).hash : hash_uid(uid.type, uid.id);
+  entity.id = entities_.id_of(hash, uid.type, uid.id);
+}
+
+const Entity* Evaluator::lookup(Val& entity) {
+  resolve(entity);
+  return entities_.at(entity.id);
+}
+
+const Val& Evaluator::var(Var which) {
+  Val& out = vars_[static_cast<size_t>(which)];
+  if (out.kind == Kind::kEntity) resolve(out);
+  return out;
+}
+
+bool Evaluator::keep(Value value, Val& out) {
+  arena_.push_back(std::make_unique<Value>(std::move(value)));
+  out = view(*arena_.back());
+  return true;
+}
+
+bool Evaluator::is_in(Val& left, Val right) {
+  resolve(left);
+  resolve(right);
+  if (left.id != Entities::kNone && right.id != Entities::kNone) {
+    if (left.id == right.id || entities_.has_ancestor(left.id, right.id)) return true;
+  } else if (*left.uid == *right.uid) {
+    return true;
+  }
+  return actions_ != nullptr && entities_.at(left.id) == nullptr &&
+         actions_->is_in(*left.uid, *right.uid);
+}
+
+bool Evaluator::eval_bool(uint32_t node, bool& out) {
+  Val value;
+  if (!eval(node, value)) return false;
+  if (value.kind != Kind::kBool) return wrong_kind(value, "bool");
+  out = value.b;
+  return true;
+}
+
+bool Evaluator::eval(uint32_t index, Val& out) {
+  const Node& n = p_.nodes[index];
+  switch (n.op) {
+    case Op::kLiteral: out = p_.constants[n.datum]; return true;
+    case Op::kVar: out = var(static_cast<Var>(n.sub)); return true;
+    case Op::kAnd: return eval_logic(n, false, out);
+    case Op::kOr: return eval_logic(n, true, out);
+    case Op::kIf: {
+      bool test = false;
+      return eval_bool(kid(n, 0), test) && eval(kid(n, test ? 1 : 2), out);
+    }
+    case Op::kNot: case Op::kNeg: case Op::kLike: case Op::kIsEmpty: return eval_unary(n, out);
+    case Op::kIs: case Op::kIsIn: return eval_is(n, out);
+    case Op::kGetAttr: return eval_attribute(n, out);
+    case Op::kHas: return eval_has(n, out);
+    case Op::kSet: return eval_set(n, out);
+    case Op::kRecord: return eval_record(n, out);
+    case Op::kExtension: return eval_extension(n, out);
+    default: return eval_binary(n, out);
+  }
+}
+
+// && stops at the first false, || at the first true; only what was reached must be Bool.
+bool Evaluator::eval_logic(const Node& n, bool stop_at, Val& out) {
+  for (uint32_t i = 0; i < n.count; ++i) {
+    bool value = false;
+    if (!eval_bool(kid(n, i), value)) return false;
+    if (value == stop_at) return set_bool(out, stop_at);
+  }
+  return set_bool(out, !stop_at);
+}
+
+bool Evaluator::eval_unary(const Node& n, Val& out) {
+  Val a;
+  if (!eval(kid(n, 0), a)) return false;
+  switch (n.op) {
+    case Op::kNot:
+      if (a.kind != Kind::kBool) return wrong_kind(a, "bool");
+      return set_bool(out, !a.b);
+    case Op::kNeg:
+      if (a.kind != Kind::kLong) return wrong_kind(a, "long");
+      if (a.i == INT64_MIN) return fail("overflow while negating `" + std::to_string(a.i) + "`");
+      return set_number(out, Kind::kLong, -a.i);
+    case Op::kLike:
+      if (a.kind != Kind::kString) return wrong_kind(a, "string");
+      return set_bool(out, p_.patterns[n.datum].matches(*a.s));
+    default:
+      if (a.kind != Kind::kSet) return wrong_kind(a, "set");
+      return set_bool(out, a.set->elements().empty());
+  }
+}
+
+bool Evaluator::eval_binary(const Node& n, Val& out) {
+  Val a;
+  Val b;
+  if (!eval(kid(n, 0), a) || !eval(kid(n, 1), b)) return false;
+  switch (n.op) {
+    case Op::kEq: return set_bool(out, compare(a, b) == 0);
+    case Op::kNe: return set_bool(out, compare(a, b) != 0);
+    case Op::kLt: case Op::kLe: case Op::kGt: case Op::kGe: return eval_order(n.op, a, b, out);
+    case Op::kAdd: case Op::kSub: case Op::kMul: return eval_arithmetic(n.op, a, b, out);
+    case Op::kIn: return eval_in(a, b, out);
+    case Op::kContains: case Op::kContainsAll: case Op::kContainsAny:
+      return eval_contains(n.op, a, b, out);
+    default: return eval_tag(n.op, a, b, out);
+  }
+}
+
+bool Evaluator::eval_order(Op op, const Val& a, const Val& b, Val& out) {
+  if (a.kind != Kind::kLong && a.kind != Kind::kDatetime && a.kind != Kind::kDuration) {
+    return wrong_kind(a, "long, datetime or duration");
+  }
+  if (b.kind != a.kind) return wrong_kind(b, kind_name(a.kind));
+  switch (op) {
+    case Op::kLt: return set_bool(out, a.i < b.i);
+    case Op::kLe: return set_bool(out, a.i <= b.i);
+    case Op::kGt: return set_bool(out, a.i > b.i);
+    default: return set_bool(out, a.i >= b.i);
+  }
+}
+
+bool Evaluator::eval_arithmetic(Op op, const Val& a, const Val& b, Val& out) {
+  if (a.kind != Kind::kLong) return wrong_kind(a, "long");
+  if (b.kind != Kind::kLong) return wrong_kind(b, "long");
+  int64_t result = 0;
+  bool overflow = op == Op::kAdd   ? __builtin_add_overflow(a.i, b.i, &result)
+                  : op == Op::kSub ? __builtin_sub_overflow(a.i, b.i, &result)
+                                   : __builtin_mul_overflow(a.i, b.i, &result);
+  if (overflow) {
+    const char* sign = op == Op::kAdd ? " + " : op == Op::kSub ? " - " : " * ";
+    return fail("overflow in `" + std::to_string(a.i) + sign + std::to_string(b.i) + "`");
+  }
+  return set_number(out, Kind::kLong, result);
+}
+
+bool Evaluator::eval_in(Val& left, const Val& right, Val& out) {
+  if (left.kind != Kind::kEntity) return wrong_kind(left, "entity");
+  if (right.kind == Kind::kEntity) return set_bool(out, is_in(left, right));
+  if (right.kind != Kind::kSet) return wrong_kind(right, "entity or set of entities");
+  // SPEC Cedar in: every element of the set is checked, also after one that matches
+  for (const Value& element : right.set->elements()) {
+    if (element.kind() != Kind::kEntity) return wrong_kind(view(element), "entity");
+  }
+  bool found = std::ranges::any_of(right.set->elements(), [&](const Value& element) {
+    return is_in(left, view(element));
+  });
+  return set_bool(out, found);
+}
+
+bool Evaluator::eval_contains(Op op, const Val& a, const Val& b, Val& out) {
+  if (a.kind != Kind::kSet) return wrong_kind(a, "set");
+  if (op == Op::kContains) return set_bool(out, holds(*a.set, b));
+  if (b.kind != Kind::kSet) return wrong_kind(b, "set");
+  auto in_a = [&](const Value& v) { return holds(*a.set, view(v)); };
+  return set_bool(out, op == Op::kContainsAll ? std::ranges::all_of(b.set->elements(), in_a)
+                                              : std::ranges::any_of(b.set->elements(), in_a));
+}
+
+bool Evaluator::eval_tag(Op op, Val& a, const Val& b, Val& out) {
+  if (a.kind != Kind::kEntity) return wrong_kind(a, "entity");
+  if (b.kind != Kind::kString) return wrong_kind(b, "string");
+  const Entity* entity = lookup(a);
+  const Value* tag = entity != nullptr ? entity->tags.find(*b.s) : nullptr;
+  if (op == Op::kHasTag) return set_bool(out, tag != nullptr);
+  if (entity == nullptr) return fail("entity `" + to_string(*a.uid) + "` does not exist");
+  if (tag == nullptr) return fail("`" + to_string(*a.uid) + "` has no tag `" + *b.s + "`");
+  out = view(*tag);
+  return true;
+}
+
+bool Evaluator::eval_is(const Node& n, Val& out) {
+  Val a;
+  if (!eval(kid(n, 0), a)) return false;
+  if (a.kind != Kind::kEntity) return wrong_kind(a, "entity");
+  bool same = a.uid->type == p_.names[n.datum];
+  if (!same || n.op == Op::kIs) return set_bool(out, same);
+  Val group;
+  return eval(kid(n, 1), group) && eval_in(a, group, out);
+}
+
+bool Evaluator::eval_attribute(const Node& n, Val& out) {
+  Val a;
+  if (!eval(kid(n, 0), a)) return false;
+  const std::string& name = p_.names[n.datum];
+  const Value* found = nullptr;
+  if (a.kind == Kind::kRecord) {
+    found = a.record->find(name);
+    if (found == nullptr) return fail("the record has no attribute `" + name + "`");
+  } else if (a.kind == Kind::kEntity) {
+    const Entity* entity = lookup(a);
+    if (entity == nullptr) return fail("entity `" + to_string(*a.uid) + "` does not exist");
+    found = entity->attrs.find(name);
+    if (found == nullptr) return fail("`" + to_string(*a.uid) + "` has no attribute `" + name + "`");
+  } else {
+    return wrong_kind(a, "record or entity");
+  }
+  out = view(*found);
+  return true;
+}
+
+bool Evaluator::eval_has(const Node& n, Val& out) {
+  Val at;
+  if (!eval(kid(n, 0), at)) return false;
+  for (const std::string& name : p_.paths[n.datum]) {
+    const Value* found = nullptr;
+    if (at.kind == Kind::kRecord) {
+      found = at.record->find(name);
+    } else if (at.kind == Kind::kEntity) {
+      const Entity* entity = lookup(at);
+      found = entity != nullptr ? entity->attrs.find(name) : nullptr;
+    } else {
+      return wrong_kind(at, "record or entity");
+    }
+    if (found == nullptr) return set_bool(out, false);
+    at = view(*found);
+  }
+  return set_bool(out, true);
+}
+
+bool Evaluator::eval_set(const Node& n, Val& out) {
+  std::vector<Value> elements;
+  elements.reserve(n.count);
+  for (uint32_t i = 0; i < n.count; ++i) {
+    Val element;
+    if (!eval(kid(n, i), element)) return false;
+    elements.push_back(to_value(element));
+  }
+  return keep(Value::set(Set(std::move(elements))), out);
+}
+
+bool Evaluator::eval_record(const Node& n, Val& out) {
+  Record record;
+  for (uint32_t i = 0; i < n.count; ++i) {
+    Val value;
+    if (!eval(kid(n, i), value)) return false;
+    record.set(p_.paths[n.datum][i], to_value(value));
+  }
+  return keep(Value::record(std::move(record)), out);
+}
+
+Result<Value> evaluate(const Expr& expr, const Request& request, const Entities& entities) {
+  Program program;
+  PV_TRY(uint32_t root, program.add(expr));
+  Evaluator evaluator(program, request, entities, nullptr);
+  Val out;
+  if (!evaluator.eval(root, out)) return proviso::fail(Code::kInvalid, evaluator.error());
+  return to_value(out);
+}
+
+}  // namespace proviso::cedar

@@ -1,0 +1,133 @@
+#include "cedar/value.h"
+
+#include <algorithm>
+
+namespace proviso::cedar {
+namespace {
+
+auto lower(std::vector<Field>& fields, std::string_view name) {
+  return std::ranges::lower_bound(fields, name, {},
+                                  [](const Field& f) { return std::string_view(f.name); });
+}
+
+}  // namespace
+
+uint64_t hash_uid(std::string_view type, std::string_view id) {
+  // FNV-like over words would be faster, but ids are short; the multiplier spreads each byte.
+  uint64_t h = 0xcbf29ce484222325ULL;
+  auto mix = [&h](std::string_view text) {
+    const char* p = text.data();
+    size_t left = text.size();
+    while (left >= 8) {
+      uint64_t word = 0;
+      __builtin_memcpy(&word, p, 8);
+      h = (h ^ word) * 0x9E3779B97F4A7C15ULL;
+      h ^= h >> 32;
+      p += 8;
+      left -= 8;
+    }
+    uint64_t tail = 0;
+    if (left > 0) __builtin_memcpy(&tail, p, left);
+    h = (h ^ tail ^ (static_cast<uint64_t>(text.size()) << 56)) * 0x9E3779B97F4A7C15ULL;
+    h ^= h >> 29;
+  };
+  mix(type);
+  mix(id);
+  return h;
+}
+
+Record::Record() = default;
+Record::Record(std::initializer_list<Field> fields) {
+  for (const Field& field : fields) set(field.name, field.value);
+}
+Record::Record(const Record&) = default;
+Record::Record(Record&&) noexcept = default;
+Record& Record::operator=(const Record&) = default;
+Record& Record::operator=(Record&&) noexcept = default;
+Record::~Record() = default;
+
+void Record::set(std::string_view name, Value value) {
+  if (fields_.empty() || fields_.back().name < name) {
+    fields_.push_back({std::string(name), std::move(value)});
+    return;
+  }
+  auto at = lower(fields_, name);
+  if (at != fields_.end() && at->name == name) {
+    at->value = std::move(value);
+  } else {
+    fields_.insert(at, {std::string(name), std::move(value)});
+  }
+}
+
+const Value* Record::find(std::string_view name) const {
+  return const_cast<Record*>(this)->find(name);
+}
+
+Value* Record::find(std::string_view name) {
+  auto at = lower(fields_, name);
+  return at != fields_.end() && at->name == name ? &at->value : nullptr;
+}
+
+size_t Record::size() const { return fields_.size(); }
+
+Set::Set(std::vector<Value> elements) : elements_(std::move(elements)) {
+  std::ranges::sort(elements_,
+                    [](const Value& a, const Value& b) { return compare(a, b) < 0; });
+  auto repeats = std::ranges::unique(elements_);
+  elements_.erase(repeats.begin(), repeats.end());
+}
+
+Set Set::of_strings(const std::vector<std::string>& strings) {
+  std::vector<Value> elements;
+  elements.reserve(strings.size());
+  for (const std::string& s : strings) elements.push_back(Value::string(s));
+  return Set(std::move(elements));
+}
+
+bool Set::contains(const Value& value) const {
+  return std::ranges::binary_search(
+      elements_, value, [](const Value& a, const Value& b) { return compare(a, b) < 0; });
+}
+
+std::strong_ordering compare(const Set& a, const Set& b) {
+  const auto& x = a.elements();
+  const auto& y = b.elements();
+  if (auto by_size = x.size() <=> y.size(); by_size != 0) return by_size;
+  for (size_t i = 0; i < x.size(); ++i) {
+    if (auto c = compare(x[i], y[i]); c != 0) return c;
+  }
+  return std::strong_ordering::equal;
+}
+
+std::strong_ordering compare(const Record& a, const Record& b) {
+  const auto& x = a.fields();
+  const auto& y = b.fields();
+  if (auto by_size = x.size() <=> y.size(); by_size != 0) return by_size;
+  for (size_t i = 0; i < x.size(); ++i) {
+    if (auto c = x[i].name <=> y[i].name; c != 0) return c;
+    if (auto c = compare(x[i].value, y[i].value); c != 0) return c;
+  }
+  return std::strong_ordering::equal;
+}
+
+bool operator==(const Record& a, const Record& b) { return compare(a, b) == 0; }
+bool operator==(const Set& a, const Set& b) { return compare(a, b) == 0; }
+
+std::strong_ordering compare(const Value& a, const Value& b) {
+  if (auto c = a.rep_.index() <=> b.rep_.index(); c != 0) return c;
+  switch (a.kind()) {
+    case Kind::kBool: return *a.get_if<bool>() <=> *b.get_if<bool>();
+    case Kind::kLong: return *a.get_if<int64_t>() <=> *b.get_if<int64_t>();
+    case Kind::kString: return *a.get_if<std::string>() <=> *b.get_if<std::string>();
+    case Kind::kEntity: return *a.get_if<EntityUid>() <=> *b.get_if<EntityUid>();
+    case Kind::kSet: return compare(*a.get_if<Set>(), *b.get_if<Set>());
+    case Kind::kRecord: return compare(*a.get_if<Record>(), *b.get_if<Record>());
+    case Kind::kDecimal: return *a.get_if<Decimal>() <=> *b.get_if<Decimal>();
+    case Kind::kIp: return *a.get_if<IpAddr>() <=> *b.get_if<IpAddr>();
+    case Kind::kDatetime: return *a.get_if<Datetime>() <=> *b.get_if<Datetime>();
+    case Kind::kDuration: return *a.get_if<Duration>() <=> *b.get_if<Duration>();
+  }
+  return std::strong_ordering::equal;
+}
+
+}  // namespace proviso::cedar
