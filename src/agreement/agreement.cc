@@ -1,0 +1,64 @@
+#include "agreement/agreement.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "agreement/impl.h"
+
+namespace proviso::agreement {
+
+Agreement::Agreement(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Agreement::~Agreement() = default;
+
+const Terms& Agreement::terms() const { return impl_->terms; }
+const std::vector<Clause>& Agreement::clauses() const { return impl_->clauses; }
+const std::vector<RedLine>& Agreement::red_lines() const { return impl_->red_lines; }
+const std::vector<std::string>& Agreement::warnings() const { return impl_->warnings; }
+const Digest& Agreement::digest() const { return impl_->digest; }
+const std::string& Agreement::manifest() const { return impl_->manifest; }
+
+Status Agreement::check_period(UtcSeconds now) const {
+  constexpr int64_t kDaySeconds = 86'400;
+  PV_TRY(const UtcSeconds effective, parse_time(impl_->terms.effective));
+  PV_TRY(const UtcSeconds expires, parse_time(impl_->terms.expires));
+  if (now < effective) {
+    return fail(Code::kUnverified, fmt::format("the agreement takes effect on {}, and it is {}",
+                                               impl_->terms.effective, format_time(now)));
+  }
+  if (now.value >= expires.value + kDaySeconds) {
+    return fail(Code::kUnverified, fmt::format("the agreement expired on {}, and it is {}",
+                                               impl_->terms.expires, format_time(now)));
+  }
+  return {};
+}
+
+std::vector<ExampleOutcome> Agreement::run_examples() const {
+  std::vector<ExampleOutcome> out;
+  out.reserve(impl_->examples.size());
+  for (const Example& example : impl_->examples) {
+    out.push_back({fmt::format("{}:{}", example.file, example.line), example.row, example.expected,
+                   decide(example.verb, example.facts)});
+  }
+  return out;
+}
+
+const Model* Agreement::model(std::string_view id) const {
+  const auto& models = impl_->terms.models;
+  const auto found = std::find_if(models.begin(), models.end(),
+                                  [&](const Model& model) { return model.id == id; });
+  return found == models.end() ? nullptr : &*found;
+}
+
+const Tool* Agreement::tool(std::string_view id) const {
+  const auto& tools = impl_->terms.tools;
+  const auto found =
+      std::find_if(tools.begin(), tools.end(), [&](const Tool& tool) { return tool.id == id; });
+  return found == tools.end() ? nullptr : &*found;
+}
+
+std::string Agreement::tool_class(std::string_view id) const {
+  const Tool* known = tool(id);
+  return known ? known->tool_class : std::string(kClientClass);
+}
+
+}  // namespace proviso::agreement

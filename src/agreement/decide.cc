@@ -1,0 +1,81 @@
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "agreement/impl.h"
+
+namespace proviso::agreement {
+namespace {
+
+void add_clause(std::vector<ClauseRef>& clauses, const ClauseRef& clause) {
+  const bool there = std::any_of(clauses.begin(), clauses.end(), [&](const ClauseRef& known) {
+    return known.number == clause.number && known.hold == clause.hold;
+  });
+  if (!there) clauses.push_back(clause);
+}
+
+Decision judged(const Agreement::Impl& impl, const cedar::Response& response) {
+  Decision decision;
+  const bool permitted = !response.permits.empty();
+  const bool all_hold = std::all_of(response.forbids.begin(), response.forbids.end(),
+                                    [&](uint32_t policy) { return impl.notes[policy].hold; });
+  for (const cedar::PolicyError& error : response.errors) {
+    const ClauseRef& clause = impl.notes[error.policy].clause;
+    decision.errors.push_back(fmt::format("clause {}: {}", clause.number, error.message));
+  }
+  if (!response.errors.empty()) {
+    decision.outcome = Outcome::kDeny;
+  } else if (response.decision == cedar::Answer::kAllow) {
+    decision.outcome = Outcome::kAllow;
+  } else if (permitted && all_hold) {
+    decision.outcome = Outcome::kHold;
+  }
+  const bool from_permits = decision.outcome == Outcome::kAllow;
+  for (uint32_t policy : from_permits ? response.permits : response.forbids) {
+    add_clause(decision.clauses, impl.notes[policy].clause);
+  }
+  if (!response.errors.empty()) {
+    for (const cedar::PolicyError& error : response.errors) {
+      add_clause(decision.clauses, impl.notes[error.policy].clause);
+    }
+  }
+  if (decision.outcome == Outcome::kDeny) return decision;
+  for (uint32_t policy : response.permits) {
+    const PolicyNotes& notes = impl.notes[policy];
+    decision.whole = decision.whole || notes.whole;
+    if (!notes.mark.empty()) decision.marks.push_back(notes.mark);
+  }
+  return decision;
+}
+
+}  // namespace
+
+const char* outcome_name(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kAllow: return "allow";
+    case Outcome::kDeny: return "deny";
+    case Outcome::kHold: return "hold";
+  }
+  return "deny";
+}
+
+Decision Agreement::decide(exchange::Verb verb, const exchange::Facts& facts) const {
+  Decision refusal;
+  Result<Question> question = question_of(*impl_, verb, facts);
+  if (!question) {
+    refusal.reason = std::move(question.error().message);
+    return refusal;
+  }
+  Result<cedar::Entities> entities =
+      cedar::Entities::extend(impl_->entities, std::move(question->more));
+  if (!entities) {
+    refusal.reason = fmt::format("the facts contradict the agreement: {}", entities.error().message);
+    return refusal;
+  }
+  cedar::Response response;
+  impl_->engine->is_authorized(question->request, *entities, response);
+  Decision decision = judged(*impl_, response);
+  decision.reason = reason_of(*impl_, question->request, *entities, response, decision);
+  return decision;
+}
+
+}  // namespace proviso::agreement

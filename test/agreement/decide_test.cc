@@ -1,0 +1,189 @@
+// Decisions as data (decisions.json), and what holds of every decision: determinism, threads, errors.
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "agreement/support.h"
+
+namespace proviso::agreement {
+namespace {
+
+using exchange::Facts;
+using exchange::FactValue;
+
+std::string text_of(json::Object object, std::string_view key) {
+  std::string_view text;
+  EXPECT_FALSE(object.at_key(key).get(text)) << key;
+  return std::string(text);
+}
+
+json::Array array_of(json::Object object, std::string_view key) {
+  json::Array array;
+  EXPECT_FALSE(object.at_key(key).get(array)) << key;
+  return array;
+}
+
+Facts facts_of_case(json::Object one) {
+  Facts facts = facts_of(text_of(one, "role"), text_of(one, "purpose"));
+  json::Object changes;
+  EXPECT_FALSE(one.at_key("set").get(changes));
+  for (const auto [path, value] : changes) {
+    auto fact = exchange::parse_value(json::to_text(value));
+    EXPECT_TRUE(fact.has_value()) << path;
+    if (fact) facts.set(path, std::move(*fact));
+  }
+  for (json::Element path : array_of(one, "unset")) {
+    std::string_view name;
+    EXPECT_FALSE(path.get(name));
+    facts = without(facts, name);
+  }
+  return facts;
+}
+
+std::vector<std::string> numbers_of(const Decision& decision) {
+  std::vector<std::string> numbers;
+  for (const ClauseRef& clause : decision.clauses) numbers.push_back(clause.number);
+  return numbers;
+}
+
+TEST(Decide, EveryCaseOfTheTable) {
+  const auto enclave = load_or_fail(folder("agreements/enclave"));
+  const auto hospital = load_or_fail(folder("agreements/hospital"));
+  ASSERT_TRUE(enclave && hospital);
+  const auto text = read_file(source_path("test/agreement/decisions.json"));
+  ASSERT_TRUE(text.has_value());
+  json::Parser parser;
+  const auto root = parser.parse(*text);
+  ASSERT_TRUE(root.has_value()) << root.error().message;
+  json::Array cases;
+  ASSERT_FALSE(root->get(cases));
+  size_t passed = 0;
+  size_t total = 0;
+  for (json::Element element : cases) {
+    json::Object one;
+    ASSERT_FALSE(element.get(one));
+    ++total;
+    SCOPED_TRACE(text_of(one, "name"));
+    const auto& agreement = text_of(one, "agreement") == "enclave" ? enclave : hospital;
+    const auto verb = exchange::parse_verb(text_of(one, "verb"));
+    ASSERT_TRUE(verb.has_value());
+    const Decision got = agreement->decide(*verb, facts_of_case(one));
+    std::vector<std::string> clauses;
+    for (json::Element clause : array_of(one, "clauses")) {
+      std::string_view number;
+      ASSERT_FALSE(clause.get(number));
+      clauses.emplace_back(number);
+    }
+    const std::string reason = text_of(one, "reason");
+    EXPECT_EQ(outcome_name(got.outcome), text_of(one, "outcome")) << got.reason;
+    EXPECT_EQ(numbers_of(got), clauses) << got.reason;
+    EXPECT_NE(got.reason.find(reason), std::string::npos) << got.reason << "\nwanted: " << reason;
+    EXPECT_TRUE(got.errors.empty());
+    const bool ok = outcome_name(got.outcome) == text_of(one, "outcome") && numbers_of(got) == clauses &&
+                    got.reason.find(reason) != std::string::npos;
+    passed += ok ? 1 : 0;
+  }
+  std::printf("decisions: %zu/%zu\n", passed, total);
+  EXPECT_GE(total, 60U);
+}
+
+TEST(Decide, MarksAndWholeComeFromSatisfiedPermits) {
+  const auto hospital = load_or_fail(folder("agreements/hospital"));
+  ASSERT_TRUE(hospital);
+  const Decision note = hospital->decide(exchange::Verb::kAsk, facts_of("nurse", "documentation"));
+  EXPECT_EQ(note.outcome, Outcome::kAllow);
+  EXPECT_EQ(note.marks, std::vector<std::string>{"drafted with a model"});
+  EXPECT_FALSE(note.whole);
+  Facts triage = facts_of("nurse", "triage");
+  triage.set("context.moment.particulars.ward", std::string("emergency"));
+  const Decision order = hospital->decide(exchange::Verb::kAsk, triage);
+  EXPECT_EQ(order.outcome, Outcome::kAllow);
+  EXPECT_TRUE(order.whole);
+  EXPECT_TRUE(order.marks.empty());
+}
+
+TEST(Decide, ClausesCarryTitleAndSourceLine) {
+  const auto enclave = load_or_fail(folder("agreements/enclave"));
+  ASSERT_TRUE(enclave);
+  const Decision got = enclave->decide(exchange::Verb::kAsk, facts_of("analyst", "targeting"));
+  ASSERT_EQ(got.clauses.size(), 1U);
+  EXPECT_EQ(got.clauses[0].title, "Human judgement over force");
+  const std::string& text = folder("agreements/enclave").at("clauses/2-human-judgement.md");
+  const auto line = 1 + std::count(text.begin(),
+                                   text.begin() + static_cast<long>(text.find("@clause(\"2.1\")")), '\n');
+  EXPECT_EQ(got.clauses[0].source, "clauses/2-human-judgement.md:" + std::to_string(line));
+}
+
+// Cedar alone would skip a forbid that fails; here its failure denies.
+TEST(Decide, ARunTimeErrorInAnyPolicyDenies) {
+  Files files = folder("test/agreement/base");
+  std::string& clause = files["clauses/1-use.md"];
+  clause.replace(clause.find("permit"), 0,
+                 "@hold(\"x\") forbid (principal, action == Action::\"ask\", resource)\n"
+                 "when { context.content.bytes * 9223372036854775807 > 0 };\n");
+  const auto agreement = load_or_fail(files);
+  ASSERT_TRUE(agreement);
+  Facts facts = facts_of("staff", "work");
+  facts.set("context.content.bytes", int64_t{4});
+  const Decision got = agreement->decide(exchange::Verb::kAsk, facts);
+  EXPECT_EQ(got.outcome, Outcome::kDeny);
+  ASSERT_EQ(got.errors.size(), 1U);
+  EXPECT_TRUE(got.errors[0].starts_with("clause 1: ")) << got.errors[0];
+  EXPECT_TRUE(got.reason.starts_with("clause 1 (Use) could not be judged")) << got.reason;
+  // The negative control: the same request without the overflow is allowed.
+  facts.set("context.content.bytes", int64_t{0});
+  EXPECT_EQ(agreement->decide(exchange::Verb::kAsk, facts).outcome, Outcome::kAllow);
+}
+
+TEST(Decide, SameFactsSameDecision) {
+  const auto one = load_or_fail(folder("agreements/enclave"));
+  const auto two = load_or_fail(folder("agreements/enclave"));
+  ASSERT_TRUE(one && two);
+  EXPECT_EQ(one->digest(), two->digest());
+  for (const char* purpose : {"analysis", "targeting", "logistics", "none"}) {
+    const Facts facts = facts_of("analyst", purpose);
+    const Decision first = one->decide(exchange::Verb::kAsk, facts);
+    for (int i = 0; i < 10; ++i) {
+      for (const auto& agreement : {one, two}) {
+        const Decision again = agreement->decide(exchange::Verb::kAsk, facts);
+        EXPECT_EQ(again.outcome, first.outcome);
+        EXPECT_EQ(again.clauses, first.clauses);
+        EXPECT_EQ(again.reason, first.reason);
+      }
+    }
+  }
+}
+
+TEST(Decide, ManyThreadsShareOneAgreement) {
+  const auto agreement = load_or_fail(folder("agreements/enclave"));
+  ASSERT_TRUE(agreement);
+  const Facts good = facts_of("analyst", "analysis");
+  const Facts bad = facts_of("analyst", "targeting");
+  const std::string reason = agreement->decide(exchange::Verb::kAsk, bad).reason;
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 300; ++i) {
+        if (agreement->decide(exchange::Verb::kAsk, good).outcome != Outcome::kAllow) ++wrong;
+        if (agreement->decide(exchange::Verb::kAsk, bad).reason != reason) ++wrong;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong.load(), 0);
+}
+
+TEST(Decide, LoadIsTheSameHoweverTheFilesWereGathered) {
+  const Files files = folder("agreements/enclave");
+  const auto agreement = load_or_fail(files);
+  ASSERT_TRUE(agreement);
+  EXPECT_EQ(agreement->manifest(), manifest_of(files));
+  EXPECT_EQ(agreement->digest(), sha256(agreement->manifest()));
+  Files with_signature = files;
+  with_signature["signatures/operator.sig"] = "later";
+  EXPECT_EQ(load_or_fail(with_signature)->digest(), agreement->digest());
+}
+
+}  // namespace
+}  // namespace proviso::agreement
