@@ -75,6 +75,8 @@ class StreamWriter {
   // needed. kFile (redacted thinking) takes its whole data in one call; it and kOther are
   // Anthropic's only.
   void text(std::string& out, Channel channel, int32_t choice, std::string_view text);
+  // On kTextEnd, when all of that text was written: signatures of two blocks must not become one.
+  void text_end(std::string& out, Channel channel);
   // A whole call, after its `act` was decided.
   void tool_call(std::string& out, const ToolCall& call);
   // The ordinary ending: finish reasons, usage where the client gets it, the terminal event.

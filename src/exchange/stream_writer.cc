@@ -97,6 +97,10 @@ void StreamWriter::text(std::string& out, Channel channel, int32_t choice, std::
   close_chunk(out, {});
 }
 
+void StreamWriter::text_end(std::string& out, Channel channel) {
+  if (protocol_ == Protocol::kAnthropicMessages && channel == Channel::kOther) close_block(out);
+}
+
 void StreamWriter::tool_call(std::string& out, const ToolCall& call) {
   PV_CHECK(!ended_);
   begin(out);
@@ -248,8 +252,8 @@ void StreamWriter::anthropic_text(std::string& out, Channel channel, std::string
       open_block(out, Block::kThinking);
       return block_delta(out, next_block_, "thinking_delta", "thinking", text);
     case Channel::kOther:
+      if (signature_.size() + text.size() > kSignatureBytesMax) close_block(out);
       open_block(out, Block::kThinking);
-      PV_CHECK(signature_.size() + text.size() <= kSignatureBytesMax);
       signature_.append(text);
       return;
     case Channel::kRefusal:
