@@ -1,0 +1,19 @@
+#pragma once
+// One file per command. Each adds itself to the program's parser and leaves its exit status in `status`:
+// 0 done, 1 it could not be done or does not hold, 2 the command line is wrong.
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace proviso::cli {
+
+void add_serve(CLI::App& app, int& status);
+void add_signer(CLI::App& app, int& status);  // hidden: the signer's own process
+void add_agreement(CLI::App& app, int& status);
+void add_ledger(CLI::App& app, int& status);
+void add_key(CLI::App& app, int& status);
+void add_tour(CLI::App& app, int& status);
+
+}  // namespace proviso::cli

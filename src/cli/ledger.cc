@@ -1,0 +1,128 @@
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "audit/leaf.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "cli/command.h"
+#include "cli/output.h"
+#include "gate/layout.h"
+#include "ledger/keys.h"
+#include "ledger/log.h"
+#include "ledger/tlog_proof.h"
+#include "vault/vault.h"
+
+namespace proviso::cli {
+namespace {
+
+struct LedgerOptions {
+  std::string state = default_state();
+  int64_t index = -1;
+  uint64_t last = 20;
+  bool facts = false;
+  bool as_json = false;
+};
+
+void print_leaf(uint64_t index, const audit::Leaf& leaf) {
+  const std::string decision = leaf.decision == "deny"   ? red(leaf.decision)
+                               : leaf.decision == "allow" ? green(leaf.decision)
+                                                          : leaf.decision;
+  print(fmt::format("{:>8}  {}  {:<12} {:<6} {:>3} facts  {}", index, format_time(leaf.time), leaf.verb,
+                    decision, leaf.fact_count, leaf.fact_root.hex().substr(0, 16)));
+}
+
+Status print_facts(const vault::Vault& vault, uint64_t index) {
+  PV_TRY(const std::string bytes, vault.open_record(index));
+  PV_TRY(const audit::Contents contents, audit::Contents::decode(bytes));
+  for (const auto& [path, value] : contents.facts.items()) {
+    print(fmt::format("            {:<34} {}", path, exchange::canonical_value(value)));
+  }
+  for (const auto& [name, payload] : contents.payloads) {
+    print(fmt::format("            payload {:<26} {} bytes", name, payload.size()));
+  }
+  return {};
+}
+
+Status show(const LedgerOptions& options) {
+  const gate::Layout layout{options.state};
+  PV_TRY(const auto reader, ledger::LogReader::open(layout.log()));
+  std::unique_ptr<vault::Vault> vault;
+  if (options.facts) {
+    PV_TRY(vault, vault::Vault::open_reader(layout.vault()));
+  }
+  uint64_t first = reader->size() > options.last ? reader->size() - options.last : 0;
+  uint64_t end = reader->size();
+  if (options.index >= 0) {
+    first = static_cast<uint64_t>(options.index);
+    end = first + 1;
+  }
+  if (first >= reader->size() && reader->size() > 0) {
+    return fail(Code::kNotFound, fmt::format("there is no leaf {}; the log has {}", first, reader->size()));
+  }
+  for (uint64_t index = first; index < end && index < reader->size(); ++index) {
+    PV_TRY(const std::string entry, reader->entry(index));
+    if (options.as_json) {
+      print(entry);
+      continue;
+    }
+    PV_TRY(const audit::Leaf leaf, audit::Leaf::parse(entry));
+    print_leaf(index, leaf);
+    if (vault) PV_TRY_VOID(print_facts(*vault, index));
+  }
+  return {};
+}
+
+Status proof(const LedgerOptions& options) {
+  PV_TRY(const auto reader, ledger::LogReader::open(gate::Layout{options.state}.log()));
+  PV_TRY(const std::string text, ledger::tlog_proof(*reader, static_cast<uint64_t>(options.index)));
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return {};
+}
+
+int verify(const LedgerOptions& options) {
+  const gate::Layout layout{options.state};
+  const auto reader = ledger::LogReader::open(layout.log());
+  if (!reader) return complain(reader.error());
+  const auto key = ledger::read_verifier_key(layout.log_vkey());
+  if (!key) return complain(key.error());
+  const std::vector<Error> faults = (*reader)->check(key->text());
+  for (const Error& fault : faults) print(red("fault: ") + fault.message);
+  if (faults.empty()) {
+    print(fmt::format("{} leaves: every frame, tile and the checkpoint hold", (*reader)->size()));
+    fmt::print(stderr, "`proviso-verify {}` also re-derives every decision\n", options.state);
+  }
+  return faults.empty() ? 0 : 1;
+}
+
+int done(const Status& status) { return status ? 0 : complain(status.error()); }
+
+}  // namespace
+
+void add_ledger(CLI::App& app, int& status) {
+  auto options = std::make_shared<LedgerOptions>();
+  auto* command = app.add_subcommand("ledger", "what was decided, and proof of it");
+  command->require_subcommand(1);
+  const auto common = [options](CLI::App* sub) {
+    sub->add_option("--state", options->state, "state folder")->capture_default_str();
+  };
+
+  auto* show_command = command->add_subcommand("show", "the newest leaves, or one");
+  common(show_command);
+  show_command->add_option("index", options->index, "one leaf");
+  show_command->add_option("--last", options->last, "how many")->capture_default_str();
+  show_command->add_flag("--facts", options->facts, "open the facts from the vault");
+  show_command->add_flag("--json", options->as_json, "the leaves' own bytes, one a line");
+  show_command->callback([options, &status] { status = done(show(*options)); });
+
+  auto* proof_command = command->add_subcommand("proof", "a C2SP tlog-proof for one leaf");
+  common(proof_command);
+  proof_command->add_option("index", options->index, "the leaf")->required()->check(CLI::NonNegativeNumber);
+  proof_command->callback([options, &status] { status = done(proof(*options)); });
+
+  auto* verify_command = command->add_subcommand("verify", "re-read every byte of the log");
+  common(verify_command);
+  verify_command->footer("exit status: 0 if all of it holds, 1 with each fault named");
+  verify_command->callback([options, &status] { status = verify(*options); });
+}
+
+}  // namespace proviso::cli

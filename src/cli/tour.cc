@@ -1,0 +1,291 @@
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "cli/child.h"
+#include "cli/command.h"
+#include "cli/output.h"
+#include "gate/layout.h"
+#include "http/client.h"
+
+namespace proviso::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr uint64_t kAnswerBytesMax = 4 << 20;
+constexpr std::chrono::seconds kSceneMax{120};
+
+struct TourOptions {
+  std::string agreement = "agreements/enclave";
+  std::string model, worker;
+  bool keep = false;
+};
+
+struct Answer {
+  int status = 0;
+  std::string receipt;
+  std::string exchange;
+  std::string body;
+};
+
+http::Task<Result<Answer>> send(http::Loop& loop, http::Endpoint endpoint, http::RequestSpec spec) {
+  http::ClientConfig config;
+  config.endpoint = std::move(endpoint);
+  Result<std::unique_ptr<http::Client>> client = http::Client::create(loop, std::move(config));
+  if (!client) co_return std::unexpected(std::move(client.error()));
+  Result<http::Reply> reply = co_await (*client)->send(std::move(spec));
+  if (!reply) co_return std::unexpected(std::move(reply.error()));
+  Answer answer;
+  answer.status = reply->status();
+  answer.receipt = std::string(reply->headers().get_or("proviso-receipt", ""));
+  answer.exchange = std::string(reply->headers().get_or("proviso-exchange", ""));
+  Result<std::string> body = co_await reply->read_all(kAnswerBytesMax);
+  if (!body) co_return std::unexpected(std::move(body.error()));
+  answer.body = std::move(*body);
+  co_return answer;
+}
+
+// One gate, one folder, six scenes. A scene says what happens and why, and whether it held.
+class Tour {
+ public:
+  explicit Tour(TourOptions options) : options_(std::move(options)) {}
+  ~Tour() {
+    gate_.reset();
+    std::error_code ec;
+    if (!options_.keep && !dir_.empty()) fs::remove_all(dir_, ec);
+  }
+
+  int run() {
+    if (Status opened = open(); !opened) return complain(opened.error());
+    scene("an analyst asks", [this] { return ask(); });
+    scene("an answer streams", [this] { return stream(); });
+    scene("a purpose that the agreement refuses", [this] { return denied_purpose(); });
+    scene("a secret in a stream", [this] { return secret_in_stream(); });
+    scene("somebody edits the ledger", [this] { return tampered_ledger(); });
+    scene("another program checks the receipt", [this] { return receipt_checked(); });
+    print(fmt::format("\n{} of {} scenes held", held_, scenes_));
+    return held_ == scenes_ ? 0 : 1;
+  }
+
+ private:
+  template <class Body>
+  void scene(std::string_view title, Body body) {
+    ++scenes_;
+    print(fmt::format("\n{} {}", bold(fmt::format("scene {}:", scenes_)), title));
+    const Status outcome = body();
+    if (outcome) {
+      ++held_;
+      print("  " + green("held"));
+    } else {
+      print("  " + red("did not hold: ") + outcome.error().message);
+    }
+  }
+
+  Status open() {
+    std::string pattern = fs::temp_directory_path() / "proviso-tour-XXXXXX";
+    if (::mkdtemp(pattern.data()) == nullptr) {
+      return std::unexpected(io_error("make", pattern, errno));
+    }
+    dir_ = pattern;
+    // The gate may become another user: it must be able to walk through here.
+    fs::permissions(dir_, fs::perms(0711));
+    state_ = dir_ + "/state";
+    print("starting a gate with the sample agreement on a free port; the model takes a second to load");
+    std::vector<std::string> argv = {own_path(),      "serve",    "--state",  state_,
+                                     "--sample",      options_.agreement,
+                                     "--listen",      "127.0.0.1:0", "--json"};
+    if (!options_.model.empty()) argv.insert(argv.end(), {"--model", options_.model});
+    if (!options_.worker.empty()) argv.insert(argv.end(), {"--worker", options_.worker});
+    PV_TRY(ChildProgram child, ChildProgram::start(argv, log()));
+    gate_.emplace(std::move(child));
+    const auto line = gate_->read_line();
+    if (!line) {
+      PV_TRY(const std::string said, read_file(log()));
+      return fail(Code::kUnavailable, "the gate did not start:\n" + said);
+    }
+    PV_TRY(const json::Element ready, parser_.parse(*line));
+    int64_t port = 0;
+    json::Array keys;
+    if (ready.at_key("port").get(port) != simdjson::SUCCESS ||
+        ready.at_key("keys").get(keys) != simdjson::SUCCESS) {
+      return fail(Code::kInternal, "the gate's ready line cannot be read: " + *line);
+    }
+    for (json::Element key : keys) {
+      std::string_view role, text;
+      if (key.at_key("role").get(role) == simdjson::SUCCESS && role == "analyst" &&
+          key.at_key("key").get(text) == simdjson::SUCCESS) {
+        key_ = std::string(text);
+      }
+    }
+    if (key_.empty()) return fail(Code::kInvalid, "the agreement has no role `analyst`; the tour speaks as one");
+    PV_TRY(endpoint_, http::Endpoint::parse(fmt::format("http://127.0.0.1:{}", port)));
+    PV_TRY(loops_, http::Loops::create({.count = 1}));
+    print(fmt::format("it listens on 127.0.0.1:{}", port));
+    return {};
+  }
+
+  Result<Answer> chat(std::string_view purpose, std::string body) {
+    http::RequestSpec spec;
+    spec.method = "POST";
+    spec.target = "/v1/chat/completions";
+    spec.headers.add("Authorization", "Bearer " + key_);
+    spec.headers.add("Proviso-Purpose", purpose);
+    spec.headers.add("Content-Type", "application/json");
+    spec.body = std::move(body);
+    spec.deadline = http::Loop::now() + kSceneMax;
+    http::Loop& loop = loops_->at(0);
+    return http::block_on(loop, send(loop, endpoint_, std::move(spec)));
+  }
+
+
+  Status ask() {
+    print("  \"Say hello in one sentence.\", for the purpose `analysis`");
+    PV_TRY(const Answer answer,
+           chat("analysis",
+                R"({"model":"local","max_tokens":40,"messages":[{"role":"user","content":"Say hello in one sentence."}]})"));
+    if (answer.status != 200) return fail(Code::kInvalid, answer.body);
+    PV_TRY(const json::Element parsed, parser_.parse(answer.body));
+    std::string_view text;
+    if (parsed.at_pointer("/choices/0/message/content").get(text) != simdjson::SUCCESS || text.empty()) {
+      return fail(Code::kInvalid, "the answer has no text: " + answer.body);
+    }
+    if (answer.receipt.empty()) return fail(Code::kInvalid, "the answer came without a receipt");
+    receipt_ = answer.receipt;
+    print(fmt::format("  the model: {}\n  two leaves, `ask` and `release`, were on disk and signed before this "
+                      "answer left; its receipt came with it",
+                      text));
+    return {};
+  }
+
+  Status stream() {
+    PV_TRY(const Answer answer,
+           chat("analysis",
+                R"({"model":"local","stream":true,"max_tokens":40,"messages":[{"role":"user","content":"Count from one to ten."}]})"));
+    if (answer.status != 200) return fail(Code::kInvalid, answer.body);
+    if (!answer.body.ends_with("data: [DONE]\n\n")) {
+      return fail(Code::kInvalid, "the stream did not end as the protocol says");
+    }
+    print(fmt::format("  {} events; each segment waited for its verdict, the end for its leaf",
+                      std::count(answer.body.begin(), answer.body.end(), '\n') / 2));
+    return {};
+  }
+
+  Status denied_purpose() {
+    PV_TRY(const Answer answer,
+           chat("targeting",
+                R"({"model":"local","messages":[{"role":"user","content":"Rank these targets."}]})"));
+    if (answer.status != 403) {
+      return fail(Code::kInvalid, fmt::format("status {}: {}", answer.status, answer.body));
+    }
+    PV_TRY(const json::Element parsed, parser_.parse(answer.body));
+    std::string_view message;
+    if (parsed.at_pointer("/error/message").get(message) != simdjson::SUCCESS) {
+      return fail(Code::kInvalid, "no message: " + answer.body);
+    }
+    print(fmt::format("  403: {}", message));
+    return {};
+  }
+
+  // The model is made to speak a key by a grammar: the request holds only its pattern.
+  Status secret_in_stream() {
+    print("  a grammar makes the model speak an access key (a made-up one); nothing in the request is secret");
+    PV_TRY(const Answer answer,
+           chat("analysis",
+                R"({"model":"local","stream":true,"max_tokens":80,"messages":[{"role":"user","content":"Give the id."}],)"
+                R"("response_format":{"type":"json_schema","json_schema":{"name":"id","schema":{"type":"object",)"
+                R"("properties":{"note":{"const":"the id follows"},"id":{"type":"string","pattern":)"
+                R"("^AKIA[Q-T][2-4][G-K][W-Z][5-7][B-E][M-P][H-L][U-W][2-3][R-T][D-F][J-M][X-Z][6-7][N-Q]$"}},)"
+                R"("required":["note","id"]}}}})"));
+    if (answer.status != 200) return fail(Code::kInvalid, answer.body);
+    if (answer.body.find("AKIA") != std::string::npos) {
+      return fail(Code::kInvalid, "bytes of the key left the gate");
+    }
+    if (answer.body.find("content_filter") == std::string::npos) {
+      return fail(Code::kInvalid, "the stream was not stopped: " + answer.body);
+    }
+    print("  what stood before the key was delivered, not a byte of the key; the stream ended with "
+          "finish_reason \"content_filter\" and the clause");
+    return {};
+  }
+
+  std::vector<std::string> verifier(std::vector<std::string> args) const {
+    args.insert(args.begin(), beside("proviso-verify"));
+    return args;
+  }
+
+  Status tampered_ledger() {
+    PV_TRY(const Finished before, run_program(verifier({state_}), log()));
+    if (before.status != 0) return fail(Code::kInvalid, "the ledger does not verify untouched:\n" + before.output);
+    const std::string copy = dir_ + "/copy";
+    std::error_code ec;
+    fs::copy(state_, copy, fs::copy_options::recursive | fs::copy_options::skip_symlinks, ec);
+    const std::string wal = gate::Layout{copy}.log() + "/log.wal";
+    PV_TRY(std::string bytes, read_file(wal, 1ull << 30));
+    const size_t at = bytes.find(R"("decision":"deny")");
+    if (at == std::string::npos) return fail(Code::kInvalid, "no denied leaf to edit");
+    bytes.replace(at, 17, R"("decision":"kept")");
+    PV_TRY_VOID(write_file_durable(wal, bytes, FileMode::kPrivate));
+    PV_TRY(const Finished after, run_program(verifier({copy}), log()));
+    if (after.status != 1) {
+      return fail(Code::kInvalid, fmt::format("the edit went unnoticed (status {})", after.status));
+    }
+    print("  proviso-verify re-derived every decision of the untouched ledger. In a copy one refusal was "
+          "edited away:");
+    print("    " + after.output.substr(0, after.output.find('\n')));
+    return {};
+  }
+
+  Status receipt_checked() {
+    if (receipt_.empty()) return fail(Code::kInvalid, "the first scene gave no receipt");
+    const std::string file = dir_ + "/receipt.json";
+    PV_TRY_VOID(write_file_durable(file, receipt_ + "\n", FileMode::kShared));
+    const gate::Layout layout{state_};
+    const std::vector<std::string> place = {"--log", layout.log(), "--receipt-key", layout.receipt_pub()};
+    std::vector<std::string> args = {"receipt", file};
+    args.insert(args.end(), place.begin(), place.end());
+    PV_TRY(const Finished good, run_program(verifier(args), log()));
+    if (good.status != 0) return fail(Code::kInvalid, "the receipt does not verify: " + good.output);
+    print("    " + good.output.substr(0, good.output.find('\n')));
+    // The control: one digit of the index changed.
+    std::string forged = receipt_;
+    const size_t index = forged.find("\"index\":") + 8;
+    forged[index] = forged[index] == '9' ? '8' : static_cast<char>(forged[index] + 1);
+    PV_TRY_VOID(write_file_durable(file, forged + "\n", FileMode::kShared));
+    PV_TRY(const Finished bad, run_program(verifier(args), log()));
+    if (bad.status == 0) return fail(Code::kInvalid, "a forged receipt verified");
+    print("  with another index in it, it does not verify");
+    return {};
+  }
+
+  std::string log() const { return dir_ + "/gate.log"; }
+
+  TourOptions options_;
+  std::string dir_, state_, key_, receipt_;
+  std::optional<ChildProgram> gate_;
+  http::Endpoint endpoint_;
+  std::unique_ptr<http::Loops> loops_;
+  json::Parser parser_;
+  int scenes_ = 0;
+  int held_ = 0;
+};
+
+}  // namespace
+
+void add_tour(CLI::App& app, int& status) {
+  auto options = std::make_shared<TourOptions>();
+  auto* command = app.add_subcommand("tour", "six scenes with a real model, alone, on a free port");
+  command->add_option("--agreement", options->agreement, "the sample to sign")->capture_default_str();
+  command->add_option("--model", options->model, "GGUF file")->envname("PROVISO_MODEL");
+  command->add_option("--worker", options->worker, "llama-server")->envname("PROVISO_WORKER");
+  command->add_flag("--keep", options->keep, "keep the folder that it worked in");
+  command->footer("exit status 0 only if every scene held");
+  command->callback([options, &status] { status = Tour(*options).run(); });
+}
+
+}  // namespace proviso::cli

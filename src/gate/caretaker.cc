@@ -1,0 +1,128 @@
+#include "gate/caretaker.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <filesystem>
+
+#include "base/file.h"
+#include "gate/journal.h"
+
+namespace proviso::gate {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Names, sizes and times: changes whenever a file does, and costs no reading.
+std::string fingerprint(const std::string& dir) {
+  std::string text;
+  std::error_code ec;
+  for (fs::recursive_directory_iterator it(dir, ec), end; !ec && it != end; it.increment(ec)) {
+    std::error_code each;
+    const auto time = fs::last_write_time(it->path(), each).time_since_epoch().count();
+    const auto size = it->is_regular_file(each) ? it->file_size(each) : 0;
+    text += fmt::format("{} {} {}\n", it->path().string(), size, time);
+  }
+  return sha256(text).hex();
+}
+
+}  // namespace
+
+Result<Loaded> load_agreement(const std::string& dir, UtcSeconds now) {
+  Loaded loaded;
+  PV_TRY(loaded.files, read_tree(dir));
+  PV_TRY(loaded.agreement, agreement::Agreement::load(loaded.files));
+  PV_TRY_VOID(loaded.agreement->check_signatures());
+  PV_TRY_VOID(loaded.agreement->check_period(now));
+  std::string wrong;
+  for (const agreement::ExampleOutcome& example : loaded.agreement->run_examples()) {
+    if (example.holds()) continue;
+    wrong += fmt::format("\n{}: `{}` gives {}: {}", example.source, example.line,
+                         agreement::outcome_name(example.got.outcome), example.got.reason);
+  }
+  if (!wrong.empty()) {
+    return fail(Code::kInvalid, "examples do not hold; change the rule or the example:" + wrong);
+  }
+  return loaded;
+}
+
+Caretaker::Caretaker(Engine& engine, House& house)
+    : engine_(engine),
+      house_(house),
+      seen_(fingerprint(engine.options().layout.agreement())),
+      last_summary_(house.clock.now().value) {
+  thread_ = std::thread([this] { run(); });
+}
+
+Caretaker::~Caretaker() {
+  stopping_ = true;
+  thread_.join();
+}
+
+std::string Caretaker::pending() const {
+  const std::lock_guard lock(mutex_);
+  return pending_;
+}
+
+void Caretaker::run() {
+  while (!stopping_) {
+    watch_agreement();
+    summarise_refusals();
+    update_gauges();
+    std::this_thread::sleep_for(std::chrono::milliseconds(kWatchMillis));
+  }
+}
+
+void Caretaker::watch_agreement() {
+  const std::string dir = engine_.options().layout.agreement();
+  std::string now_seen = fingerprint(dir);
+  if (now_seen == seen_) return;
+  seen_ = std::move(now_seen);
+  const auto current = house_.in_force();
+  auto loaded = load_agreement(dir, house_.committer.now());
+  std::string why;
+  if (!loaded) {
+    why = loaded.error().message;
+  } else if (loaded->agreement->digest() == current->agreement->digest()) {
+    why.clear();
+  } else if (loaded->agreement->terms().revision <= current->agreement->terms().revision) {
+    why = fmt::format("revision {} does not follow revision {}, which is in force; raise `revision` "
+                      "in agreement.toml and sign again",
+                      loaded->agreement->terms().revision, current->agreement->terms().revision);
+  } else if (Status adopted = engine_.adopt(*loaded->agreement, loaded->files, "swap"); !adopted) {
+    why = adopted.error().message;
+  } else {
+    house_.put_in_force(std::make_shared<const InForce>(InForce{loaded->agreement, current->version + 1}));
+    journal::info(fmt::format("agreement revision {} is in force, {}",
+                              loaded->agreement->terms().revision, loaded->agreement->digest().hex()));
+  }
+  if (!why.empty()) {
+    journal::warn("the agreement's folder changed but revision " +
+                  std::to_string(current->agreement->terms().revision) + " stays in force: " + why);
+  }
+  const std::lock_guard lock(mutex_);
+  pending_ = why;
+}
+
+void Caretaker::summarise_refusals() {
+  const int64_t now = house_.clock.now().value;
+  if (now - last_summary_ < kRefusalSummarySeconds) return;
+  last_summary_ = now;
+  const uint64_t count = house_.people.take_refusals();
+  if (count == 0) return;
+  exchange::Facts facts;
+  facts.set("unauthorized.count", static_cast<int64_t>(count));
+  auto noted = engine_.note("unauthorized", std::move(facts), house_.in_force()->agreement->digest());
+  if (!noted) journal::error("refused keys could not be recorded: " + noted.error().message);
+}
+
+void Caretaker::update_gauges() {
+  const audit::Committer::Figures figures = house_.committer.figures();
+  house_.metrics.gauge("ledger_entries", static_cast<double>(figures.entries));
+  house_.metrics.gauge("ledger_batches", static_cast<double>(figures.batches));
+  house_.metrics.gauge("ledger_queue_depth", static_cast<double>(figures.queue_depth));
+  house_.metrics.gauge("ledger_healthy", house_.committer.healthy() ? 1 : 0);
+  house_.metrics.gauge("model_ready", house_.ready.load() ? 1 : 0);
+}
+
+}  // namespace proviso::gate

@@ -1,0 +1,50 @@
+#pragma once
+// What a serving gate looks after by itself, on one thread: the agreement's folder (a new, signed
+// revision takes effect within a second, anything else changes nothing and says why), a leaf a minute
+// for refused keys, gauges.
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "gate/engine.h"
+#include "gate/house.h"
+
+namespace proviso::gate {
+
+inline constexpr int kWatchMillis = 200;               // so that a swap is in force within a second
+inline constexpr int64_t kRefusalSummarySeconds = 60;  // one leaf a minute, whatever is tried
+
+// A folder's agreement, ready to be put in force: loaded, signed by every party, in its period, its
+// examples as the tables say. Errors say what, where, and what to do.
+struct Loaded {
+  std::shared_ptr<const agreement::Agreement> agreement;
+  agreement::Files files;
+};
+Result<Loaded> load_agreement(const std::string& dir, UtcSeconds now);
+
+class Caretaker {
+ public:
+  // Starts its thread. All outlive it.
+  Caretaker(Engine& engine, House& house);
+  ~Caretaker();
+  // Why the folder's agreement is not the one in force; empty if it is.
+  [[nodiscard]] std::string pending() const;
+
+ private:
+  void run();
+  void watch_agreement();
+  void summarise_refusals();
+  void update_gauges();
+
+  Engine& engine_;
+  House& house_;
+  std::string seen_;  // the folder's fingerprint
+  int64_t last_summary_ = 0;
+  mutable std::mutex mutex_;
+  std::string pending_;
+  std::atomic<bool> stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace proviso::gate

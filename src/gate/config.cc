@@ -1,0 +1,164 @@
+#include "gate/config.h"
+
+#define TOML_EXCEPTIONS 0
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <functional>
+#include <map>
+
+namespace proviso::gate {
+namespace {
+
+// Reads one table key by key; what was not asked for is a fault.
+class Section {
+ public:
+  Section(std::string_view file, std::string name, std::vector<std::string>& faults)
+      : file_(file), name_(std::move(name)), faults_(faults) {}
+
+  void text(std::string key, std::string& into) {
+    readers_[std::move(key)] = [this, &into](const toml::node& node) {
+      if (const auto value = node.value_exact<std::string>()) {
+        into = *value;
+      } else {
+        fault(node, "must be a string");
+      }
+    };
+  }
+  void integer(std::string key, int64_t& into, int64_t least, int64_t most) {
+    readers_[std::move(key)] = [this, &into, least, most](const toml::node& node) {
+      const auto value = node.value_exact<int64_t>();
+      if (!value || *value < least || *value > most) {
+        fault(node, fmt::format("must be an integer from {} to {}", least, most));
+        return;
+      }
+      into = *value;
+    };
+  }
+  void read(const toml::table& table) {
+    for (const auto& [key, node] : table) {
+      current_ = std::string(key.str());
+      const auto reader = readers_.find(current_);
+      if (reader == readers_.end()) {
+        fault(node, fmt::format("is not a key of [{}]; known: {}", name_, known()));
+      } else {
+        reader->second(node);
+      }
+    }
+  }
+
+ private:
+  void fault(const toml::node& node, std::string_view what) {
+    faults_.push_back(
+        fmt::format("{}:{}: `{}` {}", file_, node.source().begin.line, current_, what));
+  }
+  std::string known() const {
+    std::string out;
+    for (const auto& [key, reader] : readers_) out += (out.empty() ? "" : ", ") + key;
+    return out;
+  }
+
+  std::string_view file_;
+  std::string name_;
+  std::vector<std::string>& faults_;
+  std::map<std::string, std::function<void(const toml::node&)>> readers_;
+  std::string current_;
+};
+
+void read_gate(Section& section, Config& config) {
+  section.text("listen", config.listen);
+  section.text("node", config.node);
+  section.text("origin", config.origin);
+  section.integer("loops", config.loops, 1, 256);
+  section.text("user", config.user);
+  section.text("log_level", config.log_level);
+}
+
+void read_limits(Section& section, Config& config) {
+  section.integer("body_bytes_max", config.body_bytes_max, 1024, 64 << 20);
+  section.integer("answer_bytes_max", config.answer_bytes_max, 1024, 64 << 20);
+  section.integer("idle_seconds", config.idle_seconds, 1, 3600);
+  section.integer("commit_deadline_seconds", config.commit_deadline_seconds, 1, 600);
+  section.integer("model_deadline_seconds", config.model_deadline_seconds, 1, 24 * 3600);
+  section.integer("drain_seconds", config.drain_seconds, 0, 3600);
+}
+
+void read_worker(Section& section, Config& config) {
+  section.text("binary", config.worker.binary);
+  section.text("model", config.worker.model);
+  section.integer("threads", config.worker.threads, 1, 1024);
+  section.integer("slots", config.worker.slots, 1, 256);
+  section.integer("context", config.worker.context, 256, 1 << 22);
+}
+
+void read_models(const toml::node& node, std::string_view file, Config& config,
+                 std::vector<std::string>& faults) {
+  const toml::array* models = node.as_array();
+  if (models == nullptr || !models->is_homogeneous(toml::node_type::table)) {
+    faults.push_back(fmt::format("{}:{}: write models as [[model]] tables", file,
+                                 node.source().begin.line));
+    return;
+  }
+  for (const toml::node& item : *models) {
+    ModelRoute route;
+    Section section(file, "[model]", faults);
+    section.text("id", route.id);
+    section.text("endpoint", route.endpoint);
+    section.text("upstream_name", route.upstream_name);
+    section.text("api_key_file", route.api_key_file);
+    section.text("ca_file", route.ca_file);
+    section.read(*item.as_table());
+    if (route.id.empty() || route.endpoint.empty()) {
+      faults.push_back(fmt::format("{}:{}: a [[model]] needs `id` and `endpoint`", file,
+                                   item.source().begin.line));
+    }
+    config.routes.push_back(std::move(route));
+  }
+}
+
+}  // namespace
+
+Result<Config> parse_config(std::string_view text, std::string_view file) {
+  toml::parse_result parsed = toml::parse(text, file);
+  if (!parsed) {
+    const toml::parse_error& error = parsed.error();
+    return fail(Code::kInvalid, fmt::format("{}:{}: {}", file, error.source().begin.line,
+                                            error.description()));
+  }
+  Config config;
+  std::vector<std::string> faults;
+  using Reader = void (*)(Section&, Config&);
+  const std::map<std::string_view, Reader> sections = {
+      {"gate", read_gate},
+      {"limits", read_limits},
+      {"worker", read_worker},
+      {"tls",
+       [](Section& section, Config& into) {
+         section.text("certificate", into.tls_certificate);
+         section.text("key", into.tls_key);
+       }},
+  };
+  for (const auto& [key, node] : parsed.table()) {
+    if (key.str() == "model") {
+      read_models(node, file, config, faults);
+      continue;
+    }
+    const auto reader = sections.find(key.str());
+    if (reader == sections.end() || !node.is_table()) {
+      faults.push_back(fmt::format("{}:{}: `{}` is not a section; known: [gate], [limits], "
+                                   "[worker], [tls], [[model]]",
+                                   file, node.source().begin.line, key.str()));
+      continue;
+    }
+    Section section(file, std::string(key.str()), faults);
+    reader->second(section, config);
+    section.read(*node.as_table());
+  }
+  if (config.tls_certificate.empty() != config.tls_key.empty()) {
+    faults.push_back(fmt::format("{}: [tls] needs both `certificate` and `key`", file));
+  }
+  if (!faults.empty()) return fail(Code::kInvalid, fmt::format("{}", fmt::join(faults, "\n")));
+  return config;
+}
+
+}  // namespace proviso::gate

@@ -1,0 +1,53 @@
+#pragma once
+// proviso.toml, read strictly: an unknown key is an error with file and line. Everything has a default
+// that works on one machine without the internet; the file at the top of the repository explains each
+// key. A value; no I/O but what the caller hands in.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace proviso::gate {
+
+// How to reach a model that the agreement names. Without an entry, a model whose agreement says
+// `local = true` is served by the worker, and one with an endpoint by that endpoint.
+struct ModelRoute {
+  std::string id;             // as the agreement names it
+  std::string endpoint;       // "worker", "unix:/path", "https://host/base", "http://127.0.0.1:port"
+  std::string upstream_name;  // what the upstream calls it; empty: the same
+  std::string api_key_file;   // private file; empty: none sent
+  std::string ca_file;        // PEM; empty: the system's
+};
+
+struct WorkerConfig {
+  std::string binary;  // llama-server; empty: no local worker
+  std::string model;   // GGUF file
+  int64_t threads = 2;
+  int64_t slots = 4;
+  int64_t context = 8192;
+};
+
+struct Config {
+  std::string listen = "127.0.0.1:8484";
+  std::string node = "node-1";
+  std::string origin;  // log origin; empty: "proviso.local/<node>"
+  int64_t loops = 1;
+  std::string user;  // dropped to when started as root; empty: "proviso" if it exists, else "nobody"
+  std::string tls_certificate;
+  std::string tls_key;
+  int64_t body_bytes_max = 8 << 20;
+  int64_t answer_bytes_max = 16 << 20;
+  int64_t idle_seconds = 75;
+  int64_t commit_deadline_seconds = 10;
+  int64_t model_deadline_seconds = 600;
+  int64_t drain_seconds = 30;
+  std::string log_level = "info";  // "debug", "info", "warn", "error"
+  WorkerConfig worker;
+  std::vector<ModelRoute> routes;
+};
+
+// `text` as read from `file` (used in messages only). kInvalid: one fault a line, "file:line: sentence".
+Result<Config> parse_config(std::string_view text, std::string_view file);
+
+}  // namespace proviso::gate

@@ -1,0 +1,377 @@
+#include "gate/corridor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "gate/stream_release.h"
+
+namespace proviso::gate {
+namespace {
+
+using exchange::ErrorKind;
+
+Turned refusal(const agreement::Decision& decision) {
+  Turned turned;
+  turned.kind = ErrorKind::kDenied;
+  turned.message = denial_sentence(decision);
+  turned.code = decision.outcome == agreement::Outcome::kHold ? "hold" : "clause_denied";
+  turned.decided = true;
+  return turned;
+}
+
+// Errors of the model, as models/caller.h lists them, in the client's terms.
+ErrorKind kind_of(Code code) {
+  switch (code) {
+    case Code::kNotFound: return ErrorKind::kNotFound;
+    case Code::kUnsupported:
+    case Code::kInvalid: return ErrorKind::kInvalidRequest;
+    case Code::kLimit: return ErrorKind::kRateLimit;
+    case Code::kTimeout: return ErrorKind::kTimeout;
+    default: return ErrorKind::kUpstream;
+  }
+}
+
+models::Operation operation_of(exchange::Endpoint endpoint) {
+  switch (endpoint) {
+    case exchange::Endpoint::kChat: return models::Operation::kChat;
+    case exchange::Endpoint::kMessages: return models::Operation::kMessages;
+    case exchange::Endpoint::kCountTokens: return models::Operation::kCountTokens;
+  }
+  return models::Operation::kChat;
+}
+
+void put_ids(http::Headers& headers, std::string_view exchange_id) {
+  if (exchange_id.empty()) return;
+  headers.add("Proviso-Exchange", exchange_id);
+  headers.add("x-request-id", exchange_id);
+  headers.add("request-id", exchange_id);
+}
+
+const char* outcome_of(const Turned& turned) {
+  if (turned.decided) return turned.code == "hold" ? "held" : "denied";
+  switch (turned.kind) {
+    case ErrorKind::kAuthentication: return "unauthorized";
+    case ErrorKind::kInvalidRequest:
+    case ErrorKind::kTooLarge:
+    case ErrorKind::kNotFound: return "malformed";
+    default: return "failed";
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Corridor>> Corridor::create(House& house, http::Loop& loop,
+                                                   std::shared_ptr<const models::Catalog> catalog,
+                                                   const models::Worker* worker) {
+  PV_TRY(auto caller, models::Caller::create(loop, std::move(catalog), worker));
+  return std::unique_ptr<Corridor>(new Corridor(house, loop, std::move(caller)));
+}
+
+Step<identity::Principal> Corridor::identify(const http::Call& call) const {
+  const http::Headers& headers = call.head().headers;
+  std::string_view token = headers.get_or("x-api-key", "");
+  if (token.empty()) {
+    token = headers.get_or("authorization", "");
+    constexpr std::string_view kBearer = "bearer ";
+    if (token.size() <= kBearer.size() ||
+        !http::equal_fold(token.substr(0, kBearer.size()), kBearer)) {
+      token = {};
+    } else {
+      token.remove_prefix(kBearer.size());
+    }
+  }
+  auto principal = house_.people.authenticate(token, house_.committer.now());
+  if (principal) return std::move(*principal);
+  house_.metrics.exchange("any", "unauthorized");
+  house_.people.count_refusal();
+  return std::unexpected(Turned{ErrorKind::kAuthentication, std::move(principal.error().message),
+                                "invalid_key", false});
+}
+
+http::Task<void> Corridor::exchange(http::Call& call, exchange::Protocol protocol,
+                                    exchange::Endpoint endpoint) {
+  Passage passage;
+  passage.id = new_exchange_id();
+  passage.protocol = protocol;
+  passage.endpoint = endpoint;
+  Step<> entered = co_await enter(call, passage);
+  if (!entered) {
+    co_await turn_away(call, protocol, passage.id, std::move(entered.error()));
+    co_return;
+  }
+  Step<> asked = co_await ask(passage);
+  if (!asked) {
+    co_await refuse(call, passage, std::move(asked.error()));
+    co_return;
+  }
+  Step<models::Upstream> upstream = co_await dispatch(call, passage);
+  if (!upstream) {
+    co_await refuse(call, passage, std::move(upstream.error()));
+    co_return;
+  }
+  Step<> released;
+  if (endpoint == exchange::Endpoint::kCountTokens) {
+    released = co_await release_count(call, passage, std::move(*upstream));
+  } else if (passage.request.stream) {
+    StreamRelease stream(*this, call, passage, std::move(*upstream));
+    released = co_await stream.run();
+  } else {
+    released = co_await release_whole(call, passage, std::move(*upstream));
+  }
+  if (!released) co_await refuse(call, passage, std::move(released.error()));
+}
+
+// Identify, read, parse. Nothing of this makes a leaf: what is refused here was never an ask.
+http::Task<Step<>> Corridor::enter(http::Call& call, Passage& passage) {
+  Step<identity::Principal> principal = identify(call);
+  if (!principal) co_return std::unexpected(std::move(principal.error()));
+  passage.principal = std::move(*principal);
+  const http::Headers& headers = call.head().headers;
+  passage.purpose = std::string(headers.get_or("Proviso-Purpose", passage.principal.default_purpose));
+
+  exchange::ReadOptions options;
+  if (passage.protocol == exchange::Protocol::kAnthropicMessages) {
+    const std::string_view version = headers.get_or("anthropic-version", "2023-06-01");
+    const auto known = exchange::parse_anthropic_version(version);
+    if (!known) {
+      co_return std::unexpected(Turned{
+          ErrorKind::kInvalidRequest,
+          fmt::format("`anthropic-version: {}` is not known here; send 2023-06-01 or 2026-10-21",
+                      version.substr(0, 40)),
+          "unknown_version", false});
+    }
+    options.anthropic_version = *known;
+  }
+  Result<std::string> body = co_await call.read_body();
+  if (!body) {
+    const ErrorKind kind =
+        body.error().code == Code::kLimit ? ErrorKind::kTooLarge : ErrorKind::kInvalidRequest;
+    co_return std::unexpected(Turned{kind, std::move(body.error().message), "bad_body", false});
+  }
+  passage.body = std::move(*body);
+  house_.metrics.bytes("in", passage.body.size());
+  passage.in_force = house_.in_force();
+  options.passthrough = passage.in_force->agreement->terms().passthrough;
+  auto request = exchange::read_request(passage.protocol, passage.endpoint, passage.body, parser_, options);
+  if (!request) {
+    co_return std::unexpected(Turned{ErrorKind::kInvalidRequest, std::move(request.error().message),
+                                     "invalid_request", false});
+  }
+  passage.request = std::move(*request);
+  co_return Step<>{};
+}
+
+Step<> Corridor::renew(Passage& passage) const {
+  passage.time = house_.committer.now();
+  passage.in_force = house_.in_force();
+  auto standing = house_.people.current(passage.principal.key_id, passage.time);
+  if (!standing) {
+    return std::unexpected(Turned{ErrorKind::kAuthentication, std::move(standing.error().message),
+                                  "key_revoked", false});
+  }
+  passage.principal = std::move(*standing);
+  return {};
+}
+
+http::Task<Step<>> Corridor::ask(Passage& passage) {
+  if (Step<> renewed = renew(passage); !renewed) {
+    co_return std::unexpected(std::move(renewed.error()));
+  }
+  const Content content = Judge::content_of(house_.inspector, passage.request.pieces);
+  exchange::Facts facts =
+      facts_for(passage, exchange::Verb::kAsk, "Model", passage.request.model, content);
+  const agreement::Decision decision =
+      passage.in_force->agreement->decide(exchange::Verb::kAsk, facts);
+  house_.metrics.decision("ask", agreement::outcome_name(decision.outcome));
+  facts.set("exchange.inspector", house_.inspector.version());
+  audit::Record record =
+      record_for(passage, house_.node, exchange::Verb::kAsk, decision, std::move(facts), "");
+  record.payloads.emplace_back("request", std::move(passage.body));
+  Step<> written = co_await write(passage, std::move(record));
+  if (!written) co_return std::unexpected(std::move(written.error()));
+  if (decision.outcome != agreement::Outcome::kAllow) {
+    co_return std::unexpected(refusal(decision));
+  }
+  co_return Step<>{};
+}
+
+http::Task<Step<models::Upstream>> Corridor::dispatch(http::Call& call, Passage& passage) {
+  models::Call out;
+  out.model = passage.request.model;
+  out.operation = operation_of(passage.endpoint);
+  out.body = std::move(passage.request.upstream_body);
+  if (passage.protocol == exchange::Protocol::kAnthropicMessages) {
+    out.headers.anthropic_version =
+        exchange::anthropic_version_name(passage.request.anthropic_version);
+    out.headers.anthropic_beta = std::string(call.head().headers.get_or("anthropic-beta", ""));
+  }
+  out.deadline = http::Loop::now() + std::chrono::seconds(house_.config.model_deadline_seconds);
+  out.cancel = &call.gone();
+  Result<models::Upstream> upstream = co_await caller_->call(std::move(out));
+  if (upstream) co_return std::move(*upstream);
+  Step<> outcome = co_await failed(passage, std::move(upstream.error()));
+  co_return std::unexpected(std::move(outcome.error()));
+}
+
+http::Task<Step<>> Corridor::failed(Passage& passage, Error error) {
+  const exchange::Facts none;
+  passage.time = house_.committer.now();
+  audit::Record record = failure_record(passage, house_.node, none,
+                                        fmt::format("failed:{}", code_name(error.code)));
+  Step<> written = co_await write(passage, std::move(record));
+  if (!written) co_return std::unexpected(std::move(written.error()));
+  co_return std::unexpected(
+      Turned{kind_of(error.code), std::move(error.message), "model_failed", false});
+}
+
+http::Task<Step<>> Corridor::release_count(http::Call& call, Passage& passage,
+                                           models::Upstream upstream) {
+  Result<std::string> body =
+      co_await upstream.read_all(static_cast<uint64_t>(house_.config.answer_bytes_max));
+  if (!body) co_return co_await failed(passage, std::move(body.error()));
+  Result<uint64_t> count = exchange::read_token_count(*body, parser_);
+  if (!count) co_return co_await failed(passage, Error{Code::kUnavailable, count.error().message});
+  http::Response response;
+  response.headers.add("Content-Type", "application/json");
+  put_ids(response.headers, passage.id);
+  response.headers.add("Proviso-Receipt", passage.receipt.text());
+  response.body = exchange::token_count_body(*count);
+  house_.metrics.exchange(exchange::protocol_name(passage.protocol), "complete");
+  co_await call.respond(std::move(response));
+  co_return Step<>{};
+}
+
+http::Task<Step<>> Corridor::act(Passage& passage, const exchange::ToolCall& tool_call,
+                                 const Content& content) {
+  exchange::Facts facts =
+      facts_for(passage, exchange::Verb::kAct, "Tool", tool_call.name, content);
+  const agreement::Decision decision =
+      passage.in_force->agreement->decide(exchange::Verb::kAct, facts);
+  house_.metrics.decision("act", agreement::outcome_name(decision.outcome));
+  audit::Record record =
+      record_for(passage, house_.node, exchange::Verb::kAct, decision, std::move(facts), "");
+  record.payloads.emplace_back("arguments", tool_call.arguments.open_for_inspection());
+  Step<> written = co_await write(passage, std::move(record));
+  if (!written) co_return std::unexpected(std::move(written.error()));
+  if (decision.outcome != agreement::Outcome::kAllow) {
+    co_return std::unexpected(refusal(decision));
+  }
+  co_return Step<>{};
+}
+
+http::Task<Step<>> Corridor::release_whole(http::Call& call, Passage& passage,
+                                           models::Upstream upstream) {
+  Result<std::string> body =
+      co_await upstream.read_all(static_cast<uint64_t>(house_.config.answer_bytes_max));
+  if (!body) co_return co_await failed(passage, std::move(body.error()));
+  const exchange::Frame frame =
+      exchange::frame_for(passage.request, passage.id, house_.committer.now().value);
+  Result<exchange::Answer> answer =
+      exchange::read_answer(passage.protocol, *body, parser_, frame);
+  if (!answer) {
+    co_return co_await failed(
+        passage, Error{Code::kUnavailable, "the model's answer cannot be read: " + answer.error().message});
+  }
+  if (Step<> renewed = renew(passage); !renewed) {
+    co_return std::unexpected(std::move(renewed.error()));
+  }
+  Content content = Judge::content_of(house_.inspector, answer->pieces);
+  // Every call of the answer is decided and written, so that the record shows each; the first that may
+  // not happen stops the answer.
+  Step<> acted;
+  for (const exchange::ToolCall& tool_call : answer->tool_calls) {
+    const Content arguments = Judge::content_of(house_.inspector, exchange::pieces_of(tool_call));
+    content.add(arguments.labels, arguments.top_score);
+    content.bytes += arguments.bytes;
+    Step<> step = co_await act(passage, tool_call, arguments);
+    if (!step && acted) acted = std::move(step);
+  }
+  exchange::Facts facts =
+      facts_for(passage, exchange::Verb::kRelease, "Model", passage.request.model, content);
+  const agreement::Decision decision =
+      passage.in_force->agreement->decide(exchange::Verb::kRelease, facts);
+  house_.metrics.decision("release", agreement::outcome_name(decision.outcome));
+  const bool leaves = acted && decision.outcome == agreement::Outcome::kAllow;
+  facts.set("exchange.answer_digest", sha256(answer->body).hex());
+  audit::Record record = record_for(passage, house_.node, exchange::Verb::kRelease, decision,
+                                    std::move(facts), leaves ? "complete" : "refused");
+  record.payloads.emplace_back("answer", answer->body);
+  Step<> written = co_await write(passage, std::move(record));
+  if (!written) co_return std::unexpected(std::move(written.error()));
+  if (!acted) co_return std::unexpected(std::move(acted.error()));
+  if (!leaves) co_return std::unexpected(refusal(decision));
+
+  http::Response response;
+  response.headers.add("Content-Type", "application/json");
+  put_ids(response.headers, passage.id);
+  response.headers.add("Proviso-Receipt", passage.receipt.text());
+  for (const std::string& mark : decision.marks) response.headers.add("Proviso-Mark", mark);
+  response.body = std::move(answer->body);
+  house_.metrics.bytes("out", response.body.size());
+  house_.metrics.exchange(exchange::protocol_name(passage.protocol), "complete");
+  co_await call.respond(std::move(response));
+  co_return Step<>{};
+}
+
+http::Task<Step<>> Corridor::write(Passage& passage, audit::Record record) {
+  Result<audit::SealedRecord> sealed = audit::seal(house_.vault, std::move(record));
+  if (!sealed) {
+    co_return std::unexpected(
+        Turned{ErrorKind::kUnavailable, sealed.error().message, "record_failed", false});
+  }
+  const http::Time deadline =
+      http::Loop::now() + std::chrono::seconds(house_.config.commit_deadline_seconds);
+  Result<ledger::Receipt> receipt = co_await port_.commit(std::move(*sealed), deadline);
+  if (!receipt) {
+    co_return std::unexpected(
+        Turned{ErrorKind::kUnavailable, receipt.error().message, "record_failed", false});
+  }
+  passage.receipt = std::move(*receipt);
+  house_.receipts.put(passage.id, passage.receipt, passage.principal.id);
+  co_return Step<>{};
+}
+
+http::Task<void> Corridor::refuse(http::Call& call, Passage& passage, Turned turned) {
+  if (call.responded()) co_return;  // a stream says it in its own form
+  const bool as_message =
+      turned.decided && passage.endpoint != exchange::Endpoint::kCountTokens &&
+      passage.in_force->agreement->terms().denial_form == agreement::DenialForm::kMessage;
+  if (!as_message) {
+    co_await turn_away(call, passage.protocol, passage.id, std::move(turned));
+    co_return;
+  }
+  const exchange::Frame frame =
+      exchange::frame_for(passage.request, passage.id, house_.committer.now().value);
+  http::Response response;
+  put_ids(response.headers, passage.id);
+  response.headers.add("Proviso-Receipt", passage.receipt.text());
+  if (passage.request.stream) {
+    response.headers.add("Content-Type", "text/event-stream; charset=utf-8");
+    response.body = exchange::denial_stream(passage.protocol, frame, turned.message);
+  } else {
+    response.headers.add("Content-Type", "application/json");
+    response.body = exchange::denial_message(passage.protocol, frame, turned.message);
+  }
+  house_.metrics.exchange(exchange::protocol_name(passage.protocol), outcome_of(turned));
+  co_await call.respond(std::move(response));
+}
+
+http::Task<void> Corridor::turn_away(http::Call& call, exchange::Protocol protocol,
+                                     std::string exchange_id, Turned turned) {
+  http::Response response;
+  response.status = exchange::error_status(turned.kind);
+  response.headers.add("Content-Type", "application/json");
+  put_ids(response.headers, exchange_id);
+  response.headers.add("x-should-retry", exchange::error_retryable(turned.kind) ? "true" : "false");
+  if (turned.kind == exchange::ErrorKind::kRateLimit) response.headers.add("Retry-After", "1");
+  if (turned.kind == exchange::ErrorKind::kAuthentication) {
+    response.headers.add("WWW-Authenticate", "Bearer");
+  }
+  response.body = exchange::error_body(protocol, turned.kind, turned.message, turned.code, exchange_id);
+  house_.metrics.exchange(exchange::protocol_name(protocol), outcome_of(turned));
+  co_await call.respond(std::move(response));
+}
+
+}  // namespace proviso::gate

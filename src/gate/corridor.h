@@ -1,0 +1,72 @@
+#pragma once
+// The corridor: the one way from a client's request to a model's answer and back. Identify, parse,
+// inspect, decide, write, do, inspect, decide, write, answer; in that order, each step waiting for the
+// one before. No byte of a model and no decision leaves before its leaf is durable and signed. One
+// Corridor per loop, used on that loop only.
+#include <expected>
+#include <memory>
+#include <string>
+
+#include "base/json.h"
+#include "exchange/reply.h"
+#include "gate/commit_port.h"
+#include "gate/passage.h"
+#include "http/server.h"
+#include "models/caller.h"
+
+namespace proviso::gate {
+
+// Why an exchange goes no further, as its client hears it.
+struct Turned {
+  exchange::ErrorKind kind = exchange::ErrorKind::kInternal;
+  std::string message;
+  std::string code;       // a short word of ours: "clause_denied", "hold", …
+  bool decided = false;   // a denial or hold with a leaf: `denial_form` applies
+};
+template <class T = void>
+using Step = std::expected<T, Turned>;
+
+class Corridor {
+ public:
+  static Result<std::unique_ptr<Corridor>> create(House& house, http::Loop& loop,
+                                                  std::shared_ptr<const models::Catalog> catalog,
+                                                  const models::Worker* worker);
+
+  // Answers `call` whatever happens.
+  http::Task<void> exchange(http::Call& call, exchange::Protocol protocol,
+                            exchange::Endpoint endpoint);
+
+  // The person behind a call's key, for every endpoint that needs one.
+  Step<identity::Principal> identify(const http::Call& call) const;
+  // The error body of `protocol`, with the headers that every refusal carries.
+  http::Task<void> turn_away(http::Call& call, exchange::Protocol protocol, std::string exchange_id,
+                             Turned turned);
+
+ private:
+  friend class StreamRelease;
+  Corridor(House& house, http::Loop& loop, std::unique_ptr<models::Caller> caller)
+      : house_(house), port_(loop, house.committer), caller_(std::move(caller)) {}
+
+  http::Task<Step<>> enter(http::Call& call, Passage& passage);
+  http::Task<Step<>> ask(Passage& passage);
+  http::Task<Step<models::Upstream>> dispatch(http::Call& call, Passage& passage);
+  http::Task<Step<>> release_count(http::Call& call, Passage& passage, models::Upstream upstream);
+  http::Task<Step<>> release_whole(http::Call& call, Passage& passage, models::Upstream upstream);
+  http::Task<Step<>> act(Passage& passage, const exchange::ToolCall& tool_call,
+                         const Content& content);
+  http::Task<void> refuse(http::Call& call, Passage& passage, Turned turned);
+  // Seals and commits; the passage keeps the receipt.
+  http::Task<Step<>> write(Passage& passage, audit::Record record);
+  // A new moment: time, agreement and the person's standing as they are now. Turned if the key no
+  // longer stands.
+  Step<> renew(Passage& passage) const;
+  // The model failed after the ask was recorded: writes the outcome, gives the error.
+  http::Task<Step<>> failed(Passage& passage, Error error);
+
+  House& house_;
+  CommitPort port_;
+  std::unique_ptr<models::Caller> caller_;
+  json::Parser parser_;
+};
+
+}  // namespace proviso::gate

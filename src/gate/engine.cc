@@ -1,0 +1,131 @@
+#include "gate/engine.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "ledger/keys.h"
+
+namespace proviso::gate {
+namespace {
+
+bool exists(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0;
+}
+
+// Made once, never again: a log that lost its keys is another log.
+Status ensure_keys(const Layout& layout, std::string_view origin) {
+  PV_TRY_VOID(make_dirs(layout.keys()));
+  if (exists(layout.log_key())) {
+    PV_TRY_VOID(read_private_file(layout.log_key()));
+    PV_TRY_VOID(read_private_file(layout.receipt_key()));
+    PV_TRY(const note::VerifierKey key, ledger::read_verifier_key(layout.log_vkey()));
+    if (key.name != origin) {
+      return fail(Code::kConflict,
+                  fmt::format("the log in `{}` is of origin `{}`, the configuration says `{}`; an "
+                              "origin cannot change, use another state folder",
+                              layout.root, key.name, origin));
+    }
+    return {};
+  }
+  if (exists(layout.log() + "/log.wal")) {
+    return fail(Code::kNotFound,
+                fmt::format("`{}` is missing but there is a log; restore the key from its backup",
+                            layout.log_key()));
+  }
+  return ledger::create_keys(layout.keys(), origin);
+}
+
+}  // namespace
+
+Engine::~Engine() = default;
+
+Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options) {
+  const Layout& layout = options.layout;
+  PV_TRY_VOID(make_dirs(layout.root));
+  PV_TRY_VOID(make_dirs(layout.log()));
+  PV_TRY_VOID(make_dirs(layout.agreements()));
+  PV_TRY_VOID(ensure_keys(layout, options.origin));
+
+  auto engine = std::unique_ptr<Engine>(new Engine(std::move(options)));
+  const Layout& at = engine->options_.layout;
+  const ledger::SignerOptions signer{.log_dir = at.log(),
+                                     .log_key_file = at.log_key(),
+                                     .receipt_key_file = at.receipt_key(),
+                                     .state_file = at.signer_state()};
+  std::vector<std::string> argv = {engine->options_.program, "signer"};
+  for (std::string& arg : ledger::signer_args(signer)) argv.push_back(std::move(arg));
+  PV_TRY(engine->signer_, ledger::SignerClient::spawn(argv));
+  PV_TRY(engine->log_, ledger::Log::open({.dir = at.log(), .origin = engine->options_.origin},
+                                         *engine->signer_));
+  PV_TRY(engine->vault_, vault::Vault::open(at.vault()));
+  PV_TRY(engine->committer_, audit::Committer::start(*engine->log_, *engine->vault_,
+                                                     *engine->options_.clock));
+  PV_TRY(engine->store_, state::Store::open(at.database()));
+  PV_TRY(engine->people_, identity::Directory::open(*engine->store_));
+  return engine;
+}
+
+Result<ledger::Receipt> Engine::note(std::string_view verb, exchange::Facts facts,
+                                     const Digest& agreement) {
+  audit::Record record;
+  record.leaf.time = committer_->now();
+  record.leaf.node = options_.node;
+  record.leaf.verb = std::string(verb);
+  record.leaf.decision = "-";
+  record.leaf.agreement = agreement;
+  record.facts = std::move(facts);
+  PV_TRY(audit::SealedRecord sealed, audit::seal(*vault_, std::move(record)));
+  return committer_->commit(std::move(sealed));
+}
+
+Status Engine::change(const identity::Change& change, const Digest& agreement) {
+  const bool key = change.kind == identity::Change::Kind::kKeyIssued ||
+                   change.kind == identity::Change::Kind::kKeyRevoked;
+  auto noted = note(key ? "key" : "person", facts_of(change), agreement);
+  if (!noted) return std::unexpected(std::move(noted.error()));
+  return people_->apply(change);
+}
+
+Status Engine::adopt(const agreement::Agreement& agreement, const agreement::Files& files,
+                     std::string_view why) {
+  const std::string dir = options_.layout.agreement_of(agreement.digest());
+  for (const auto& [path, bytes] : files) {
+    const std::string file = dir + "/" + path;
+    PV_TRY_VOID(make_dirs(file.substr(0, file.rfind('/'))));
+    PV_TRY_VOID(write_file_durable(file, bytes, FileMode::kPrivate));
+  }
+  exchange::Facts facts;
+  facts.set("agreement.title", agreement.terms().title);
+  facts.set("agreement.revision", agreement.terms().revision);
+  facts.set("agreement.why", std::string(why));
+  auto noted = note("agreement", std::move(facts), agreement.digest());
+  if (!noted) return std::unexpected(std::move(noted.error()));
+  return {};
+}
+
+exchange::Facts facts_of(const identity::Change& change) {
+  exchange::Facts facts;
+  facts.set("change.kind", std::string(identity::change_name(change.kind)));
+  switch (change.kind) {
+    case identity::Change::Kind::kPersonPut:
+    case identity::Change::Kind::kPersonRemoved:
+      facts.set("person.id", change.person.id);
+      facts.set("person.roles", change.person.roles);
+      facts.set("person.clearance", change.person.clearance);
+      facts.set("person.nationality", change.person.nationality);
+      facts.set("person.training_until", change.person.training_until.value);
+      break;
+    case identity::Change::Kind::kKeyIssued:
+    case identity::Change::Kind::kKeyRevoked:
+      facts.set("key.id", change.key.id);
+      facts.set("key.person", change.key.person);
+      facts.set("key.purpose", change.key.default_purpose);
+      facts.set("key.expires", change.key.expires.value);
+      break;
+  }
+  return facts;
+}
+
+}  // namespace proviso::gate

@@ -1,0 +1,62 @@
+#pragma once
+// The part of a gate that keeps its word: signer, log, vault, committer, register. The serving gate has
+// one, and a command that finds no gate running takes the same lock and opens its own. Whoever holds it
+// is the one writer of the state folder.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agreement/agreement.h"
+#include "audit/commit.h"
+#include "gate/layout.h"
+#include "identity/identity.h"
+#include "ledger/signer.h"
+#include "state/store.h"
+
+namespace proviso::gate {
+
+struct EngineOptions {
+  Layout layout;
+  std::string node;
+  std::string origin;
+  std::string program;  // proviso itself: runs as the signer under its hidden subcommand
+  const Clock* clock = nullptr;
+};
+
+class Engine {
+ public:
+  // Makes the folder, the log's keys and the register on first use. kConflict if another process holds
+  // the state; kInvalid if a secret is readable by others.
+  static Result<std::unique_ptr<Engine>> open(EngineOptions options);
+  ~Engine();
+
+  [[nodiscard]] audit::Committer& committer() { return *committer_; }
+  [[nodiscard]] const vault::Vault& vault() const { return *vault_; }
+  [[nodiscard]] identity::Directory& people() { return *people_; }
+  [[nodiscard]] ledger::Log& log() { return *log_; }
+  [[nodiscard]] const EngineOptions& options() const { return options_; }
+
+  // A leaf that decides nothing: "start", "agreement", "worker", "key", "person", "unauthorized". Blocks
+  // until it is durable. The agreement is the one in force, or zero before there is one.
+  Result<ledger::Receipt> note(std::string_view verb, exchange::Facts facts, const Digest& agreement);
+  // Writes the change's leaf, then applies it.
+  Status change(const identity::Change& change, const Digest& agreement);
+  // Keeps the bytes of an agreement for replay, then writes its leaf.
+  Status adopt(const agreement::Agreement& agreement, const agreement::Files& files,
+               std::string_view why);
+
+ private:
+  explicit Engine(EngineOptions options) : options_(std::move(options)) {}
+  EngineOptions options_;
+  std::unique_ptr<ledger::SignerClient> signer_;
+  std::unique_ptr<ledger::Log> log_;
+  std::unique_ptr<vault::Vault> vault_;
+  std::unique_ptr<audit::Committer> committer_;
+  std::unique_ptr<state::Store> store_;
+  std::unique_ptr<identity::Directory> people_;
+};
+
+// What a change says in its leaf.
+exchange::Facts facts_of(const identity::Change& change);
+
+}  // namespace proviso::gate

@@ -1,0 +1,43 @@
+#include "gate/house.h"
+
+namespace proviso::gate {
+
+void ReceiptShelf::put(const std::string& exchange, const ledger::Receipt& receipt,
+                       std::string_view person) {
+  const std::lock_guard lock(mutex_);
+  const auto [kept, fresh] = kept_.try_emplace(exchange);
+  kept->second.receipts.push_back(receipt);
+  if (!fresh) return;
+  kept->second.person = std::string(person);
+  if (order_.size() < kReceiptsKeptMax) {
+    order_.push_back(exchange);
+    return;
+  }
+  kept_.erase(order_[next_]);
+  order_[next_] = exchange;
+  next_ = (next_ + 1) % kReceiptsKeptMax;
+}
+
+std::string ReceiptShelf::find(const std::string& exchange, std::string_view person) const {
+  const std::lock_guard lock(mutex_);
+  const auto kept = kept_.find(exchange);
+  if (kept == kept_.end() || kept->second.person != person) return {};
+  std::string text;
+  for (const ledger::Receipt& receipt : kept->second.receipts) text += receipt.text() + "\n";
+  return text;
+}
+
+House::House(Config config_in, const Clock& clock_in, audit::Committer& committer_in,
+             const vault::Vault& vault_in, identity::Directory& people_in,
+             const models::Catalog& catalog_in, Metrics& metrics_in)
+    : config(std::move(config_in)),
+      node(config.node),
+      clock(clock_in),
+      committer(committer_in),
+      vault(vault_in),
+      people(people_in),
+      inspector(inspect::Inspector::create()),
+      catalog(catalog_in),
+      metrics(metrics_in) {}
+
+}  // namespace proviso::gate

@@ -1,0 +1,72 @@
+#pragma once
+// What is in it: runs content through inspect and keeps the facts that come of it. Streams and whole
+// answers use the same Judge, one text per channel and group as the codecs number them, so that both modes
+// give the same segments and the same labels. A Judge belongs to one exchange and one direction; not thread-safe.
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "exchange/facts.h"
+#include "exchange/form.h"
+#include "inspect/inspector.h"
+
+namespace proviso::gate {
+
+// A size as a fact is at least this, so that a stream does not write a leaf for its first words.
+inline constexpr uint64_t kSizeFactBytesMin = 1024;
+
+// What inspection found so far: the `context.content` facts.
+struct Content {
+  std::vector<std::string> labels;  // sorted, unique
+  int64_t top_score = 0;            // per mille
+  int64_t marking = 0;
+  int64_t unreadable_parts = 0;
+  uint64_t bytes = 0;
+
+  void add(const std::vector<std::string>& more_labels, int64_t score);
+  void put(exchange::Facts& facts) const;
+  // True if both give the same facts.
+  [[nodiscard]] bool same_facts(const Content& other) const;
+};
+
+// A segment that inspection let go of, and whose text it is.
+struct Judged {
+  exchange::Channel channel = exchange::Channel::kText;
+  int32_t group = 0;
+  inspect::Segment segment;
+};
+
+class Judge {
+ public:
+  explicit Judge(const inspect::Inspector& inspector) : inspector_(inspector) {}
+
+  // The next piece of a text; segments that became safe are appended to `out` in order.
+  void push(exchange::Channel channel, int32_t group, exchange::Syntax syntax,
+            std::string_view bytes, std::vector<Judged>& out);
+  // One text ends here: what was held back of it is judged.
+  void end(exchange::Channel channel, int32_t group, std::vector<Judged>& out);
+  // Every text ends here.
+  void finish(std::vector<Judged>& out);
+  // A request or a whole answer: everything pushed, everything finished.
+  static Content content_of(const inspect::Inspector& inspector,
+                            const std::vector<exchange::Piece>& pieces);
+
+ private:
+  // JSON and plain pieces of one channel and group are texts of their own: escapes differ.
+  struct Key {
+    exchange::Channel channel;
+    int32_t group;
+    exchange::Syntax syntax;
+    friend auto operator<=>(const Key&, const Key&) = default;
+  };
+  void finish_text(const Key& key, inspect::TextStream& text, std::vector<Judged>& out);
+
+  const inspect::Inspector& inspector_;
+  std::map<Key, inspect::TextStream> texts_;
+  std::vector<inspect::Segment> segments_;
+};
+
+}  // namespace proviso::gate

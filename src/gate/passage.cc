@@ -1,0 +1,95 @@
+#include "gate/passage.h"
+
+namespace proviso::gate {
+namespace {
+
+void put_principal(exchange::Facts& facts, const identity::Principal& principal) {
+  facts.set("principal.clearance", principal.clearance);
+  facts.set("principal.id", principal.id);
+  facts.set("principal.nationality", principal.nationality);
+  facts.set("principal.roles", principal.roles);
+  facts.set("principal.training_until", principal.training_until.value);
+}
+
+audit::Leaf leaf_for(const Passage& passage, std::string_view node, exchange::Verb verb) {
+  audit::Leaf leaf;
+  leaf.time = passage.time;
+  leaf.node = std::string(node);
+  leaf.verb = exchange::verb_name(verb);
+  leaf.agreement = passage.in_force->agreement->digest();
+  const agreement::Model* model = passage.in_force->agreement->model(passage.request.model);
+  if (model != nullptr) {
+    leaf.vendor = vendor_digest(model->vendor);
+    leaf.model = model_digest(*model);
+  }
+  return leaf;
+}
+
+void put_exchange(exchange::Facts& facts, const Passage& passage, std::string_view outcome) {
+  facts.set("exchange.id", passage.id);
+  facts.set("exchange.key", passage.principal.key_id);
+  facts.set("exchange.protocol", std::string(exchange::protocol_name(passage.protocol)));
+  facts.set("exchange.stream", passage.request.stream);
+  if (!outcome.empty()) facts.set("exchange.outcome", std::string(outcome));
+}
+
+}  // namespace
+
+std::string new_exchange_id() { return "ex_" + hex_encode(random_bytes(16)); }
+
+exchange::Facts facts_for(const Passage& passage, exchange::Verb verb,
+                          std::string_view resource_type, std::string_view resource_id,
+                          const Content& content) {
+  exchange::Facts facts;
+  put_principal(facts, passage.principal);
+  facts.set("resource.id", std::string(resource_id));
+  facts.set("resource.type", std::string(resource_type));
+  facts.set("context.moment.break_glass", false);
+  facts.set("context.moment.now", passage.time.value);
+  facts.set("context.moment.purpose", passage.purpose);
+  content.put(facts);
+  if (verb == exchange::Verb::kAsk) {
+    facts.set("context.tools_offered", static_cast<int64_t>(passage.request.tools_offered));
+  }
+  return facts;
+}
+
+audit::Record record_for(const Passage& passage, std::string_view node, exchange::Verb verb,
+                         const agreement::Decision& decision, exchange::Facts facts,
+                         std::string_view outcome) {
+  audit::Record record;
+  record.leaf = leaf_for(passage, node, verb);
+  record.leaf.decision = agreement::outcome_name(decision.outcome);
+  std::vector<std::string> clauses;
+  for (const agreement::ClauseRef& clause : decision.clauses) clauses.push_back(clause.number);
+  facts.set("decision.clauses", std::move(clauses));
+  put_exchange(facts, passage, outcome);
+  record.facts = std::move(facts);
+  return record;
+}
+
+audit::Record failure_record(const Passage& passage, std::string_view node, exchange::Facts facts,
+                             std::string_view outcome) {
+  audit::Record record;
+  record.leaf = leaf_for(passage, node, exchange::Verb::kRelease);
+  record.leaf.decision = "-";
+  put_exchange(facts, passage, outcome);
+  record.facts = std::move(facts);
+  return record;
+}
+
+Digest vendor_digest(std::string_view vendor_id) {
+  return sha256({"proviso/vendor/v1\n", vendor_id});
+}
+
+Digest model_digest(const agreement::Model& model) {
+  if (const auto weights = digest_from_hex(model.weights_sha256)) return *weights;
+  return sha256({"proviso/model/v1\n", model.id});
+}
+
+std::string denial_sentence(const agreement::Decision& decision) {
+  if (!decision.reason.empty()) return decision.reason;
+  return "the agreement does not allow this";
+}
+
+}  // namespace proviso::gate

@@ -1,0 +1,53 @@
+#pragma once
+// One exchange on its way through the corridor: who asked for what, under which agreement, and the facts
+// and records that follow from it. Pure values and functions; the corridor does the waiting.
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "audit/commit.h"
+#include "exchange/codec.h"
+#include "gate/house.h"
+#include "gate/judge.h"
+
+namespace proviso::gate {
+
+struct Passage {
+  std::string id;  // "ex_" and 32 hex digits
+  exchange::Protocol protocol = exchange::Protocol::kOpenAiChat;
+  exchange::Endpoint endpoint = exchange::Endpoint::kChat;
+  identity::Principal principal;
+  std::string purpose;
+  exchange::Request request;
+  std::string body;  // as the client sent it, for the vault
+  std::shared_ptr<const InForce> in_force;
+  UtcSeconds time;           // of the newest decision
+  ledger::Receipt receipt;   // of the newest leaf
+};
+
+std::string new_exchange_id();
+
+// What a decision is taken on: who, what, for which purpose, when, with which content.
+exchange::Facts facts_for(const Passage& passage, exchange::Verb verb, std::string_view resource_type,
+                          std::string_view resource_id, const Content& content);
+
+// The leaf and its facts: `facts` is what was decided on, the decision's clauses and the exchange are
+// added for the record. `outcome` says what became of it ("open", "complete", "refused", …), or is empty.
+audit::Record record_for(const Passage& passage, std::string_view node, exchange::Verb verb,
+                         const agreement::Decision& decision, exchange::Facts facts,
+                         std::string_view outcome);
+
+// The outcome of an exchange whose model failed: a release that decides nothing.
+audit::Record failure_record(const Passage& passage, std::string_view node, exchange::Facts facts,
+                             std::string_view outcome);
+
+// Digests in the clear part of a leaf: by these a vendor's or model's absence can be shown.
+Digest vendor_digest(std::string_view vendor_id);
+Digest model_digest(const agreement::Model& model);
+
+// "4.1 Human judgement: …", what the person who was refused reads.
+std::string denial_sentence(const agreement::Decision& decision);
+
+}  // namespace proviso::gate

@@ -1,0 +1,32 @@
+#pragma once
+// Which path leads where: the protocols' endpoints into the corridor, and the gate's own small pages
+// (health, readiness, metrics, receipts, the agreement in force).
+#include <memory>
+#include <unordered_map>
+
+#include "gate/corridor.h"
+#include "gate/house.h"
+#include "http/server.h"
+
+namespace proviso::gate {
+
+class Routes {
+ public:
+  // One corridor per loop of `loops`; all outlive the routes.
+  static Result<std::unique_ptr<Routes>> create(House& house, http::Loops& loops,
+                                                std::shared_ptr<const models::Catalog> catalog,
+                                                const models::Worker* worker);
+  http::Task<void> handle(http::Call& call);
+
+ private:
+  explicit Routes(House& house) : house_(house) {}
+  http::Task<void> models(http::Call& call, Corridor& corridor, std::string id);
+  http::Task<void> receipts(http::Call& call, Corridor& corridor, std::string exchange_id);
+  http::Task<void> agreement(http::Call& call, Corridor& corridor);
+  http::Response readiness() const;
+
+  House& house_;
+  std::unordered_map<http::Loop*, std::unique_ptr<Corridor>> corridors_;
+};
+
+}  // namespace proviso::gate

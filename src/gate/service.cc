@@ -1,0 +1,190 @@
+#include "gate/service.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/file.h"
+#include "gate/journal.h"
+
+namespace proviso::gate {
+
+Result<http::Listen> parse_listen(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  const auto port = colon == std::string_view::npos ? fail(Code::kInvalid, "")
+                                                    : parse_u64(text.substr(colon + 1));
+  if (!port || *port > 65'535) {
+    return fail(Code::kInvalid,
+                fmt::format("`{}` is not a place to listen; write address:port, as 127.0.0.1:8484",
+                            text));
+  }
+  http::Listen listen;
+  listen.host = std::string(text.substr(0, colon));
+  if (listen.host.starts_with('[') && listen.host.ends_with(']')) {
+    listen.host = listen.host.substr(1, listen.host.size() - 2);
+  }
+  listen.port = static_cast<uint16_t>(*port);
+  return listen;
+}
+
+Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
+  auto service = std::unique_ptr<Service>(new Service(std::move(options)));
+  const Config& config = service->options_.config;
+  const Layout& layout = service->options_.layout;
+
+  PV_TRY(Loaded loaded, load_agreement(layout.agreement(), service->clock_.now()));
+  for (const std::string& warning : loaded.agreement->warnings()) journal::warn(warning);
+
+  const std::string origin =
+      config.origin.empty() ? "proviso.local/" + config.node : config.origin;
+  PV_TRY(service->engine_, Engine::open({.layout = layout,
+                                         .node = config.node,
+                                         .origin = origin,
+                                         .program = service->options_.program,
+                                         .clock = &service->clock_}));
+  PV_TRY_VOID(service->engine_->adopt(*loaded.agreement, loaded.files, "start"));
+
+  auto in_force = std::make_shared<const InForce>(InForce{loaded.agreement, 1});
+  Engine& engine = *service->engine_;
+  PV_TRY(models::Catalog catalog, service->catalog(*loaded.agreement));
+  service->catalog_ = std::make_shared<const models::Catalog>(std::move(catalog));
+  service->house_ =
+      std::make_unique<House>(config, service->clock_, engine.committer(), engine.vault(),
+                              engine.people(), *service->catalog_, service->metrics_);
+  service->house_->put_in_force(std::move(in_force));
+
+  PV_TRY_VOID(service->start_worker());
+  PV_TRY(service->loops_, http::Loops::create({.count = static_cast<size_t>(config.loops)}));
+  PV_TRY(service->routes_, Routes::create(*service->house_, *service->loops_, service->catalog_,
+                                          service->worker_.get()));
+  service->caretaker_ = std::make_unique<Caretaker>(engine, *service->house_);
+  PV_TRY(service->admin_, Admin::start(engine, *service->house_, *service->caretaker_));
+  exchange::Facts facts;
+  facts.set("start.listen", config.listen);
+  PV_TRY(const ledger::Receipt started,
+         engine.note("start", std::move(facts), loaded.agreement->digest()));
+  (void)started;
+  PV_TRY(service->server_, service->listen());
+  return service;
+}
+
+Result<models::Catalog> Service::catalog(const agreement::Agreement& agreement) const {
+  std::vector<models::ModelConfig> entries;
+  for (const agreement::Model& model : agreement.terms().models) {
+    models::ModelConfig entry;
+    entry.id = model.id;
+    entry.protocols = {exchange::Protocol::kOpenAiChat, exchange::Protocol::kAnthropicMessages};
+    entry.endpoint = model.local ? "worker" : model.endpoint;
+    entry.head_timeout = std::chrono::seconds(options_.config.model_deadline_seconds);
+    for (const ModelRoute& route : options_.config.routes) {
+      if (route.id != model.id) continue;
+      entry.endpoint = route.endpoint;
+      entry.upstream_name = route.upstream_name;
+      entry.api_key_file = route.api_key_file;
+      entry.ca_file = route.ca_file;
+    }
+    if (!entry.endpoint.empty()) entries.push_back(std::move(entry));
+  }
+  return models::Catalog::create(entries, models::worker_socket(options_.layout.worker()));
+}
+
+Result<std::unique_ptr<http::Server>> Service::listen() {
+  const Config& config = options_.config;
+  PV_TRY(http::Listen place, parse_listen(config.listen));
+  if (!config.tls_certificate.empty()) {
+    place.tls = http::ServerTls{.cert_file = config.tls_certificate, .key_file = config.tls_key};
+  }
+  http::ServerConfig server;
+  server.listeners.push_back(std::move(place));
+  server.limits.body_bytes = static_cast<uint64_t>(config.body_bytes_max);
+  server.limits.idle_timeout = std::chrono::seconds(config.idle_seconds);
+  Routes* routes = routes_.get();
+  return http::Server::create(*loops_, std::move(server),
+                              [routes](http::Call& call) { return routes->handle(call); });
+}
+
+Status Service::start_worker() {
+  const WorkerConfig& worker = options_.config.worker;
+  const bool needed = std::any_of(
+      catalog_->models().begin(), catalog_->models().end(),
+      [](const auto& entry) { return entry.second.worker; });
+  if (!needed || worker.binary.empty()) {
+    house_->ready = true;
+    return {};
+  }
+  models::WorkerConfig config;
+  config.launcher = options_.launcher;
+  config.program = worker.binary;
+  config.model_file = worker.model;
+  config.run_dir = options_.layout.worker();
+  config.threads = static_cast<uint32_t>(worker.threads);
+  config.slots = static_cast<uint32_t>(worker.slots);
+  config.context_tokens = static_cast<uint32_t>(worker.context);
+  sandbox::SupervisorHooks hooks;
+  hooks.on_probe = [this](const sandbox::ProbeReport& report) { return on_probe(report); };
+  hooks.on_state = [this](sandbox::WorkerState state, const std::string& why) {
+    on_worker_state(state, why);
+  };
+  PV_TRY(worker_, models::Worker::start(config, std::move(hooks)));
+  return {};
+}
+
+// The worker runs only after its probe is a leaf, and only with weights that the agreement admits.
+Status Service::on_probe(const sandbox::ProbeReport& report) {
+  const auto in_force = house_->in_force();
+  exchange::Facts facts;
+  facts.set("worker.probe", report.text());
+  facts.set("worker.held", report.held());
+  facts.set("worker.not_shown", report.not_shown());
+  facts.set("worker.landlock_abi", static_cast<int64_t>(report.landlock_abi));
+  facts.set("worker.filter", report.filter.hex());
+  facts.set("worker.program", report.program.hex());
+  facts.set("worker.model", report.model.hex());
+  auto noted = engine_->note("worker", std::move(facts), in_force->agreement->digest());
+  if (!noted) return std::unexpected(std::move(noted.error()));
+  for (const auto& [id, entry] : catalog_->models()) {
+    if (!entry.worker) continue;
+    const agreement::Model* model = in_force->agreement->model(id);
+    if (model == nullptr || model->weights_sha256 == report.model.hex()) continue;
+    return fail(Code::kUnverified,
+                fmt::format("the agreement admits `{}` with weights {}, but {} has {}; use that file, "
+                            "or amend the agreement",
+                            id, model->weights_sha256, options_.config.worker.model,
+                            report.model.hex()));
+  }
+  return {};
+}
+
+void Service::on_worker_state(sandbox::WorkerState state, const std::string& why) {
+  house_->ready = state == sandbox::WorkerState::kReady;
+  journal::info(fmt::format("worker: {}{}{}", sandbox::worker_state_name(state),
+                            why.empty() ? "" : ": ", why));
+  const std::lock_guard lock(mutex_);
+  worker_trouble_ = why;
+}
+
+std::string Service::worker_trouble() const {
+  const std::lock_guard lock(mutex_);
+  return worker_trouble_;
+}
+
+Service::~Service() { stop(); }
+
+void Service::stop() {
+  if (stopped_) return;
+  stopped_ = true;
+  if (server_) server_->stop(std::chrono::seconds(options_.config.drain_seconds));
+  admin_.reset();
+  caretaker_.reset();
+  server_.reset();
+  if (worker_) worker_->stop();
+  // Corridors and their clients belong to their loops: the loops end first, then nothing runs on them.
+  loops_.reset();
+  routes_.reset();
+  worker_.reset();
+  house_.reset();
+  engine_.reset();
+}
+
+}  // namespace proviso::gate

@@ -1,0 +1,313 @@
+#include "gate/stream_release.h"
+
+#include <fmt/format.h>
+
+namespace proviso::gate {
+namespace {
+
+constexpr const char* kClientGone = "client_gone";
+
+using exchange::ErrorKind;
+using exchange::StreamEvent;
+using exchange::Verb;
+
+http::Headers stream_headers(const Passage& passage) {
+  http::Headers headers;
+  headers.add("Content-Type", "text/event-stream; charset=utf-8");
+  headers.add("Cache-Control", "no-cache");
+  headers.add("X-Accel-Buffering", "no");
+  headers.add("Proviso-Exchange", passage.id);
+  headers.add("x-request-id", passage.id);
+  headers.add("request-id", passage.id);
+  return headers;
+}
+
+Turned client_gone() {
+  return Turned{ErrorKind::kInternal, "the client went away", kClientGone, false};
+}
+
+}  // namespace
+
+StreamRelease::StreamRelease(Corridor& corridor, http::Call& call, Passage& passage,
+                             models::Upstream upstream)
+    : corridor_(corridor),
+      call_(call),
+      passage_(passage),
+      upstream_(std::move(upstream)),
+      reader_(passage.protocol, exchange::frame_for(passage.request, passage.id,
+                                                    corridor.house_.committer.now().value)),
+      writer_(passage.protocol, exchange::frame_for(passage.request, passage.id,
+                                                    corridor.house_.committer.now().value)),
+      judge_(corridor.house_.inspector) {}
+
+http::Task<Step<>> StreamRelease::run() {
+  Step<> ended = co_await open();
+  if (ended) ended = co_await pump();
+  if (ended) co_return Step<>{};
+  Turned turned = std::move(ended.error());
+  Step<> recorded = co_await record_end(turned);
+  if (!recorded) turned = std::move(recorded.error());
+  if (!call_.responded()) co_return std::unexpected(std::move(turned));
+  co_await say_end(std::move(turned));
+  co_return Step<>{};
+}
+
+// The opening release, under the facts so far; a first byte of status leaves only after it.
+http::Task<Step<>> StreamRelease::open() {
+  if (Step<> renewed = corridor_.renew(passage_); !renewed) {
+    co_return std::unexpected(std::move(renewed.error()));
+  }
+  Step<> decided = co_await decide(content_, "open");
+  if (!decided) co_return std::unexpected(std::move(decided.error()));
+  whole_ = decision_.whole;
+  if (whole_) co_return Step<>{};
+  const Status begun = co_await call_.begin_stream(200, stream_headers(passage_));
+  if (!begun) co_return std::unexpected(Turned{ErrorKind::kInternal, begun.error().message, "", false});
+  co_return Step<>{};
+}
+
+http::Task<Step<>> StreamRelease::pump() {
+  while (!done_) {
+    Result<std::optional<std::string_view>> bytes = co_await upstream_.next_bytes();
+    if (!bytes) {
+      if (call_.client_gone()) co_return std::unexpected(client_gone());
+      const ErrorKind kind =
+          bytes.error().code == Code::kTimeout ? ErrorKind::kTimeout : ErrorKind::kUpstream;
+      co_return std::unexpected(Turned{kind, std::move(bytes.error().message), "model_failed", false});
+    }
+    Events events;
+    if (*bytes) {
+      reader_.feed(**bytes, events);
+    } else {
+      reader_.end(events);
+    }
+    for (StreamEvent& event : events) {
+      Step<> taken = co_await take(std::move(event));
+      if (!taken) co_return std::unexpected(std::move(taken.error()));
+    }
+    const bool sent = co_await flush();
+    if (!sent) co_return std::unexpected(client_gone());
+  }
+  co_return Step<>{};
+}
+
+http::Task<Step<>> StreamRelease::take(StreamEvent event) {
+  switch (event.kind) {
+    case StreamEvent::Kind::kStart:
+      // A start says only what the upstream counted; it is written with the first released text.
+      if (!whole_) writer_.start(out_, event.usage.input_tokens);
+      co_return Step<>{};
+    case StreamEvent::Kind::kDelta: co_return co_await take_delta(event);
+    case StreamEvent::Kind::kTextEnd: {
+      std::vector<Judged> rest;
+      judge_.end(event.channel, event.group, rest);
+      co_return co_await let_go(std::move(rest), event.choice);
+    }
+    case StreamEvent::Kind::kToolCall: co_return co_await take_call(event.call);
+    case StreamEvent::Kind::kDone: co_return co_await take_end(event);
+    case StreamEvent::Kind::kUnknown:
+      co_return std::unexpected(Turned{
+          ErrorKind::kUpstream, "the model sent something that cannot be inspected", "unreadable", false});
+    case StreamEvent::Kind::kError:
+      co_return std::unexpected(
+          Turned{ErrorKind::kUpstream, "the model reported an error", "model_failed", false});
+    case StreamEvent::Kind::kCut:
+      co_return std::unexpected(Turned{
+          ErrorKind::kUpstream, "the model broke off before its answer ended", "model_failed", false});
+  }
+  co_return Step<>{};
+}
+
+http::Task<Step<>> StreamRelease::take_delta(const StreamEvent& event) {
+  if (event.readable == exchange::Readable::kNo) {
+    Content next = content_;
+    ++next.unreadable_parts;
+    Step<> admitted = co_await admit(std::move(next));
+    if (!admitted) co_return std::unexpected(std::move(admitted.error()));
+    writer_.text(out_, event.channel, event.choice, event.text);
+    co_return Step<>{};
+  }
+  std::vector<Judged> judged;
+  judge_.push(event.channel, event.group, exchange::Syntax::kPlain, event.text, judged);
+  co_return co_await let_go(std::move(judged), event.choice);
+}
+
+http::Task<Step<>> StreamRelease::let_go(std::vector<Judged> judged, int32_t choice) {
+  for (Judged& part : judged) {
+    Content next = content_;
+    next.bytes += part.segment.text.size();
+    next.add(part.segment.labels, part.segment.top_score);
+    Step<> admitted = co_await admit(std::move(next));
+    if (!admitted) co_return std::unexpected(std::move(admitted.error()));
+    if (whole_) {
+      kept_bytes_ += part.segment.text.size();
+      kept_.push_back({choice, std::move(part)});
+      if (kept_bytes_ > static_cast<size_t>(corridor_.house_.config.answer_bytes_max)) {
+        co_return std::unexpected(Turned{ErrorKind::kUpstream,
+                                         "the answer is longer than this gate judges whole",
+                                         "answer_too_long", false});
+      }
+      continue;
+    }
+    note_released(part.segment.text);
+    writer_.text(out_, part.channel, choice, part.segment.text);
+  }
+  co_return Step<>{};
+}
+
+bool StreamRelease::moment_passed() const {
+  const House& house = corridor_.house_;
+  return house.committer.now().value - passage_.time.value >= kStreamRenewMax.count() ||
+         house.in_force()->version != passage_.in_force->version ||
+         !house.people.current(passage_.principal.key_id, passage_.time);
+}
+
+http::Task<Step<>> StreamRelease::admit(Content next) {
+  if (next.same_facts(content_) && !moment_passed()) {
+    content_ = std::move(next);
+    co_return Step<>{};
+  }
+  // What was released under the facts before goes out while this decision is written.
+  const bool sent = co_await flush();
+  if (!sent) co_return std::unexpected(client_gone());
+  if (Step<> renewed = corridor_.renew(passage_); !renewed) {
+    co_return std::unexpected(std::move(renewed.error()));
+  }
+  Step<> decided = co_await decide(next, "open");
+  if (!decided) co_return std::unexpected(std::move(decided.error()));
+  content_ = std::move(next);
+  co_return Step<>{};
+}
+
+http::Task<Step<>> StreamRelease::decide(const Content& next, std::string_view outcome) {
+  facts_ = facts_for(passage_, Verb::kRelease, "Model", passage_.request.model, next);
+  decision_ = passage_.in_force->agreement->decide(Verb::kRelease, facts_);
+  corridor_.house_.metrics.decision("release", agreement::outcome_name(decision_.outcome));
+  const bool allowed = decision_.outcome == agreement::Outcome::kAllow;
+  exchange::Facts facts = facts_;
+  if (!allowed) {
+    facts.set("exchange.released_bytes", static_cast<int64_t>(released_bytes_));
+    facts.set("exchange.released_digest", std::exchange(released_, Sha256()).finish().hex());
+  }
+  audit::Record record =
+      record_for(passage_, corridor_.house_.node, Verb::kRelease, decision_, std::move(facts),
+                 allowed ? outcome : std::string_view("refused"));
+  Step<> written = co_await corridor_.write(passage_, std::move(record));
+  if (!written) co_return std::unexpected(std::move(written.error()));
+  if (allowed) co_return Step<>{};
+  end_recorded_ = true;
+  Turned turned;
+  turned.kind = ErrorKind::kDenied;
+  turned.message = denial_sentence(decision_);
+  turned.code = decision_.outcome == agreement::Outcome::kHold ? "hold" : "clause_denied";
+  turned.decided = true;
+  co_return std::unexpected(std::move(turned));
+}
+
+http::Task<Step<>> StreamRelease::take_call(const exchange::ToolCall& call) {
+  if (Step<> renewed = corridor_.renew(passage_); !renewed) {
+    co_return std::unexpected(std::move(renewed.error()));
+  }
+  const Content arguments = Judge::content_of(corridor_.house_.inspector, exchange::pieces_of(call));
+  Step<> acted = co_await corridor_.act(passage_, call, arguments);
+  if (!acted) co_return std::unexpected(std::move(acted.error()));
+  Content next = content_;
+  next.add(arguments.labels, arguments.top_score);
+  next.bytes += arguments.bytes;
+  Step<> admitted = co_await admit(std::move(next));
+  if (!admitted) co_return std::unexpected(std::move(admitted.error()));
+  if (whole_) {
+    kept_calls_.push_back(call);
+    co_return Step<>{};
+  }
+  note_released(call.arguments.open_for_inspection());
+  writer_.tool_call(out_, call);
+  co_return Step<>{};
+}
+
+void StreamRelease::note_released(std::string_view text) {
+  released_.update(text);
+  released_bytes_ += text.size();
+}
+
+http::Task<Step<>> StreamRelease::take_end(const StreamEvent& event) {
+  // Every text has ended by now (kTextEnd): nothing is held back.
+  const bool sent = co_await flush();
+  (void)sent;  // a client that is gone still gets its closing leaf
+  Step<> closed = co_await close("complete");
+  if (!closed) co_return std::unexpected(std::move(closed.error()));
+  if (whole_) {
+    const Status begun = co_await call_.begin_stream(200, stream_headers(passage_));
+    if (!begun) co_return Step<>{};
+    for (const Kept& kept : kept_) {
+      writer_.text(out_, kept.part.channel, kept.choice, kept.part.segment.text);
+    }
+    for (const exchange::ToolCall& call : kept_calls_) writer_.tool_call(out_, call);
+  }
+  writer_.finish(out_, event.finishes, event.usage);
+  done_ = true;
+  const bool finished = co_await flush();
+  if (finished) {
+    const Status ended = co_await call_.end_stream();
+    (void)ended;
+  }
+  corridor_.house_.metrics.exchange(exchange::protocol_name(passage_.protocol), "complete");
+  co_return Step<>{};
+}
+
+http::Task<bool> StreamRelease::flush() {
+  if (out_.empty() || !call_.responded()) co_return true;
+  corridor_.house_.metrics.bytes("out", out_.size());
+  const Status sent = co_await call_.write(out_);
+  out_.clear();
+  co_return sent.has_value();
+}
+
+http::Task<Step<>> StreamRelease::close(std::string_view outcome) {
+  if (whole_ && outcome == "complete") {
+    for (const Kept& kept : kept_) note_released(kept.part.segment.text);
+    for (const exchange::ToolCall& call : kept_calls_) {
+      note_released(call.arguments.open_for_inspection());
+    }
+  }
+  passage_.time = corridor_.house_.committer.now();
+  exchange::Facts facts = facts_for(passage_, Verb::kRelease, "Model", passage_.request.model, content_);
+  const agreement::Decision decision = passage_.in_force->agreement->decide(Verb::kRelease, facts);
+  facts.set("exchange.released_bytes", static_cast<int64_t>(released_bytes_));
+  facts.set("exchange.released_digest", std::exchange(released_, Sha256()).finish().hex());
+  audit::Record record = record_for(passage_, corridor_.house_.node, Verb::kRelease, decision,
+                                    std::move(facts), outcome);
+  co_return co_await corridor_.write(passage_, std::move(record));
+}
+
+// The outcome of a stream that must not go on, unless the decision that stopped it is its outcome.
+http::Task<Step<>> StreamRelease::record_end(Turned turned) {
+  if (end_recorded_ || turned.code == "record_failed") co_return Step<>{};
+  const std::string outcome = turned.code == kClientGone ? turned.code
+                              : turned.decided           ? "refused"
+                                                         : "failed:" + turned.code;
+  co_return co_await close(outcome);
+}
+
+// The protocol's own ending for a stream that has begun.
+http::Task<void> StreamRelease::say_end(Turned turned) {
+  const std::string_view protocol = exchange::protocol_name(passage_.protocol);
+  if (turned.code == kClientGone) {
+    corridor_.house_.metrics.exchange(protocol, "cancelled");
+    co_return;
+  }
+  if (turned.decided) {
+    writer_.refuse(out_, turned.message, "policy", reader_.usage());
+    corridor_.house_.metrics.exchange(protocol, "denied");
+  } else {
+    writer_.error(out_, exchange::error_type(passage_.protocol, turned.kind), turned.message,
+                  turned.code, passage_.id);
+    corridor_.house_.metrics.exchange(protocol, "failed");
+  }
+  const bool sent = co_await flush();
+  if (!sent) co_return;
+  const Status ended = co_await call_.end_stream();
+  (void)ended;  // nobody is left to tell
+}
+
+}  // namespace proviso::gate

@@ -1,0 +1,74 @@
+#pragma once
+// The second half of the corridor for a streamed answer. Text is released segment by segment: a segment
+// waits for its verdict, and where it changes the facts for a decision under them and its leaf. What
+// stood before an offending segment was delivered; the segment and all after it are not, and the stream
+// ends in the protocol's own words. The end itself waits for the closing leaf.
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "exchange/stream.h"
+#include "gate/corridor.h"
+
+namespace proviso::gate {
+
+inline constexpr std::chrono::seconds kStreamRenewMax{30};  // a decision's time is never older than this
+
+class StreamRelease {
+ public:
+  // All of these outlive run().
+  StreamRelease(Corridor& corridor, http::Call& call, Passage& passage, models::Upstream upstream);
+
+  // Turned only while nothing has been sent yet: the caller answers it as an error.
+  http::Task<Step<>> run();
+
+ private:
+  using Events = std::vector<exchange::StreamEvent>;
+
+  http::Task<Step<>> open();
+  http::Task<Step<>> pump();
+  http::Task<Step<>> take(exchange::StreamEvent event);
+  http::Task<Step<>> take_delta(const exchange::StreamEvent& event);
+  http::Task<Step<>> take_call(const exchange::ToolCall& call);
+  http::Task<Step<>> take_end(const exchange::StreamEvent& event);
+  // Lets judged segments go, deciding again where they change the facts.
+  http::Task<Step<>> let_go(std::vector<Judged> judged, int32_t choice);
+  // A decision and a leaf if `next` or the moment asks for one; Turned if it does not allow.
+  http::Task<Step<>> admit(Content next);
+  [[nodiscard]] bool moment_passed() const;
+  http::Task<Step<>> decide(const Content& next, std::string_view outcome);
+  // Sends what the writer has made.
+  http::Task<bool> flush();
+  // The closing leaf, with the digest of what left.
+  http::Task<Step<>> close(std::string_view outcome);
+  http::Task<Step<>> record_end(Turned turned);
+  http::Task<void> say_end(Turned turned);
+  void note_released(std::string_view text);
+
+  Corridor& corridor_;
+  http::Call& call_;
+  Passage& passage_;
+  models::Upstream upstream_;
+  exchange::StreamReader reader_;
+  exchange::StreamWriter writer_;
+  Judge judge_;
+  Content content_;        // that the newest leaf covers
+  exchange::Facts facts_;  // of the newest decision
+  agreement::Decision decision_;
+  bool whole_ = false;     // the agreement asks to judge the whole before any of it leaves
+  struct Kept {
+    int32_t choice;
+    Judged part;
+  };
+  std::vector<Kept> kept_;  // under `whole_`
+  std::vector<exchange::ToolCall> kept_calls_;
+  size_t kept_bytes_ = 0;
+  std::string out_;
+  Sha256 released_;
+  uint64_t released_bytes_ = 0;
+  bool done_ = false;
+  bool end_recorded_ = false;  // the newest leaf is the outcome already
+};
+
+}  // namespace proviso::gate

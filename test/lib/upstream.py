@@ -1,0 +1,241 @@
+"""A scriptable upstream: speaks the OpenAI and Anthropic protocols and does what the last user message
+says after "script:". It exists for fault rows; the happy paths run on the real model.
+
+    script: say TEXT            answers TEXT, word by word when streamed
+    script: cut                 a stream that ends without its terminal event
+    script: error 500|429|…     that status with the protocol's error body
+    script: error-in-stream     a few words, then the protocol's error event
+    script: tool NAME JSON      calls a tool
+    script: reason TEXT         reasoning, then a word of text
+    script: hang                answers nothing until the client goes away
+    script: unknown-event       an event that no protocol knows
+    script: frames JSON         raw SSE frames, an array of strings
+
+`python3 upstream.py [PORT]` runs it alone. Requests seen are counted in `Upstream.seen`.
+"""
+import asyncio
+import json
+import sys
+import threading
+
+
+def last_text(body):
+    for message in reversed(body.get("messages", [])):
+        content = message.get("content")
+        if message.get("role") != "user":
+            continue
+        if isinstance(content, str):
+            return content
+        return "".join(part.get("text", "") for part in content or [])
+    return ""
+
+
+def script_of(body):
+    text = last_text(body)
+    if "script:" not in text:
+        return "say", "Hello from the scripted upstream."
+    verb, _, rest = text.split("script:", 1)[1].strip().partition(" ")
+    return verb, rest
+
+
+def words(text):
+    out, start = [], 0
+    for i in range(1, len(text) + 1):
+        if i == len(text) or text[i - 1] == " ":
+            out.append(text[start:i])
+            start = i
+    return out or [""]
+
+
+def openai_chunk(delta, finish=None):
+    return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "scripted",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+
+
+def openai_frames(verb, rest, usage):
+    yield openai_chunk({"role": "assistant", "content": ""})
+    if verb == "tool":
+        name, _, args = rest.partition(" ")
+        yield openai_chunk({"tool_calls": [{"index": 0, "id": "call_1", "type": "function",
+                                            "function": {"name": name, "arguments": ""}}]})
+        for i in range(0, len(args), 5):
+            yield openai_chunk({"tool_calls": [{"index": 0, "function": {"arguments": args[i:i + 5]}}]})
+        yield openai_chunk({}, "tool_calls")
+    elif verb == "reason":
+        for word in words(rest):
+            yield openai_chunk({"reasoning_content": word})
+        yield openai_chunk({"content": "done"})
+        yield openai_chunk({}, "stop")
+    else:
+        for word in words(rest):
+            yield openai_chunk({"content": word})
+        yield openai_chunk({}, "stop")
+    if usage:
+        yield {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "scripted",
+               "choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}}
+
+
+def openai_whole(verb, rest):
+    message = {"role": "assistant", "content": rest}
+    finish = "stop"
+    if verb == "tool":
+        name, _, args = rest.partition(" ")
+        message = {"role": "assistant", "content": None, "tool_calls": [
+            {"id": "call_1", "type": "function", "function": {"name": name, "arguments": args}}]}
+        finish = "tool_calls"
+    elif verb == "reason":
+        message = {"role": "assistant", "content": "done", "reasoning_content": rest}
+    return {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "scripted",
+            "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+            "usage": {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}}
+
+
+def anthropic_blocks(verb, rest):
+    if verb == "tool":
+        name, _, args = rest.partition(" ")
+        return [{"type": "tool_use", "id": "toolu_1", "name": name, "input": json.loads(args)}], "tool_use"
+    if verb == "reason":
+        return [{"type": "thinking", "thinking": rest, "signature": "c2ln"},
+                {"type": "text", "text": "done"}], "end_turn"
+    return [{"type": "text", "text": rest}], "end_turn"
+
+
+def anthropic_whole(verb, rest):
+    blocks, stop = anthropic_blocks(verb, rest)
+    return {"id": "msg_1", "type": "message", "role": "assistant", "model": "scripted", "content": blocks,
+            "stop_reason": stop, "stop_sequence": None,
+            "usage": {"input_tokens": 5, "output_tokens": 7}}
+
+
+def anthropic_frames(verb, rest):
+    blocks, stop = anthropic_blocks(verb, rest)
+    yield "message_start", {"type": "message_start", "message": {
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "scripted", "content": [],
+        "stop_reason": None, "stop_sequence": None, "usage": {"input_tokens": 5, "output_tokens": 1}}}
+    for index, block in enumerate(blocks):
+        if block["type"] == "tool_use":
+            opening = dict(block, input={})
+            pieces = [json.dumps(block["input"])[i:i + 5]
+                      for i in range(0, len(json.dumps(block["input"])), 5)]
+            deltas = [{"type": "input_json_delta", "partial_json": p} for p in pieces]
+        elif block["type"] == "thinking":
+            opening = {"type": "thinking", "thinking": "", "signature": ""}
+            deltas = [{"type": "thinking_delta", "thinking": w} for w in words(block["thinking"])]
+            deltas.append({"type": "signature_delta", "signature": block["signature"]})
+        else:
+            opening = {"type": "text", "text": ""}
+            deltas = [{"type": "text_delta", "text": w} for w in words(block["text"])]
+        yield "content_block_start", {"type": "content_block_start", "index": index, "content_block": opening}
+        for delta in deltas:
+            yield "content_block_delta", {"type": "content_block_delta", "index": index, "delta": delta}
+        yield "content_block_stop", {"type": "content_block_stop", "index": index}
+    yield "message_delta", {"type": "message_delta", "delta": {"stop_reason": stop, "stop_sequence": None},
+                            "usage": {"output_tokens": 7}}
+    yield "message_stop", {"type": "message_stop"}
+
+
+class Upstream:
+    """Runs on a loopback port of its own, in a thread, until close()."""
+
+    def __init__(self, port=0):
+        self.seen = 0
+        self.gone = 0  # clients that went away while it hung
+        self.bodies = []
+        self.loop = asyncio.new_event_loop()
+        started = threading.Event()
+
+        def main():
+            asyncio.set_event_loop(self.loop)
+            self.server = self.loop.run_until_complete(
+                asyncio.start_server(self.client, "127.0.0.1", port))
+            self.port = self.server.sockets[0].getsockname()[1]
+            started.set()
+            self.loop.run_forever()
+
+        self.thread = threading.Thread(target=main, daemon=True)
+        self.thread.start()
+        started.wait(10)
+
+    def close(self):
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(5)
+
+    async def client(self, reader, writer):
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                length = 0
+                for line in head.split("\r\n"):
+                    if line.lower().startswith("content-length:"):
+                        length = int(line.split(":")[1])
+                body = json.loads(await reader.readexactly(length)) if length else {}
+                self.seen += 1
+                if len(self.bodies) < 1000:
+                    self.bodies.append(body)
+                await self.answer(head.split(" ")[1], body, reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    async def whole(self, writer, status, value):
+        payload = json.dumps(value).encode()
+        writer.write(b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+                     % (status, len(payload)) + payload)
+        await writer.drain()
+
+    async def answer(self, path, body, reader, writer):
+        verb, rest = script_of(body)
+        anthropic = path.startswith("/v1/messages")
+        if path.split("?")[0].endswith("/count_tokens"):
+            return await self.whole(writer, 200, {"input_tokens": 42})
+        if verb == "error":
+            status = int(rest.split()[0])
+            error = {"type": "api_error", "message": "scripted failure"}
+            return await self.whole(writer, status, dict(
+                {"error": error}, **({"type": "error"} if anthropic else {})))
+        if verb == "hang":
+            await reader.read(1)
+            self.gone += 1
+            raise ConnectionError
+        if not body.get("stream"):
+            return await self.whole(writer, 200, anthropic_whole(verb, rest) if anthropic
+                                    else openai_whole(verb, rest))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                     b"Transfer-Encoding: chunked\r\n\r\n")
+        for frame in self.frames(anthropic, verb, rest, body):
+            data = frame.encode()
+            writer.write(b"%x\r\n%s\r\n" % (len(data), data))
+            await writer.drain()
+            if verb == "slow":
+                await asyncio.sleep(0.02)
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+
+    def frames(self, anthropic, verb, rest, body):
+        if verb == "frames":
+            yield from json.loads(rest)
+            return
+        usage = bool((body.get("stream_options") or {}).get("include_usage"))
+        if anthropic:
+            frames = ["event: %s\ndata: %s\n\n" % (name, json.dumps(value))
+                      for name, value in anthropic_frames(verb, rest or "one two three")]
+        else:
+            frames = ["data: %s\n\n" % json.dumps(value)
+                      for value in openai_frames(verb, rest or "one two three", usage)]
+            frames.append("data: [DONE]\n\n")
+        if verb == "cut":
+            frames = frames[:3]
+        elif verb == "unknown-event":
+            frames.insert(3, 'event: surprise\ndata: {"type":"surprise","text":"unseen"}\n\n')
+        elif verb == "error-in-stream":
+            frames = frames[:3] + (
+                ['event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"scripted"}}\n\n']
+                if anthropic else ['data: {"error":{"message":"scripted","type":"server_error"}}\n\n'])
+        yield from frames
+
+
+if __name__ == "__main__":
+    upstream = Upstream(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
+    print("listening on 127.0.0.1:%d" % upstream.port, flush=True)
+    upstream.thread.join()
