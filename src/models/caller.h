@@ -1,7 +1,7 @@
 #pragma once
 // Calls models. One Caller per loop, with a connection pool per model; nothing is shared between loops. A
 // request is sent once, never retried: whether it may be sent again is the corridor's to decide. Of the
-// client's headers only those in CallHeaders travel. What an upstream says in an error is not passed on;
+// client's headers only those in CallHeaders travel, and no content coding is accepted. What an upstream says in an error is not passed on;
 // the sentence here is ours.
 #include <cstdint>
 #include <memory>
@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "exchange/codec.h"
 #include "http/loop.h"
 #include "http/task.h"
 #include "models/catalog.h"
@@ -20,9 +21,6 @@ class Worker;
 
 inline constexpr uint64_t kErrorBodyBytesMax = 64 * 1024;  // of an upstream's error, read for its type
 
-enum class Operation { kChat, kMessages, kCountTokens };
-exchange::Protocol operation_protocol(Operation operation);
-
 // The only headers of a client that reach an upstream, and only where it speaks Anthropic's protocol.
 struct CallHeaders {
   std::string anthropic_version;  // empty: 2023-06-01
@@ -31,8 +29,8 @@ struct CallHeaders {
 
 struct Call {
   std::string model;      // a catalogue id
-  Operation operation = Operation::kChat;
-  std::string body;       // from the exchange codec; the model's name in it is replaced if it differs there
+  exchange::Endpoint endpoint = exchange::Endpoint::kChat;
+  std::string body;       // exchange::upstream_body(request, catalog model's upstream_name)
   CallHeaders headers;
   http::Time deadline = http::kNever;  // for the head of the answer, if sooner than the model's own
   http::Cancel* cancel = nullptr;      // outlives the Upstream
@@ -42,8 +40,9 @@ struct Call {
 // the upstream stop generating. Belongs to the Caller's loop.
 class Upstream {
  public:
-  Upstream(http::Reply reply, std::string model);
+  Upstream(http::Reply reply, const Model& model);
   [[nodiscard]] int status() const { return reply_.status(); }
+  [[nodiscard]] const std::string& model() const { return model_; }
   [[nodiscard]] bool event_stream() const;  // Content-Type: text/event-stream
   // The next bytes (never empty), nothing at the end; the view lives until the next read. Errors as below.
   http::Task<Result<std::optional<std::string_view>>> next_bytes();
@@ -53,12 +52,13 @@ class Upstream {
  private:
   http::Reply reply_;
   std::string model_;
+  bool worker_;
 };
 
 class Caller {
  public:
-  // `catalog` is shared by all loops; `worker` may be null and outlives the Caller. kInvalid: a CA file
-  // that cannot be used.
+  // Made, used and destroyed on `loop`, destroyed after every Upstream of it. `catalog` is shared by all
+  // loops; `worker` may be null and outlives the Caller. kInvalid: a CA file that cannot be used.
   static Result<std::unique_ptr<Caller>> create(http::Loop& loop, std::shared_ptr<const Catalog> catalog,
                                                 const Worker* worker);
   ~Caller();
@@ -67,7 +67,7 @@ class Caller {
 
   // Sends, and gives the answer once its head says success. Errors, with what a client should be told:
   //   kNotFound     no such model here                                        (404)
-  //   kUnsupported  the model does not speak the operation's protocol         (400)
+  //   kUnsupported  the model does not speak the endpoint's protocol         (400)
   //   kInvalid      the upstream refused the request itself: 400, 413, 422    (400)
   //   kLimit        the upstream is at a limit: 429, 529                      (429)
   //   kUnavailable  it cannot be reached, refused our key, failed or broke off; or the local worker is

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "exchange/form.h"
+#include "exchange/codec.h"
 #include "http/client.h"
 
 namespace proviso::models {
