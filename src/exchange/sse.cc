@@ -88,14 +88,15 @@ std::optional<SseParser::Event> SseParser::next() {
 
 std::optional<SseParser::Event> SseParser::last() {
   if (given_) clear_event();
-  while (!too_long_) {
+  bool complete = false;
+  while (!too_long_ && !complete) {
     const std::optional<std::string_view> found = line(true);
     if (!found) break;
-    if (take_line(*found)) break;
+    complete = take_line(*found);
   }
   if (too_long_ || (!any_data_ && name_.empty())) return std::nullopt;
   given_ = true;
-  return Event{.name = name_, .data = data_};
+  return Event{.name = name_, .data = data_, .complete = complete};
 }
 
 }  // namespace proviso::exchange

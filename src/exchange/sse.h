@@ -15,6 +15,7 @@ class SseParser {
   struct Event {
     std::string_view name;  // empty where the stream gave none
     std::string_view data;  // lines joined with LF; may be empty for a named event
+    bool complete = true;   // its blank line came
   };
 
   // Takes bytes; call next() until it gives nothing before the next feed().

@@ -83,8 +83,11 @@ void StreamReader::feed(std::string_view bytes, std::vector<StreamEvent>& out) {
 void StreamReader::end(std::vector<StreamEvent>& out) {
   if (state_->ended) return;
   // The blank line after the terminal event is often lost; half an event is never taken for one.
-  if (const std::optional<SseParser::Event> event = state_->sse.last()) {
-    if (event->data == "[DONE]" || state_->parser.parse(event->data)) state_->take(*event, out);
+  while (const std::optional<SseParser::Event> event = state_->sse.last()) {
+    if (event->complete || event->data == "[DONE]" || state_->parser.parse(event->data)) {
+      state_->take(*event, out);
+    }
+    if (state_->ended || !event->complete) break;
   }
   if (state_->ended) return;
   state_->ended = true;

@@ -54,16 +54,10 @@ TEST(Facts, LongValuesAreNamed) {
 }
 
 TEST(Facts, CanonicalValuesReadBackTheSame) {
-  const FactValue values[] = {true,
-                              false,
-                              int64_t{0},
-                              int64_t{-7},
-                              INT64_MAX,
-                              INT64_MIN,
-                              std::string(),
-                              std::string("a\"b\\c\n\x01é😀"),
-                              Set{},
-                              Set{"a", "b"}};
+  const FactValue values[] = {
+      true,      false,        int64_t{0},    int64_t{-7},
+      INT64_MAX, INT64_MIN,    std::string(), std::string("a\"b\\c\n\x01é😀"),
+      Set{},     Set{"a", "b"}};
   for (const FactValue& value : values) {
     const std::string text = canonical_value(value);
     const Result<FactValue> back = parse_value(text);
@@ -73,9 +67,23 @@ TEST(Facts, CanonicalValuesReadBackTheSame) {
 }
 
 TEST(Facts, OtherSpellingsAreRefused) {
-  const char* texts[] = {"",    " 7",        "7 ",         "7.0",          "1e3",     "-0",
-                         "null", "{}",        "[1]",        R"(["b","a"])", R"(["a","a"])",
-                         "[ ]", R"("\u0041")", R"("\/")",   "9223372036854775808", "01", "[[]]"};
+  const char* texts[] = {"",
+                         " 7",
+                         "7 ",
+                         "7.0",
+                         "1e3",
+                         "-0",
+                         "null",
+                         "{}",
+                         "[1]",
+                         R"(["b","a"])",
+                         R"(["a","a"])",
+                         "[ ]",
+                         R"("\u0041")",
+                         R"("\/")",
+                         "9223372036854775808",
+                         "01",
+                         "[[]]"};
   for (const char* text : texts) EXPECT_FALSE(parse_value(text)) << text;
 }
 

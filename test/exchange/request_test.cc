@@ -1,5 +1,5 @@
-#include <algorithm>
 #include <fmt/core.h>
+#include <algorithm>
 
 #include "exchange/fields.h"
 #include "exchange/support.h"
@@ -33,9 +33,9 @@ RequestCase read_case(json::Object object) {
   RequestCase one;
   const bool openai = member_text(object, "protocol") == "openai";
   one.protocol = openai ? Protocol::kOpenAiChat : Protocol::kAnthropicMessages;
-  one.endpoint = openai                                               ? Endpoint::kChat
+  one.endpoint = openai                                              ? Endpoint::kChat
                  : member_text(object, "endpoint") == "count_tokens" ? Endpoint::kCountTokens
-                                                                      : Endpoint::kMessages;
+                                                                     : Endpoint::kMessages;
   one.options.anthropic_version =
       parse_anthropic_version(member_text(object, "version", "2023-06-01")).value();
   one.passthrough = texts(object, "passthrough");
@@ -83,14 +83,16 @@ void check_expectations(json::Object want, const Request& got) {
   EXPECT_EQ(got.passed_through, texts(want, "passed"));
   const auto flag = [&](std::string_view name, bool value) {
     const auto found = want.at_key(name);
-    if (found.error() == simdjson::SUCCESS) EXPECT_EQ(found.get_bool().value_unsafe(), value) << name;
+    if (found.error() == simdjson::SUCCESS)
+      EXPECT_EQ(found.get_bool().value_unsafe(), value) << name;
   };
   flag("stream", got.stream);
   flag("include_usage", got.include_usage);
   EXPECT_EQ(got.count_only, want.at_key("count_only").error() == simdjson::SUCCESS);
   const auto number = [&](std::string_view name, int64_t value) {
     const auto found = want.at_key(name);
-    if (found.error() == simdjson::SUCCESS) EXPECT_EQ(found.get_int64().value_unsafe(), value) << name;
+    if (found.error() == simdjson::SUCCESS)
+      EXPECT_EQ(found.get_int64().value_unsafe(), value) << name;
   };
   number("tools", got.tools_offered);
   number("unreadable", got.unreadable);
@@ -136,7 +138,8 @@ void collect(json::Element element, const std::string& path,
              std::vector<std::pair<std::string, std::string>>& out) {
   if (element.is_string()) out.emplace_back(path, element.get_string().value_unsafe());
   if (element.is_array()) {
-    for (const json::Element item : element.get_array().value_unsafe()) collect(item, path + "[]", out);
+    for (const json::Element item : element.get_array().value_unsafe())
+      collect(item, path + "[]", out);
   }
   if (element.is_object()) {
     for (const auto [key, value] : element.get_object().value_unsafe()) {
@@ -161,9 +164,10 @@ void closed_words(const Type& type, std::set<std::string>& out) {
 
 std::set<std::string> closed_words(const RequestCase& one) {
   std::set<std::string> out;
-  const std::span<const Field> fields = one.endpoint == Endpoint::kChat       ? openai_fields()
-                                        : one.endpoint == Endpoint::kMessages ? anthropic_fields()
-                                                                              : count_tokens_fields();
+  const std::span<const Field> fields = one.endpoint == Endpoint::kChat ? openai_fields()
+                                        : one.endpoint == Endpoint::kMessages
+                                            ? anthropic_fields()
+                                            : count_tokens_fields();
   for (const Field& field : fields) closed_words(*field.type, out);
   return out;
 }
@@ -204,8 +208,9 @@ TEST(Requests, EveryStringIsVisitedByAPiece) {
 
 TEST(Requests, AForgottenPieceIsNoticed) {
   json::Parser case_parser;
-  const auto element = case_parser.parse(test::read_file(
-      std::filesystem::path(PV_SOURCE_DIR) / "test/exchange/cases/requests/openai_tools_turn.json"));
+  const auto element =
+      case_parser.parse(test::read_file(std::filesystem::path(PV_SOURCE_DIR) /
+                                        "test/exchange/cases/requests/openai_tools_turn.json"));
   RequestCase one = read_case(element->get_object().value_unsafe());
   json::Parser parser;
   const Result<Request> got = read(one, parser);
@@ -222,7 +227,8 @@ TEST(Requests, AForgottenPieceIsNoticed) {
 TEST(Requests, HostileBodies) {
   json::Parser parser;
   const auto message = [&](std::string_view body) {
-    const auto got = read_request(Protocol::kOpenAiChat, Endpoint::kChat, body, parser, ReadOptions{});
+    const auto got =
+        read_request(Protocol::kOpenAiChat, Endpoint::kChat, body, parser, ReadOptions{});
     return got ? std::string() : got.error().message;
   };
   EXPECT_NE(message(""), "");
@@ -231,8 +237,10 @@ TEST(Requests, HostileBodies) {
   // SPEC RFC 8259 section 4: names should be unique; two readers of one body may each take another.
   EXPECT_NE(message(R"({"model":"m","messages":[],"model":"n"})"), "");
   EXPECT_NE(message(R"({"model":"m","messages":[],"mod\u0065l":"n"})"), "");
-  EXPECT_NE(message(R"({"model":"m","messages":[{"role":"user","role":"system","content":"x"}]})"), "");
-  EXPECT_NE(message("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"\xff\"}]}"), "");
+  EXPECT_NE(message(R"({"model":"m","messages":[{"role":"user","role":"system","content":"x"}]})"),
+            "");
+  EXPECT_NE(message("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"\xff\"}]}"),
+            "");
   EXPECT_EQ(message(R"({"model":"m","messages":[]})"), "");
 }
 
@@ -242,15 +250,17 @@ TEST(Requests, LongListsAreRefused) {
   body.back() = ']';
   body += '}';
   json::Parser parser;
-  const auto got = read_request(Protocol::kOpenAiChat, Endpoint::kChat, body, parser, ReadOptions{});
+  const auto got =
+      read_request(Protocol::kOpenAiChat, Endpoint::kChat, body, parser, ReadOptions{});
   ASSERT_FALSE(got);
   EXPECT_EQ(got.error().code, Code::kLimit);
 }
 
 TEST(Requests, TheUpstreamsNameReplacesTheModel) {
   json::Parser parser;
-  const auto got = read_request(Protocol::kOpenAiChat, Endpoint::kChat,
-                                R"({"messages":[],"model":"a\"b\\","seed":1})", parser, ReadOptions{});
+  const auto got =
+      read_request(Protocol::kOpenAiChat, Endpoint::kChat,
+                   R"({"messages":[],"model":"a\"b\\","seed":1})", parser, ReadOptions{});
   ASSERT_TRUE(got);
   EXPECT_EQ(upstream_body(*got, "c\"d"), R"({"model":"c\"d","messages":[],"seed":1})");
   EXPECT_EQ(upstream_body(*got, got->model), got->upstream_body);

@@ -1,8 +1,8 @@
 #pragma once
 // Helpers of this room's tests: JSON in test data, pieces and events in words.
+#include <gtest/gtest.h>
 #include <filesystem>
 #include <fstream>
-#include <gtest/gtest.h>
 #include <iterator>
 #include <set>
 #include <string>
@@ -86,9 +86,15 @@ inline std::vector<std::string> words(const std::vector<StreamEvent>& events) {
     }
     text_key.clear();
     switch (event.kind) {
-      case Kind::kStart: out.push_back("start"); break;
-      case Kind::kTextEnd: out.push_back("end " + key); break;
-      case Kind::kToolCall: out.push_back(words(event.call)); break;
+      case Kind::kStart:
+        out.push_back("start");
+        break;
+      case Kind::kTextEnd:
+        out.push_back("end " + key);
+        break;
+      case Kind::kToolCall:
+        out.push_back(words(event.call));
+        break;
       case Kind::kDone: {
         std::string line = "done";
         for (const Finish& finish : event.finishes) {
@@ -98,10 +104,17 @@ inline std::vector<std::string> words(const std::vector<StreamEvent>& events) {
         out.push_back(line + " " + words(event.usage));
         break;
       }
-      case Kind::kError: out.push_back("error " + event.text); break;
-      case Kind::kUnknown: out.push_back("unknown " + event.text); break;
-      case Kind::kCut: out.push_back("cut"); break;
-      case Kind::kDelta: break;
+      case Kind::kError:
+        out.push_back("error " + event.text);
+        break;
+      case Kind::kUnknown:
+        out.push_back("unknown " + event.text);
+        break;
+      case Kind::kCut:
+        out.push_back("cut");
+        break;
+      case Kind::kDelta:
+        break;
     }
   }
   return out;
