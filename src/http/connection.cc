@@ -96,7 +96,7 @@ Task<bool> Connection::next_head() {
 
 void Connection::begin_call() {
   gone_.emplace();
-  body_read_ = false;
+  body_read_ = body_failed_ = false;
   in_call_ = true;
   // From here on a client that goes away is noticed while the handler waits for something else.
   if (!wire_->watch()) gone_->request();
@@ -122,8 +122,8 @@ Task<bool> Connection::serve_call() {
   in_call_ = false;
   // Unread bytes of a request must not be taken for the next one, and a close over unread bytes is a reset
   // that can destroy the answer on its way.
-  linger_ = framer_.ended() && (!parser_.complete() || !wire_->unread().empty());
-  co_return !threw && framer_.ended() && framer_.keep_alive() && parser_.complete() && wire_->open();
+  linger_ = framer_.ended() && (!body_taken() || !wire_->unread().empty());
+  co_return !threw && framer_.ended() && framer_.keep_alive() && body_taken() && wire_->open();
 }
 
 Task<void> Connection::refuse(int status, std::string sentence) {
@@ -171,8 +171,16 @@ Task<Status> Connection::continue_expected() {
 Task<Result<std::string>> Connection::read_body() {
   if (body_read_) co_return fail(Code::kConflict, "the body was read already");
   body_read_ = true;
+  if (parser_.complete()) co_return std::string();
+  auto body = co_await collect_body();
+  // Where a body that failed ends is not known: nothing behind it is a request.
+  if (!body) body_failed_ = true;
+  if (!wire_->watch()) gone_->request();
+  co_return body;
+}
+
+Task<Result<std::string>> Connection::collect_body() {
   std::string body;
-  if (parser_.complete()) co_return body;
   const ServerLimits& limits = shard_.shared.limits;
   if (const auto length = head_.headers.get("Content-Length")) {
     const auto announced = parse_u64(*length);
@@ -187,7 +195,6 @@ Task<Result<std::string>> Connection::read_body() {
     if (bytes.empty()) {
       const bool more = co_await wire_->fill(0, Loop::now() + limits.body_timeout);
       if (more) continue;
-      gone_->request();
       const bool late = wire_->end() == Wire::End::kTimeout;
       co_return fail(late ? Code::kTimeout : Code::kUnavailable, "the body was cut short");
     }
@@ -198,7 +205,6 @@ Task<Result<std::string>> Connection::read_body() {
     body.append(piece->bytes);
     wire_->consume(piece->consumed);
   }
-  if (!wire_->watch()) gone_->request();
   co_return body;
 }
 
@@ -206,7 +212,7 @@ AnswerShape Connection::shape(std::optional<uint64_t> length) const {
   AnswerShape made;
   made.version = head_.version;
   made.to_head = head_.method == "HEAD";
-  made.keep_alive = parser_.keep_alive() && parser_.complete() && !shard_.stopping;
+  made.keep_alive = parser_.keep_alive() && body_taken() && !shard_.stopping;
   made.length = length;
   return made;
 }

@@ -66,9 +66,12 @@ class Connection final : public Call, private Wire::Watcher {
   Task<bool> serve_call();
   Task<void> refuse(int status, std::string sentence);
   Task<void> linger();
+  Task<Result<std::string>> collect_body();
   Task<Status> continue_expected();
   void begin_call();
   Status write_outcome(size_t taken, size_t wanted);
+  // The request was read to its end, so that what follows is the next one.
+  [[nodiscard]] bool body_taken() const { return parser_.complete() && !body_failed_; }
   [[nodiscard]] AnswerShape shape(std::optional<uint64_t> length) const;
   void on_bytes() override;
   void on_closed() override;
@@ -84,7 +87,7 @@ class Connection final : public Call, private Wire::Watcher {
   RequestHead head_;
   std::string out_;
   std::optional<Cancel> gone_;
-  bool idle_ = true, body_read_ = false, in_call_ = false, linger_ = false;
+  bool idle_ = true, body_read_ = false, body_failed_ = false, in_call_ = false, linger_ = false;
 };
 
 }  // namespace proviso::http
