@@ -11,8 +11,9 @@ namespace {
 
 constexpr char kRecordVersion = 1;
 constexpr size_t kNonceBytes = 12;
-constexpr size_t kWrappedBytes = 40;
+constexpr size_t kKeyBytes = 32;
 constexpr size_t kTagBytes = 16;
+constexpr size_t kWrappedBytes = kKeyBytes + kTagBytes;
 constexpr std::string_view kRecordDomain = "proviso/vault/record/1\n";
 constexpr std::string_view kKeyDomain = "proviso/vault/key/1\n";
 constexpr std::string_view kKeyMagic = "PVKEY001";
@@ -20,86 +21,63 @@ constexpr std::string_view kKeyMagic = "PVKEY001";
 const unsigned char* in(std::string_view bytes) { return reinterpret_cast<const unsigned char*>(bytes.data()); }
 unsigned char* out(char* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
 
-struct Algorithms {
-  EVP_CIPHER* gcm = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
-  EVP_CIPHER* wrap = EVP_CIPHER_fetch(nullptr, "AES-256-WRAP", nullptr);
-};
-const Algorithms& algorithms() {
-  static const Algorithms all;
-  PV_CHECK(all.gcm != nullptr && all.wrap != nullptr);
-  return all;
+const EVP_CIPHER* algorithm() {
+  static const EVP_CIPHER* const gcm = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
+  PV_CHECK(gcm != nullptr);
+  return gcm;
 }
 
-// One context per thread, use and direction: changing any of them rebuilds OpenSSL's state.
+// One context per thread and direction: changing direction rebuilds OpenSSL's state.
 struct Context {
   EVP_CIPHER_CTX* handle = EVP_CIPHER_CTX_new();
-  Context() {
-    PV_CHECK(handle != nullptr);
-    EVP_CIPHER_CTX_set_flags(handle, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-  }
+  Context() { PV_CHECK(handle != nullptr); }
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
   ~Context() { EVP_CIPHER_CTX_free(handle); }
 };
-struct Contexts {
-  Context gcm_encrypt;
-  Context gcm_decrypt;
-  Context wrap;
-  Context unwrap;
-};
-Contexts& contexts() {
-  thread_local Contexts all;
-  return all;
-}
 
-// `result` has room for plaintext and tag.
-void gcm_encrypt(const Key& key, std::string_view nonce, std::string_view domain, std::string_view segment,
-                 std::string_view plaintext, char* result) {
-  EVP_CIPHER_CTX* context = contexts().gcm_encrypt.handle;
+// `result` gets ciphertext and tag.
+void encrypt(const Key& key, std::string_view nonce, std::string_view aad, std::string_view plaintext, char* result) {
+  thread_local const Context context;
   int length = 0;
-  PV_CHECK(EVP_EncryptInit_ex2(context, algorithms().gcm, in(key.view()), in(nonce), nullptr) == 1);
-  for (const std::string_view aad : {domain, segment}) {
-    PV_CHECK(EVP_EncryptUpdate(context, nullptr, &length, in(aad), static_cast<int>(aad.size())) == 1);
+  PV_CHECK(EVP_EncryptInit_ex2(context.handle, algorithm(), in(key.view()), in(nonce), nullptr) == 1);
+  if (!aad.empty()) {
+    PV_CHECK(EVP_EncryptUpdate(context.handle, nullptr, &length, in(aad), static_cast<int>(aad.size())) == 1);
   }
-  PV_CHECK(EVP_EncryptUpdate(context, out(result), &length, in(plaintext), static_cast<int>(plaintext.size())) == 1);
+  PV_CHECK(EVP_EncryptUpdate(context.handle, out(result), &length, in(plaintext),
+                             static_cast<int>(plaintext.size())) == 1);
   PV_CHECK(static_cast<size_t>(length) == plaintext.size());
-  PV_CHECK(EVP_EncryptFinal_ex(context, out(result) + length, &length) == 1);
-  PV_CHECK(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, kTagBytes, result + plaintext.size()) == 1);
+  PV_CHECK(EVP_EncryptFinal_ex(context.handle, out(result) + length, &length) == 1);
+  PV_CHECK(EVP_CIPHER_CTX_ctrl(context.handle, EVP_CTRL_AEAD_GET_TAG, kTagBytes, result + plaintext.size()) == 1);
 }
 
-bool gcm_decrypt(const Key& key, std::string_view nonce, std::string_view domain, std::string_view segment,
-                 std::string_view ciphertext, std::string_view tag, char* result) {
-  EVP_CIPHER_CTX* context = contexts().gcm_decrypt.handle;
+// `sealed` is ciphertext and tag; `result` has room for the plaintext. False if the tag does not hold.
+bool decrypt(const Key& key, std::string_view nonce, std::string_view aad, std::string_view sealed, char* result) {
+  thread_local const Context context;
+  const std::string_view ciphertext = sealed.substr(0, sealed.size() - kTagBytes);
+  std::string tag(sealed.substr(ciphertext.size()));
   int length = 0;
-  PV_CHECK(EVP_DecryptInit_ex2(context, algorithms().gcm, in(key.view()), in(nonce), nullptr) == 1);
-  for (const std::string_view aad : {domain, segment}) {
-    PV_CHECK(EVP_DecryptUpdate(context, nullptr, &length, in(aad), static_cast<int>(aad.size())) == 1);
+  PV_CHECK(EVP_DecryptInit_ex2(context.handle, algorithm(), in(key.view()), in(nonce), nullptr) == 1);
+  if (!aad.empty()) {
+    PV_CHECK(EVP_DecryptUpdate(context.handle, nullptr, &length, in(aad), static_cast<int>(aad.size())) == 1);
   }
-  if (EVP_DecryptUpdate(context, out(result), &length, in(ciphertext), static_cast<int>(ciphertext.size())) != 1) {
-    return false;
-  }
-  std::string expected(tag);
-  PV_CHECK(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kTagBytes, expected.data()) == 1);
-  return EVP_DecryptFinal_ex(context, out(result) + length, &length) == 1;
+  PV_CHECK(EVP_DecryptUpdate(context.handle, out(result), &length, in(ciphertext),
+                             static_cast<int>(ciphertext.size())) == 1);
+  PV_CHECK(EVP_CIPHER_CTX_ctrl(context.handle, EVP_CTRL_AEAD_SET_TAG, kTagBytes, tag.data()) == 1);
+  return EVP_DecryptFinal_ex(context.handle, out(result) + length, &length) == 1;
 }
 
-void wrap_key(const Key& wrapping, const Key& key, char* result) {
-  EVP_CIPHER_CTX* context = contexts().wrap.handle;
-  int length = 0;
-  PV_CHECK(EVP_EncryptInit_ex2(context, algorithms().wrap, in(wrapping.view()), nullptr, nullptr) == 1);
-  PV_CHECK(EVP_EncryptUpdate(context, out(result), &length, in(key.view()), static_cast<int>(key.view().size())) == 1);
-  PV_CHECK(static_cast<size_t>(length) == kWrappedBytes);
+// The name of what is wrapped and of its segment: a wrapped key opens nowhere else.
+std::string bound_to(std::string_view domain, std::string_view segment) {
+  std::string aad;
+  aad.reserve(domain.size() + segment.size());
+  return aad.append(domain).append(segment);
 }
 
-Result<Key> unwrap_key(const Key& wrapping, std::string_view wrapped) {
-  EVP_CIPHER_CTX* context = contexts().unwrap.handle;
-  int length = 0;
-  char bytes[kWrappedBytes];
-  PV_CHECK(EVP_DecryptInit_ex2(context, algorithms().wrap, in(wrapping.view()), nullptr, nullptr) == 1);
-  if (EVP_DecryptUpdate(context, out(bytes), &length, in(wrapped), static_cast<int>(wrapped.size())) != 1) {
-    return fail(Code::kCorrupt, "its wrapped key does not open");
-  }
-  Result<Key> key = Key::create({bytes, static_cast<size_t>(length)});
+Result<Key> unwrap(const Key& wrapping, std::string_view nonce, std::string_view aad, std::string_view wrapped) {
+  char bytes[kKeyBytes];
+  const bool holds = decrypt(wrapping, nonce, aad, wrapped, bytes);
+  Result<Key> key = holds ? Key::create({bytes, kKeyBytes}) : fail(Code::kCorrupt, "its wrapped key does not open");
   OPENSSL_cleanse(bytes, sizeof bytes);
   return key;
 }
@@ -123,18 +101,18 @@ Result<Key> Key::create(std::string_view bytes) {
 }
 
 std::string encrypt_record(const Key& wrapping, std::string_view segment, std::string_view plaintext) {
-  // One system call for key and nonce: it costs more than sealing the key.
-  std::string fresh = random_bytes(32 + kNonceBytes);
-  const Key key = *Key::create(std::string_view(fresh).substr(0, 32));
+  // One system call for key and nonce: it costs as much as wrapping the key. Key and segment key share
+  // the nonce; under each of the two it is fresh.
+  std::string fresh = random_bytes(kKeyBytes + kNonceBytes);
+  const Key key = *Key::create(std::string_view(fresh).substr(0, kKeyBytes));
   std::string bytes(kRecordOverhead + plaintext.size(), '\0');
   char* at = bytes.data();
   *at++ = kRecordVersion;
-  fresh.copy(at, kNonceBytes, 32);
+  fresh.copy(at, kNonceBytes, kKeyBytes);
   const std::string_view nonce(at, kNonceBytes);
   at += kNonceBytes;
-  wrap_key(wrapping, key, at);
-  at += kWrappedBytes;
-  gcm_encrypt(key, nonce, kRecordDomain, segment, plaintext, at);
+  encrypt(wrapping, nonce, bound_to(kRecordDomain, segment), key.view(), at);
+  encrypt(key, nonce, {}, plaintext, at + kWrappedBytes);
   OPENSSL_cleanse(fresh.data(), fresh.size());
   return bytes;
 }
@@ -145,11 +123,9 @@ Result<std::string> decrypt_record(const Key& wrapping, std::string_view segment
   }
   const std::string_view nonce = bytes.substr(1, kNonceBytes);
   const std::string_view wrapped = bytes.substr(1 + kNonceBytes, kWrappedBytes);
-  const std::string_view ciphertext = bytes.substr(1 + kNonceBytes + kWrappedBytes, bytes.size() - kRecordOverhead);
-  const std::string_view tag = bytes.substr(bytes.size() - kTagBytes);
-  PV_TRY(const Key key, unwrap_key(wrapping, wrapped));
-  std::string plaintext(ciphertext.size(), '\0');
-  if (!gcm_decrypt(key, nonce, kRecordDomain, segment, ciphertext, tag, plaintext.data())) {
+  PV_TRY(const Key key, unwrap(wrapping, nonce, bound_to(kRecordDomain, segment), wrapped));
+  std::string plaintext(bytes.size() - kRecordOverhead, '\0');
+  if (!decrypt(key, nonce, {}, bytes.substr(1 + kNonceBytes + kWrappedBytes), plaintext.data())) {
     OPENSSL_cleanse(plaintext.data(), plaintext.size());
     return fail(Code::kCorrupt, "its authentication tag does not hold");
   }
@@ -161,23 +137,18 @@ std::string encrypt_key(const Key& root, std::string_view segment, const Key& wr
   std::string bytes(kKeyMagic);
   bytes += nonce;
   const size_t start = bytes.size();
-  bytes.resize(start + wrapping.view().size() + kTagBytes);
-  gcm_encrypt(root, nonce, kKeyDomain, segment, wrapping.view(), bytes.data() + start);
+  bytes.resize(start + kWrappedBytes);
+  encrypt(root, nonce, bound_to(kKeyDomain, segment), wrapping.view(), bytes.data() + start);
   return bytes;
 }
 
 Result<Key> decrypt_key(const Key& root, std::string_view segment, std::string_view bytes) {
-  if (bytes.size() != kKeyMagic.size() + kNonceBytes + 32 + kTagBytes || !bytes.starts_with(kKeyMagic)) {
+  if (bytes.size() != kKeyMagic.size() + kNonceBytes + kWrappedBytes || !bytes.starts_with(kKeyMagic)) {
     return fail(Code::kCorrupt, "it is no vault key");
   }
   const std::string_view nonce = bytes.substr(kKeyMagic.size(), kNonceBytes);
-  const std::string_view ciphertext = bytes.substr(kKeyMagic.size() + kNonceBytes, 32);
-  std::string plain(32, '\0');
-  const bool holds = gcm_decrypt(root, nonce, kKeyDomain, segment, ciphertext,
-                                 bytes.substr(bytes.size() - kTagBytes), plain.data());
-  Result<Key> key = holds ? Key::create(plain)
-                          : fail(Code::kCorrupt, "it does not open with this root key");
-  OPENSSL_cleanse(plain.data(), plain.size());
+  Result<Key> key = unwrap(root, nonce, bound_to(kKeyDomain, segment), bytes.substr(kKeyMagic.size() + kNonceBytes));
+  if (!key) return fail(Code::kCorrupt, "it does not open with this root key");
   return key;
 }
 

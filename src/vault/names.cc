@@ -1,6 +1,7 @@
 #include "vault/names.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include <fmt/format.h>
 
@@ -34,10 +35,16 @@ Result<std::string> segment_name(std::string_view retention_class, UtcSeconds ti
   if (time.value < 0 || time.value >= kYear10000) {
     return fail(Code::kInvalid, fmt::format("`{}` is no time for a vault record", time.value));
   }
-  std::string name(retention_class);
-  name.push_back('/');
-  name.append(format_time(time), 0, kPeriodBytes);
-  return name;
+  const auto day = std::chrono::floor<std::chrono::days>(std::chrono::sys_seconds{std::chrono::seconds{time.value}});
+  const std::chrono::year_month_day date{day};
+  const int year = static_cast<int>(date.year());
+  const auto month = static_cast<int>(static_cast<unsigned>(date.month()));
+  const auto digit = [](int value) { return static_cast<char>('0' + value % 10); };
+  const char period[] = {'/', digit(year / 1000), digit(year / 100), digit(year / 10), digit(year),
+                         '-', digit(month / 10),  digit(month)};
+  std::string name;
+  name.reserve(retention_class.size() + sizeof period);
+  return name.append(retention_class).append(period, sizeof period);
 }
 
 Status check_segment_name(std::string_view segment) {

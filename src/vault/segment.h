@@ -12,7 +12,9 @@
 
 namespace proviso::vault {
 
-inline constexpr uint64_t kSegmentBytesMax = uint64_t{1} << 44;  // offsets share a word with a segment's number
+// 4 TiB: what one wrapping key seals stays near 2^32 records, where random nonces of 96 bits may end
+// (SP 800-38D section 8.3). Offsets below it share a word with a segment's number.
+inline constexpr uint64_t kSegmentBytesMax = uint64_t{1} << 42;
 
 struct Found {
   uint64_t index = 0;

@@ -34,11 +34,12 @@ TEST_F(CrashTest, RecordsBeyondTheLogAreCut) {
   expect_records(*vault, 4);
 }
 
-TEST_F(CrashTest, TornTailAtEveryByteIsCutAndTheRestStays) {
+TEST_F(CrashTest, TornTailIsCutWhereverItToreAndTheRestStays) {
   ASSERT_TRUE(add(*open(), 0, 3));
   const std::string whole = test::slurp(segment());
   const uint64_t start = kSegmentMagic.size() + frame_bytes(0) + frame_bytes(1);
-  for (uint64_t size = start; size < start + frame_bytes(2); ++size) {
+  // At every byte of the header, then at some of the record.
+  for (uint64_t size = start; size < start + frame_bytes(2); size += size < start + kFrameHeaderBytes ? 1 : 23) {
     // The bytes behind the tear: cut off, or zero as in allocated space that was never written.
     for (const bool zeros : {false, true}) {
       truncate(0);
