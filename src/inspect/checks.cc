@@ -191,7 +191,7 @@ int64_t score_assigned(std::string_view value, Strength strength) {
 }
 
 int64_t score_token(std::string_view token, std::string_view body, Check check) {
-  const std::string_view text = body.empty() ? token : body;
+  const std::string_view text = body.size() < 8 ? token : body;
   if (is_placeholder(text)) return 0;
   const Kinds kinds = count_kinds(text);
   switch (check) {

@@ -14,7 +14,7 @@ constexpr Check kNone = Check::kNone;
 
 constexpr PrefixRule kPrefixRules[] = {
     {"private-key", "-----BEGIN", 0, 0, 0, kAny, Check::kPem},
-    {"putty-private-key", "PuTTY-User-Key-File-", kDigit, 1, 0, kAny},
+    {"private-key", "PuTTY-User-Key-File-", 0, 0, 0, kAny, Check::kPem},
     {"age-secret-key", "AGE-SECRET-KEY-1", kDigit | kUp, 58, 0, kAny},
     {"connection-string", "://", 0, 0, 0, kAny, Check::kUrl},
     {"jwt", ".ey", kUrl64 | kDot | kPlus, 17, 0, kAny, Check::kJwt},

@@ -54,7 +54,7 @@ enum class Check : uint8_t {
   kJwt,       // three parts, the first two begin with "ey"
   kDotted,    // at least two dots
   kUuid,
-  kPem,       // not a match by itself: opens the search for "PRIVATE KEY"
+  kPem,       // not a match by itself: opens a line that may say "PRIVATE KEY"
   kUrl,       // "://": user information with a password follows
 };
 

@@ -350,10 +350,15 @@ void TextStream::State::track_code_point(char c) {
 }
 
 // Reads on in the line that "-----BEGIN" opened (RFC 7468 section 2; RFC 9580 section 6.2 for PGP).
-// A private key is denied from its opening marker on; any other line is let go.
+// A private key is denied from its opening marker on; any other line is let go. PuTTY's own format
+// says what it is at once.
 void TextStream::State::read_pem_line(std::string_view text) {
   constexpr std::string_view kMarker = "PRIVATE KEY";
   pem_line_ += text;
+  if (pem_line_.starts_with("PuTTY-User-Key-File-")) {
+    open_stretch(*pem_begin_, "private-key", kScorePem, Mode::kToTheEnd);
+    return;
+  }
   const size_t marker = pem_line_.find(kMarker);
   const auto outside = std::find_if(pem_line_.begin(), pem_line_.end(), [](char c) {
     return c != ' ' && !in_set(c, kUp | kDigit | kDash | kUnder);
