@@ -16,6 +16,7 @@
 namespace proviso::audit {
 
 inline constexpr size_t kCommitQueueMax = 4096;  // beyond it callers are told to wait or fail
+inline constexpr size_t kCommitQueueBytesMax = 256u << 20;  // sealed bytes that wait, all together
 inline constexpr int kPublishPeriodMsMax = 200;  // a checkpoint is never older than this under load
 
 struct Record {
@@ -51,7 +52,8 @@ class Committer {
   static Result<std::unique_ptr<Committer>> start(ledger::Log& log, vault::Vault& vault,
                                                   const Clock& clock);
   virtual ~Committer() = default;  // drains, publishes a last checkpoint, joins
-  // True: `sink` will be told, with a receipt or an error, exactly once. False if the queue is full or
+  // The leaf's time is a value of now(); one that is more than kLeafLagSMax behind an earlier leaf is
+  // answered with kConflict. True: `sink` will be told, with a receipt or an error, exactly once. False if the queue is full or
   // the ledger has failed: nothing was queued. `sink` must outlive the committer. Thread-safe.
   virtual bool submit(SealedRecord record, Sink& sink, uint64_t token) = 0;
   // Blocks until durable: for commands and start-up. Never from a sink.

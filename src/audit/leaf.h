@@ -4,6 +4,7 @@
 // absence shown. Salts come from one 32-byte secret per leaf. Formats: docs/formats.md. Pure.
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agreement/decision.h"
@@ -12,6 +13,13 @@
 #include "exchange/facts.h"
 
 namespace proviso::audit {
+
+inline constexpr size_t kLeafSecretBytes = 32;
+inline constexpr size_t kLeafBytesMax = 2048;    // a leaf is small; payloads live in the vault
+inline constexpr size_t kNodeBytesMax = 128;     // a node's name, in clear in every leaf
+inline constexpr int64_t kLeafLagSMax = 10;      // a leaf's time may stand this far behind an earlier leaf's
+inline constexpr size_t kPayloadsMax = 64;       // named payloads of one leaf
+inline constexpr size_t kPayloadNameBytesMax = 255;
 
 // Kinds of leaf beside decisions: keys, agreements, workers, refusals in bulk.
 // `verb` is a Verb's name, or one of "key", "agreement", "worker", "person", "unauthorized", "start".
@@ -28,17 +36,19 @@ struct Leaf {
   Digest sealed;             // the vault record's ciphertext digest
 
   [[nodiscard]] std::string text() const;            // canonical JSON
-  static Result<Leaf> parse(std::string_view text);  // strict: the same bytes come back from text()
+  // kInvalid unless text() gives the same bytes back; kUnsupported for another format version.
+  static Result<Leaf> parse(std::string_view text);
+  friend bool operator==(const Leaf&, const Leaf&) = default;
 };
 
-inline constexpr size_t kLeafSecretBytes = 32;
-
-// Root over the facts' commitments in path order; `secret` is 32 bytes.
+// Root over the facts' commitments in path order: RFC 6962, each commitment a leaf hash. `secret` is 32
+// bytes.
 Digest fact_root(const exchange::Facts& facts, std::string_view secret);
 // One fact's commitment, from its salt (opened) or from the hash of salt and value (path only).
 Digest fact_salt(std::string_view secret, uint64_t position);
-Digest fact_commitment(std::string_view path, const Digest& value_hash);
 Digest fact_value_hash(const Digest& salt, std::string_view canonical_value);
+// The RFC 6962 leaf hash under the fact root.
+Digest fact_commitment(std::string_view path, const Digest& value_hash);
 
 // What the vault holds for a leaf: secret, facts, payloads by name ("request", "answer").
 struct Contents {
@@ -46,6 +56,7 @@ struct Contents {
   exchange::Facts facts;
   std::vector<std::pair<std::string, std::string>> payloads;
   [[nodiscard]] std::string encode() const;
+  // kInvalid unless encode() gives the same bytes back; kUnsupported for another format version.
   static Result<Contents> decode(std::string_view bytes);
 };
 
