@@ -153,8 +153,9 @@ std::string manifest_of(const Files& files);
 // "signatures/vendor-of-the-local-model.sig".
 std::string signature_path(std::string_view party_name);
 
-// The folder with the `key` of the named parties in agreement.toml replaced, every other byte kept;
-// signatures are dropped, for they no longer hold. kNotFound if a party is not there.
+// The folder with the `key` of the named parties in agreement.toml replaced (by the line of a .pub
+// file), every other byte kept; signatures are dropped, for they no longer hold. kNotFound if a party
+// is not there.
 Result<Files> with_party_keys(Files files, const std::map<std::string, std::string>& key_by_party);
 // The folder with that party's signature added. kNotFound if agreement.toml has no such party,
 // kUnverified if its key is not `key`'s public half.

@@ -97,14 +97,15 @@ class Loader {
     if (own) texts.push_back({std::string(kSchemaFile), *own, 1});
     auto parsed = cedar::Schema::parse(texts);
     if (!parsed) return add_cedar_fault(kSchemaFile, 1, parsed.error(), faults_);
-    check_actions(*parsed);
+    if (!check_actions(*parsed)) return;
     impl_->schema = std::move(*parsed);
     if (Status status = make_plans(*impl_); !status) {
       faults_.add(kSchemaFile, 1, status.error().message, status.error().code);
     }
   }
 
-  void check_actions(const cedar::Schema& parsed) {
+  bool check_actions(const cedar::Schema& parsed) {
+    const size_t before = faults_.count();
     constexpr std::array<std::string_view, 4> kVerbs = {"act", "ask", "release", "train"};
     for (const auto& [uid, action] : parsed.actions()) {
       const bool known = uid.type == "Action" &&
@@ -114,6 +115,7 @@ class Loader {
                                                 "gate's, so remove it", uid.id));
       }
     }
+    return faults_.count() == before;
   }
 
   void read_clauses() {

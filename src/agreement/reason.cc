@@ -66,14 +66,15 @@ std::string because(const cedar::Policy& policy, const cedar::Explanation* expla
     out += out.empty() ? " while " : " and ";
     out += quote(policy.source->slice(condition.body->span));
   }
-  if (out.empty()) {
+  const bool waits = explanation && !explanation->unmet.empty();
+  if (out.empty() && !waits) {
     for (const cedar::Scope* scope : {&policy.resource, &policy.principal}) {
       if (scope->kind == cedar::Scope::Kind::kAny) continue;
       out += out.empty() ? " for " : " and ";
       out += quote(policy.source->slice(scope->span));
     }
   }
-  if (explanation && !explanation->unmet.empty()) {
+  if (waits) {
     out += " until " + quoted_list(explanation->unmet);
   }
   return out;
@@ -85,10 +86,17 @@ bool speaks_of(const cedar::Policy& policy, const cedar::EntityUid& action) {
          std::find(uids.begin(), uids.end(), action) != uids.end();
 }
 
-// How far a permit that speaks of the verb came before it failed.
-int closeness(cedar::Explanation::Verdict verdict) {
-  switch (verdict) {
-    case cedar::Explanation::Verdict::kCondition: return 4;
+bool mentions(std::string_view text, std::string_view what) {
+  return text.find(what) != std::string_view::npos;
+}
+
+// How near a permit that speaks of the verb came before it failed: another's role is the farthest, a
+// condition beyond role and purpose the nearest.
+int closeness(const cedar::Explanation& why) {
+  switch (why.verdict) {
+    case cedar::Explanation::Verdict::kCondition:
+      if (mentions(why.failed.text, "principal in ")) return 2;
+      return mentions(why.failed.text, "moment.purpose") ? 4 : 5;
     case cedar::Explanation::Verdict::kResource: return 3;
     case cedar::Explanation::Verdict::kPrincipal: return 2;
     default: return 1;
@@ -99,17 +107,17 @@ std::string unpermitted(const PolicyNotes& notes, const cedar::Explanation& why,
                         const std::string& purpose) {
   const std::string clause = name_of(notes.clause);
   const std::string& text = why.failed.text;
-  if (why.verdict == cedar::Explanation::Verdict::kPrincipal) {
-    const std::string roles = ids_of(text, "Role");
-    return roles.empty() ? fmt::format("no clause permits this; {} does only for {}", clause, quote(text))
-                         : fmt::format("no clause permits this; {} does only for the role {}", clause,
-                                       roles);
+  const std::string roles = ids_of(text, "Role");
+  if (!roles.empty() && !why.in_unless) {
+    return fmt::format("no clause permits this; {} does only for the role{} {}", clause,
+                       mentions(roles, ",") ? "s" : "", roles);
   }
-  if (why.verdict == cedar::Explanation::Verdict::kResource) {
+  if (why.verdict == cedar::Explanation::Verdict::kPrincipal ||
+      why.verdict == cedar::Explanation::Verdict::kResource) {
     return fmt::format("no clause permits this; {} does only for {}", clause, quote(text));
   }
   const std::string purposes = ids_of(text, "Purpose");
-  if (!purposes.empty() && !why.in_unless && text.find("moment.purpose") != std::string::npos) {
+  if (!purposes.empty() && !why.in_unless && mentions(text, "moment.purpose")) {
     return fmt::format("no clause permits this for the purpose `{}`; {} does for {}", purpose, clause,
                        purposes);
   }
@@ -124,7 +132,7 @@ std::string default_deny(const Agreement::Impl& impl, const cedar::Request& requ
   for (const cedar::Explanation& one : all) {
     const cedar::Policy& policy = impl.engine->policies()[one.policy];
     if (policy.effect != cedar::Effect::kPermit || !speaks_of(policy, request.action)) continue;
-    if (!best || closeness(one.verdict) > closeness(best->verdict)) best = &one;
+    if (!best || closeness(one) > closeness(*best)) best = &one;
   }
   if (!best) return fmt::format("no clause of this agreement permits `{}`", request.action.id);
   std::string purpose;

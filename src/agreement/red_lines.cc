@@ -156,7 +156,7 @@ class RedLineReader {
     }
     line->condition = trim(entry.substr(arrow + 2));
     line->source = place(kRedLinesFile, number);
-    check_condition(*line, number);
+    if (!line->verbs.empty()) check_condition(*line, number);
   }
 
   void check_condition(const RedLine& line, size_t number) {

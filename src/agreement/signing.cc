@@ -83,7 +83,9 @@ Result<Files> with_party_keys(Files files, const std::map<std::string, std::stri
   for (const PartyKeySpan& span : spans) {
     const auto key = key_by_party.find(span.party);
     if (key == key_by_party.end()) continue;
-    terms->second.replace(span.begin, span.end - span.begin, json::quoted(key->second));
+    std::string_view line = key->second;
+    if (line.ends_with('\n')) line.remove_suffix(1);
+    terms->second.replace(span.begin, span.end - span.begin, json::quoted(line));
   }
   std::erase_if(files, [](const auto& file) { return file.first.starts_with(kSignatureFolder); });
   return files;

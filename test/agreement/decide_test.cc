@@ -108,7 +108,7 @@ TEST(Decide, ClausesCarryTitleAndSourceLine) {
   const Decision got = enclave->decide(exchange::Verb::kAsk, facts_of("analyst", "targeting"));
   ASSERT_EQ(got.clauses.size(), 1U);
   EXPECT_EQ(got.clauses[0].title, "Human judgement over force");
-  const std::string& text = folder("agreements/enclave").at("clauses/2-human-judgement.md");
+  const std::string text = folder("agreements/enclave").at("clauses/2-human-judgement.md");
   const auto line = 1 + std::count(text.begin(),
                                    text.begin() + static_cast<long>(text.find("@clause(\"2.1\")")), '\n');
   EXPECT_EQ(got.clauses[0].source, "clauses/2-human-judgement.md:" + std::to_string(line));
