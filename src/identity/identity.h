@@ -15,6 +15,11 @@
 
 namespace proviso::identity {
 
+inline constexpr size_t kNameBytesMax = 64;    // ids, roles, purposes: short names, not prose
+inline constexpr size_t kRolesMax = 32;        // of one person; each becomes part of a fact
+inline constexpr size_t kPeopleMax = 100'000;  // the register is held in memory
+inline constexpr size_t kKeysMax = 200'000;    // so are keys; expired and revoked ones count
+
 // A person as the register has them.
 struct Person {
   std::string id;
@@ -61,7 +66,7 @@ struct NewKey {
 
 class Directory {
  public:
-  // Reads what `store` holds; `store` outlives it.
+  // Reads what `store` holds; `store` outlives it. kCorrupt names the entry that does not read.
   static Result<std::unique_ptr<Directory>> open(state::Store& store);
   virtual ~Directory() = default;
 
@@ -69,16 +74,22 @@ class Directory {
   [[nodiscard]] virtual Result<Principal> authenticate(std::string_view key, UtcSeconds now) const = 0;
   // The same person by the id of a key that was authenticated before: for open streams.
   [[nodiscard]] virtual Result<Principal> current(std::string_view key_id, UtcSeconds now) const = 0;
-  // Grows with every applied change.
+  // Reads the store again: for a process that looks on while another one writes.
+  virtual Status reload() = 0;
+  // Grows with every applied change and every reload.
   [[nodiscard]] virtual uint64_t version() const = 0;
 
-  // kInvalid for an id that is not a short name, kNotFound for an unknown person or key.
+  // kInvalid for what is not a short name, a negative clearance or an expiry that is not ahead, with a
+  // sentence that says what would do; kNotFound for an unknown person or key; kConflict for a key that
+  // is revoked already; kLimit. The planned person has sorted roles. Nothing changes before apply().
   virtual Result<Change> plan_person(Person person) const = 0;
   virtual Result<Change> plan_person_removal(std::string_view id) const = 0;
   virtual Result<NewKey> plan_key(std::string_view person, std::string_view default_purpose,
                                   UtcSeconds now, UtcSeconds expires) const = 0;
   virtual Result<Change> plan_revocation(std::string_view key_id, UtcSeconds now) const = 0;
-  // Stores it and puts it in force. kIo leaves everything as it was.
+  // Stores it and puts it in force for the next look-up. What was planned is checked again, so a stale
+  // plan fails as planning would. A removed person's keys go with them: should the person come back, old
+  // keys do not. kIo and kConflict (opened for reading) leave everything as it was.
   virtual Status apply(const Change& change) = 0;
 
   [[nodiscard]] virtual std::vector<Person> people() const = 0;
