@@ -142,7 +142,8 @@ Result<Leaf> Leaf::parse(std::string_view text) {
     return fail(Code::kInvalid, "a leaf's `decision` is allow, deny, hold or -");
   }
   if (!known_verb(leaf.verb)) return fail(Code::kInvalid, "a leaf's `verb` is not known");
-  if (exchange::parse_verb(leaf.verb).has_value() == (leaf.decision == "-")) {
+  const bool decides = exchange::parse_verb(leaf.verb).has_value();
+  if (decides == (leaf.decision == "-") && leaf.verb != "release") {
     return fail(Code::kInvalid, "a leaf's `decision` does not fit its `verb`");
   }
   if (leaf.text() != text) return fail(Code::kInvalid, "a leaf is not in its one spelling");
@@ -164,6 +165,13 @@ Digest fact_commitment(std::string_view path, const Digest& value_hash) {
   std::array<char, 2> length{static_cast<char>(path.size() >> 8), static_cast<char>(path.size())};
   // merkle::leaf_hash(length || path || value_hash), without putting the entry together first.
   return sha256({std::string_view("\0", 1), std::string_view(length.data(), 2), path, value_hash.view()});
+}
+
+Digest vendor_digest(std::string_view vendor_id) { return sha256({"proviso/vendor/v1\n", vendor_id}); }
+
+Digest model_digest(const agreement::Model& model) {
+  if (const auto weights = digest_from_hex(model.weights_sha256)) return *weights;
+  return sha256({"proviso/model/v1\n", model.id});
 }
 
 Digest fact_root(const exchange::Facts& facts, std::string_view secret) {

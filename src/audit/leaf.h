@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "agreement/decision.h"
+#include "agreement/agreement.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "exchange/facts.h"
@@ -23,6 +23,7 @@ inline constexpr size_t kPayloadNameBytesMax = 255;
 
 // Kinds of leaf beside decisions: keys, agreements, workers, refusals in bulk.
 // `verb` is a Verb's name, or one of "key", "agreement", "worker", "person", "unauthorized", "start".
+// A "release" may decide nothing: the outcome of an intent of which nothing came that could leave.
 struct Leaf {
   UtcSeconds time;
   std::string node;
@@ -49,6 +50,11 @@ Digest fact_salt(std::string_view secret, uint64_t position);
 Digest fact_value_hash(const Digest& salt, std::string_view canonical_value);
 // The RFC 6962 leaf hash under the fact root.
 Digest fact_commitment(std::string_view path, const Digest& value_hash);
+
+// What `vendor` and `model` of a leaf hold: the vendor's id under a domain; the weights' digest, or the
+// model's id under a domain where there are no weights.
+Digest vendor_digest(std::string_view vendor_id);
+Digest model_digest(const agreement::Model& model);
 
 // What the vault holds for a leaf: secret, facts, payloads by name ("request", "answer").
 struct Contents {

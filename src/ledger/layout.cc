@@ -89,6 +89,14 @@ TileCount tiles_at(uint8_t level, uint64_t size) {
   return {size / kTileWidth, static_cast<uint32_t>(size % kTileWidth)};
 }
 
+TilePath bundle_of(uint64_t index, uint64_t size) {
+  PV_CHECK(index < size);
+  const auto at = tiles_at(0, size);
+  const uint64_t tile = index / kTileWidth;
+  const auto width = tile < at.full ? static_cast<uint32_t>(kTileWidth) : at.partial;
+  return {TilePath::Kind::kEntries, 0, tile, width};
+}
+
 void put_entry(std::string& bundle, std::string_view entry) {
   PV_CHECK(entry.size() <= kEntryBytesMax);
   put_u16(bundle, static_cast<uint16_t>(entry.size()));

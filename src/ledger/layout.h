@@ -34,6 +34,9 @@ struct TileCount {
 };
 TileCount tiles_at(uint8_t level, uint64_t size);
 
+// The bundle that holds entry `index` of a log of `size` entries, as wide as it is there.
+TilePath bundle_of(uint64_t index, uint64_t size);
+
 // An entry bundle is u16 length || entry, again and again.
 void put_entry(std::string& bundle, std::string_view entry);
 // kCorrupt unless `bundle` is exactly `count` entries. The views borrow from it.

@@ -45,7 +45,7 @@ class ReaderImpl final : public LogReader {
   Result<note::Checkpoint> parsed_checkpoint() const;
   Status scan_wal(uint64_t from, const Visit& visit) const;
   Status scan_bundles(uint64_t from, const Visit& visit) const;
-  Result<std::string> read_tile(TilePath path, uint64_t wanted) const;
+  Result<std::string> read_tile(const TilePath& path) const;
   Result<Digest> perfect(uint64_t start, uint64_t leaves) const;
   Result<Digest> halves(uint64_t start, uint64_t leaves) const;
   Result<Digest> stored_hash(uint8_t level, uint64_t index) const;
@@ -132,12 +132,11 @@ Status ReaderImpl::scan_wal(uint64_t from, const Visit& visit) const {
 
 Status ReaderImpl::scan_bundles(uint64_t from, const Visit& visit) const {
   for (uint64_t tile = from / kTileWidth; tile * kTileWidth < size_; ++tile) {
-    const uint64_t count = std::min(kTileWidth, size_ - tile * kTileWidth);
-    const TilePath path{TilePath::Kind::kEntries, 0, tile, static_cast<uint32_t>(count)};
-    PV_TRY(const auto bytes, read_tile(path, count));
-    const auto entries = split_bundle(bytes, count);
+    const TilePath path = bundle_of(tile * kTileWidth, size_);
+    PV_TRY(const auto bytes, read_tile(path));
+    const auto entries = split_bundle(bytes, path.width);
     if (!entries) return fail_at("`" + dir_ + "/" + path.text() + "`", entries.error());
-    for (uint64_t i = 0; i < count; ++i) {
+    for (uint64_t i = 0; i < path.width; ++i) {
       const uint64_t index = tile * kTileWidth + i;
       if (index >= from) PV_TRY_VOID(visit(index, (*entries)[i]));
     }
@@ -145,19 +144,18 @@ Status ReaderImpl::scan_bundles(uint64_t from, const Visit& visit) const {
   return {};
 }
 
-// The file of a full tile, or of the partial one as wide as wanted. An entry bundle is cut to `wanted`
-// entries, so that the full one answers for a partial one.
-Result<std::string> ReaderImpl::read_tile(TilePath path, uint64_t wanted) const {
+// A partial tile is the beginning of the full one: an entry bundle is cut to the width asked for, hash
+// tiles are read by place and need not be.
+Result<std::string> ReaderImpl::read_tile(const TilePath& path) const {
+  auto bytes = read_file(dir_ + "/" + path.text(), kTileFileBytesMax);
+  if (bytes || path.width == kTileWidth) return bytes;
   // SPEC tlog-tiles: clients fall back to the full tile where a partial one is gone.
   const TilePath full{path.kind, path.level, path.index, kTileWidth};
-  auto bytes = read_file(dir_ + "/" + path.text(), kTileFileBytesMax);
-  const bool fall_back = !bytes && path.width != kTileWidth;
-  if (!fall_back) return bytes;
   PV_TRY(auto whole, read_file(dir_ + "/" + full.text(), kTileFileBytesMax));
   if (path.kind == TilePath::Kind::kHash) return whole;
   PV_TRY(const auto entries, split_bundle(whole, kTileWidth));
   std::string cut;
-  for (uint64_t i = 0; i < wanted; ++i) put_entry(cut, entries[i]);
+  for (uint32_t i = 0; i < path.width; ++i) put_entry(cut, entries[i]);
   return cut;
 }
 
@@ -169,11 +167,9 @@ Result<std::string> ReaderImpl::entry(uint64_t index) const {
            read_frame(Io::system(), wal_.get(), wal_path_, index_.before(index), index, bytes));
     return std::string(frame.body.entries[index - frame.head.first_index]);
   }
-  const uint64_t tile = index / kTileWidth;
-  const uint64_t count = std::min(kTileWidth, size_ - tile * kTileWidth);
-  PV_TRY(const auto bytes, read_tile({TilePath::Kind::kEntries, 0, tile, static_cast<uint32_t>(count)},
-                                     count));
-  PV_TRY(const auto entries, split_bundle(bytes, count));
+  const TilePath path = bundle_of(index, size_);
+  PV_TRY(const auto bytes, read_tile(path));
+  PV_TRY(const auto entries, split_bundle(bytes, path.width));
   return std::string(entries[index % kTileWidth]);
 }
 
@@ -188,7 +184,7 @@ Result<Digest> ReaderImpl::stored_hash(uint8_t level, uint64_t index) const {
   const auto at = tiles_at(level, published_);
   const uint32_t width = tile < at.full ? kTileWidth : tile == at.full ? at.partial : 0;
   if (index % kTileWidth >= width) return fail(Code::kNotFound, "no published tile holds this hash");
-  PV_TRY(const auto bytes, read_tile({TilePath::Kind::kHash, level, tile, width}, width));
+  PV_TRY(const auto bytes, read_tile({TilePath::Kind::kHash, level, tile, width}));
   const size_t offset = (index % kTileWidth) * 32;
   if (bytes.size() < offset + 32) {
     return fail(Code::kCorrupt, fmt::format("tile {} of level {} is cut short", tile, level));

@@ -2,6 +2,7 @@
 // What the tests of audit share: a whole state folder with log, vault and signer.
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 
 #include "audit/commit.h"

@@ -1,0 +1,55 @@
+#pragma once
+// Replay: every decision derived again from log, vault and agreements, by code that shares nothing with
+// the gate but the rooms below. What cannot be opened is counted apart and never called right.
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agreement/agreement.h"
+#include "audit/leaf.h"
+#include "base/result.h"
+#include "ledger/log.h"
+#include "vault/vault.h"
+
+namespace proviso::audit {
+
+inline constexpr size_t kReplayFaultsMax = 1000;  // kept for showing; all are counted
+
+// Every agreement ever in force, in folders named by digest. Loads each once. Not thread-safe.
+class AgreementShelf {
+ public:
+  explicit AgreementShelf(std::string dir) : dir_(std::move(dir)) {}
+  // kNotFound if there is none of that digest; kUnverified if the folder's bytes give another digest or
+  // its parties' signatures do not hold, with the file named where it is known.
+  Result<std::shared_ptr<const agreement::Agreement>> get(const Digest& digest);
+
+ private:
+  Result<std::shared_ptr<const agreement::Agreement>> load(const Digest& digest) const;
+  std::string dir_;
+  std::map<Digest, Result<std::shared_ptr<const agreement::Agreement>>> loaded_;
+};
+
+struct ReplayFault {
+  uint64_t index = 0;   // of the leaf
+  std::string part;     // "leaf", "vault", "facts", "agreement", "decision", "clauses", "time", "pairing"
+  std::string message;  // what disagrees with what
+};
+
+struct ReplayReport {
+  uint64_t leaves = 0;
+  uint64_t decisions = 0;     // derived again and found the same
+  uint64_t others = 0;        // leaves that decide nothing, opened and found right
+  uint64_t withheld = 0;      // not replayable: facts withheld or shredded
+  uint64_t open_intents = 0;  // an `ask` that was allowed and has no outcome
+  uint64_t fault_count = 0;
+  std::vector<ReplayFault> faults;  // the first kReplayFaultsMax
+};
+
+// Reads the whole log once, in order. `vault` may be null: then every leaf is withheld. An error is one
+// of the log itself; whatever is wrong with a leaf is a fault.
+Result<ReplayReport> replay(const ledger::LogReader& log, const vault::Vault* vault,
+                            AgreementShelf& agreements);
+
+}  // namespace proviso::audit

@@ -1,0 +1,90 @@
+#include "audit/verify.h"
+
+#include <fmt/format.h>
+
+#include "base/note.h"
+#include "ledger/keys.h"
+
+namespace proviso::audit {
+namespace {
+
+// A fault's sentence names its file in backticks first: that is where.
+Finding finding_of(std::string what, const Error& error) {
+  const auto begin = error.message.find('`');
+  const auto end = begin == std::string::npos ? begin : error.message.find('`', begin + 1);
+  if (end == std::string::npos) return {std::move(what), code_name(error.code), error.message};
+  return {std::move(what), error.message.substr(begin + 1, end - begin - 1), error.message};
+}
+
+uint64_t published_size(const ledger::LogReader& log) {
+  const auto bytes = log.checkpoint();
+  if (!bytes) return 0;
+  const auto note = note::parse(*bytes);
+  if (!note) return 0;
+  const auto checkpoint = note::Checkpoint::parse(note->text);
+  return checkpoint ? checkpoint->size : 0;
+}
+
+}  // namespace
+
+int Verdict::exit_code() const {
+  if (finding_count != 0) return 1;
+  return replay.withheld != 0 ? 3 : 0;
+}
+
+Result<Verdict> verify_state(const VerifyPlaces& places) {
+  Verdict verdict;
+  PV_TRY(const auto log, ledger::LogReader::open(places.log));
+  verdict.origin = log->origin();
+  verdict.checkpoint_size = published_size(*log);
+  for (const auto& fault : log->check(places.log_key)) {
+    verdict.findings.push_back(finding_of("log", fault));
+  }
+  std::unique_ptr<vault::Vault> vault;
+  if (!places.vault.empty()) {
+    PV_TRY(vault, vault::Vault::open_reader(places.vault));
+    for (const auto& fault : vault->faults()) verdict.findings.push_back(finding_of("vault", fault));
+  }
+  verdict.finding_count = verdict.findings.size();
+  AgreementShelf agreements(places.agreements);
+  auto replayed = replay(*log, vault.get(), agreements);
+  if (!replayed) {  // the log's own damage, which check() has named
+    if (verdict.findings.empty()) verdict.findings.push_back(finding_of("log", replayed.error()));
+    verdict.finding_count = std::max<uint64_t>(verdict.finding_count, 1);
+    return verdict;
+  }
+  verdict.replay = std::move(*replayed);
+  verdict.finding_count += verdict.replay.fault_count;
+  for (const auto& fault : verdict.replay.faults) {
+    verdict.findings.push_back({fmt::format("leaf {}", fault.index), fault.part, fault.message});
+  }
+  return verdict;
+}
+
+Status verify_receipt(const ledger::Receipt& receipt, std::string_view receipt_key,
+                      const ledger::LogReader* log) {
+  PV_TRY(const auto verifier, note::VerifierKey::parse(receipt_key));
+  PV_TRY(const auto key, ledger::ed25519_key(verifier));
+  if (verifier.name != ledger::receipt_key_name(receipt.origin)) {
+    return fail(Code::kUnverified, fmt::format("the receipt is of the log `{}`, the key is `{}`",
+                                               receipt.origin, verifier.name));
+  }
+  PV_TRY_VOID(receipt.verify(key));
+  if (log == nullptr) return {};
+  if (log->origin() != receipt.origin) {
+    return fail(Code::kUnverified, fmt::format("the receipt is of the log `{}`, this is `{}`",
+                                               receipt.origin, log->origin()));
+  }
+  if (receipt.index >= log->size()) {
+    return fail(Code::kUnverified, fmt::format("entry {} was receipted, the log ends before it at {}: it "
+                                               "was omitted", receipt.index, log->size()));
+  }
+  PV_TRY(const auto leaf, log->leaf_hash(receipt.index));
+  if (leaf != receipt.leaf) {
+    return fail(Code::kUnverified, fmt::format("the log holds another entry at {} than the one that was "
+                                               "receipted", receipt.index));
+  }
+  return {};
+}
+
+}  // namespace proviso::audit

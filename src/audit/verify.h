@@ -1,0 +1,43 @@
+#pragma once
+// What `proviso-verify` finds out, apart from how it is asked and how it answers.
+#include <string>
+#include <vector>
+
+#include "audit/replay.h"
+#include "base/result.h"
+
+namespace proviso::audit {
+
+struct VerifyPlaces {
+  std::string log;         // folder
+  std::string vault;       // folder; empty: nothing can be opened
+  std::string agreements;  // folder of folders by digest
+  std::string log_key;     // verifier key text
+};
+
+struct Finding {
+  std::string what;   // "log", "vault", or "leaf 12"
+  std::string where;  // a file, or the part of the leaf
+  std::string why;
+};
+
+struct Verdict {
+  std::string origin;
+  uint64_t checkpoint_size = 0;  // 0 if nothing was published
+  ReplayReport replay;
+  std::vector<Finding> findings;
+  uint64_t finding_count = 0;  // with those that were not kept
+  // 0 all verified, 1 something does not verify, 3 verified but some facts are withheld.
+  [[nodiscard]] int exit_code() const;
+};
+
+// Every byte of the log, every record, every decision. An error is one that leaves nothing to judge,
+// such as a folder that holds no log.
+Result<Verdict> verify_state(const VerifyPlaces& places);
+
+// A receipt alone under the receipt key's text; with `log` also that the log holds the very entry at the
+// very place. kUnverified says what was omitted or changed.
+Status verify_receipt(const ledger::Receipt& receipt, std::string_view receipt_key,
+                      const ledger::LogReader* log);
+
+}  // namespace proviso::audit

@@ -1,0 +1,199 @@
+#include "audit/replay.h"
+
+#include "replay_support.h"
+
+namespace proviso::audit::testing {
+namespace {
+
+using ledger::testing::flip_bit;
+using ledger::testing::spill;
+
+TEST(Replay, DerivesEveryDecisionAgain) {
+  House house;
+  house.live_a_day();
+  const auto verdict = house.verdict();
+  EXPECT_EQ(verdict.exit_code(), 0) << all(verdict);
+  EXPECT_EQ(verdict.replay.leaves, 8u);
+  EXPECT_EQ(verdict.replay.decisions, 6u);
+  EXPECT_EQ(verdict.replay.others, 2u);
+  EXPECT_EQ(verdict.replay.withheld, 0u);
+  EXPECT_EQ(verdict.replay.open_intents, 1u);
+  EXPECT_EQ(verdict.checkpoint_size, 8u);
+}
+
+TEST(Replay, NeverCallsWithheldFactsRight) {
+  House house;
+  house.live_a_day();
+  ASSERT_OK(house.state.vault->erase("default/2026-01"));
+  const auto shredded = house.verdict();
+  EXPECT_EQ(shredded.exit_code(), 3) << all(shredded);
+  EXPECT_EQ(shredded.replay.withheld, 8u);
+  EXPECT_EQ(shredded.replay.decisions, 0u);
+  auto places = house.places();
+  places.vault.clear();
+  EXPECT_EQ(verify_state(places)->exit_code(), 3);
+}
+
+// One bit or byte of each kind of file, and who must say so.
+struct Tamper {
+  const char* name;
+  std::function<void(House&)> act;
+  const char* what;
+  const char* where;
+  const char* why;
+};
+
+void flip_in(const std::string& path, std::string_view near) {
+  const auto at = slurp(path).find(near);
+  ASSERT_NE(at, std::string::npos) << path;
+  flip_bit(path, at + near.size() / 2);
+}
+
+std::string find_file(const std::string& dir, std::string_view part) {
+  for (const auto& file : std::filesystem::recursive_directory_iterator(dir)) {
+    if (file.is_regular_file() && file.path().string().find(part) != std::string::npos) {
+      return file.path().string();
+    }
+  }
+  ADD_FAILURE() << "no " << part << " in " << dir;
+  return "";
+}
+
+TEST(Verify, NamesWhatWasTamperedWith) {
+  const std::vector<Tamper> cases = {
+      {"leaf", [](House& h) { flip_in(h.state.place.dir() + "/log.wal", "node-1"); }, "log", "log.wal",
+       "at byte"},
+      {"tile", [](House& h) { flip_bit(h.state.place.dir() + "/tile/0/000.p/8", 40); }, "log", "tile/0/000.p/8",
+       "not what the entries give"},
+      {"bundle", [](House& h) { flip_bit(h.state.place.dir() + "/tile/entries/000.p/8", 40); }, "log",
+       "tile/entries/000.p/8", "not what the entries give"},
+      {"checkpoint", [](House& h) { flip_in(h.state.place.dir() + "/checkpoint", "\n8\n"); }, "log",
+       "checkpoint", ""},
+      {"clause", [](House& h) { flip_in(h.folder() + "/clauses/1-purposes.md", "analysis"); }, "leaf 1",
+       "agreement", "not those that were in force"},
+      {"signature", [](House& h) { flip_in(find_file(h.folder() + "/signatures", ".sig"), "U1NIU0lH"); }, "leaf 1",
+       "agreement", "signatures/"},
+      {"agreement gone", [](House& h) { std::filesystem::remove_all(h.folder()); }, "leaf 1", "agreement",
+       "no agreement"},
+      {"vault record", [](House& h) {
+         const auto path = find_file(h.state.place.root() + "/vault/segments", "2026-01");
+         flip_bit(path, slurp(path).find_last_not_of(std::string_view("\0", 1)) / 2);
+       }, "", "", ""},
+  };
+  for (const auto& tamper : cases) {
+    House house;
+    house.live_a_day();
+    house.state.close();
+    ASSERT_EQ(verify_state(house.places())->exit_code(), 0) << tamper.name;  // the control
+    tamper.act(house);
+    const auto verdict = house.verdict();
+    EXPECT_EQ(verdict.exit_code(), 1) << tamper.name;
+    if (tamper.what[0] != '\0') {
+      EXPECT_TRUE(names(verdict, tamper.what, tamper.where, tamper.why)) << tamper.name << "\n" << all(verdict);
+    }
+    EXPECT_FALSE(verdict.findings.empty()) << tamper.name;
+  }
+}
+
+// The operator owns every key and the whole disk, and writes a history that holds together.
+struct Altered {
+  const char* name;
+  Bend bend;
+  const char* where;
+  const char* why;
+};
+
+TEST(Verify, FindsADecisionThatWasAlteredConsistently) {
+  const std::vector<Altered> cases = {
+      {"nothing", {}, "", ""},
+      {"deny became allow", [](Record& r) { r.leaf.decision = "allow"; }, "decision", "the facts give `deny`"},
+      {"another clause", [](Record& r) { r.facts.set("decision.clauses", std::vector<std::string>{"9.9"}); },
+       "clauses", "`9.9`"},
+      {"no clause", [](Record& r) { r.facts.set("decision.clauses", std::vector<std::string>()); }, "clauses",
+       "none"},
+      {"another purpose", [](Record& r) { r.facts.set("context.moment.purpose", std::string("analysis")); },
+       "decision", "the facts give `allow`"},
+      {"another model", [](Record& r) { r.leaf.model = sha256("x"); }, "decision", "another vendor or model"},
+      {"another moment", [](Record& r) { r.facts.set("context.moment.now", int64_t{1'780'000'000}); }, "time",
+       "another time"},
+      {"another agreement", [](Record& r) { r.leaf.agreement = sha256("x"); }, "agreement", "no agreement"},
+      {"no exchange", [](Record& r) { r.facts.set("exchange.id", int64_t{1}); }, "pairing", "exchange.id"},
+  };
+  for (const auto& altered : cases) {
+    House house;
+    ASSERT_OK(house.state.start());
+    house.decide(Verb::kAsk, "ex-1", "targeting", "", altered.bend);
+    const auto verdict = house.verdict();
+    if (altered.where[0] == '\0') {
+      EXPECT_EQ(verdict.exit_code(), 0) << all(verdict);
+      continue;
+    }
+    EXPECT_EQ(verdict.exit_code(), 1) << altered.name;
+    EXPECT_TRUE(names(verdict, "leaf 0", altered.where, altered.why)) << altered.name << "\n" << all(verdict);
+  }
+}
+
+TEST(Verify, FindsAnOutcomeWithoutItsIntent) {
+  House house;
+  ASSERT_OK(house.state.start());
+  house.decide(Verb::kRelease, "ex-1", "analysis", "complete");
+  house.decide(Verb::kAsk, "ex-2", "targeting");
+  house.decide(Verb::kRelease, "ex-2", "analysis", "complete");  // released although denied
+  house.decide(Verb::kAsk, "ex-3", "analysis");
+  house.decide(Verb::kRelease, "ex-3", "analysis", "complete");
+  house.decide(Verb::kRelease, "ex-3", "analysis", "complete");  // ended already
+  const auto verdict = house.verdict();
+  EXPECT_EQ(verdict.finding_count, 3u) << all(verdict);
+  for (const auto* leaf : {"leaf 0", "leaf 2", "leaf 5"}) {
+    EXPECT_TRUE(names(verdict, leaf, "pairing", "no `ask` of it is open")) << leaf << all(verdict);
+  }
+}
+
+TEST(Verify, FindsARecordThatIsNotTheLeafs) {
+  House house;
+  ASSERT_OK(house.state.start());
+  Record record;
+  house.fill(record, "key", "-");
+  auto first = seal(*house.state.vault, record);
+  auto second = seal(*house.state.vault, record);
+  ASSERT_OK(first);
+  ASSERT_OK(second);
+  std::swap(first->sealed, second->sealed);
+  ASSERT_OK(house.state.committer->commit(std::move(*first)));
+  const auto verdict = house.verdict();
+  EXPECT_TRUE(names(verdict, "leaf 0", "vault", "not the one that the leaf names")) << all(verdict);
+}
+
+TEST(VerifyReceipt, ProvesAnOmission) {
+  House house;
+  house.live_a_day();
+  house.state.close();
+  const auto key = ledger::read_verifier_key(house.state.place.keys() + "/receipt.pub")->text();
+  const auto log = ledger::LogReader::open(house.state.place.dir()).value();
+  for (const auto& receipt : house.receipts) EXPECT_OK(verify_receipt(receipt, key, log.get()));
+
+  House other;  // another log altogether
+  other.live_a_day();
+  other.state.close();
+  const auto foreign = ledger::LogReader::open(other.state.place.dir()).value();
+  const auto differs = verify_receipt(house.receipts[3], key, foreign.get());
+  ASSERT_FALSE(differs);
+  EXPECT_NE(differs.error().message.find("another entry at 3"), std::string::npos) << differs.error().message;
+
+  auto changed = house.receipts[3];
+  changed.index = 4;
+  EXPECT_FALSE(verify_receipt(changed, key, nullptr));
+
+  House shorter;
+  ASSERT_OK(shorter.state.start());
+  shorter.note("start");
+  shorter.state.close();
+  const auto cut = ledger::LogReader::open(shorter.state.place.dir()).value();
+  const auto omitted = verify_receipt(house.receipts[3], key, cut.get());
+  ASSERT_FALSE(omitted);
+  EXPECT_NE(omitted.error().message.find("omitted"), std::string::npos);
+  EXPECT_FALSE(verify_receipt(house.receipts[3], house.state.place.log_key(), log.get()));
+}
+
+}  // namespace
+}  // namespace proviso::audit::testing
