@@ -33,7 +33,6 @@ class SchemaResolver {
     const CommonTypeSyntax* syntax = nullptr;
     enum : uint8_t { kNew, kOpen, kDone } state = kNew;
     Type type;
-    size_t depth = 0;
   };
 
   static std::string qualify(const std::string& space, const std::string& name) {
@@ -170,12 +169,15 @@ class SchemaResolver {
       }
       out = Type::record(std::move(attributes));
     }
+    if (depth_ + out.depth() > kTypeDepthMax + 1 || out.nodes() > kTypeNodesMax) {
+      return fault(place, syntax.offset, "this type is nested too deep or too large when its parts are written out",
+                   Code::kLimit);
+    }
     --depth_;
     return out;
   }
 
-  // Common types are expanded once each. The nesting of what they expand to counts into the depth,
-  // so that a chain of them cannot build a type deeper than kTypeDepthMax.
+  // Common types are expanded once each.
   Result<Type> common(const std::string& name) {
     Common& entry = commons_.at(name);
     const Place& place = entry.syntax->place;
@@ -191,12 +193,7 @@ class SchemaResolver {
       --chain_;
       depth_ = outer;
       entry.type = std::move(*type);
-      entry.depth = depth_of(entry.type);
       entry.state = Common::kDone;
-    }
-    if (depth_ + entry.depth > kTypeDepthMax) {
-      return fault(place, entry.syntax->name.offset,
-                   "the type `" + entry.syntax->name.name + "` is used too deep", Code::kLimit);
     }
     return entry.type;
   }
@@ -205,14 +202,6 @@ class SchemaResolver {
     if (++chain_ <= kTypeDepthMax) return {};
     return fault(entry.syntax->place, entry.syntax->name.offset,
                  "more than " + std::to_string(kTypeDepthMax) + " types hang on one another", Code::kLimit);
-  }
-
-  static size_t depth_of(const Type& type) {
-    if (type.tag() == Type::Tag::kSet) return 1 + depth_of(type.element());
-    if (type.tag() != Type::Tag::kRecord) return 1;
-    size_t deepest = 0;
-    for (const Attribute& a : type.attributes()) deepest = std::max(deepest, depth_of(a.type));
-    return 1 + deepest;
   }
 
   Result<std::vector<std::string>> entity_names(const NamespaceSyntax& space, const Place& place,

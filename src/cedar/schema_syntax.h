@@ -10,10 +10,9 @@
 #include "cedar/lexer.h"
 #include "cedar/parser.h"
 #include "cedar/source.h"
+#include "cedar/type.h"
 
 namespace proviso::cedar {
-
-inline constexpr size_t kTypeDepthMax = 64;  // types are walked recursively
 
 struct Place {
   SourcePtr source;

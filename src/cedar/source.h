@@ -52,7 +52,8 @@ struct Diagnostic {
   uint32_t line = 0;
   uint32_t column = 0;
   std::string message;
-  std::string help;  // what to do, or empty
+  std::string help;    // what to do, or empty
+  std::string policy;  // the id of the policy that it is about
 
   [[nodiscard]] std::string to_string() const;  // "file:line:column: message (help)"
 };

@@ -14,6 +14,8 @@ Type Type::entity(std::string name) {
 
 Type Type::set(Type element) {
   Type t(Tag::kSet);
+  t.depth_ = element.depth_ + 1;
+  t.nodes_ = element.nodes_ + 1;
   t.element_ = std::make_shared<const Type>(std::move(element));
   return t;
 }
@@ -21,6 +23,12 @@ Type Type::set(Type element) {
 Type Type::record(Attributes attributes) {
   Type t(Tag::kRecord);
   std::ranges::sort(attributes, {}, &Attribute::name);
+  uint64_t nodes = 1;
+  for (const Attribute& a : attributes) {
+    t.depth_ = std::max(t.depth_, a.type.depth_ + 1);
+    nodes += a.type.nodes_;
+  }
+  t.nodes_ = static_cast<uint32_t>(std::min<uint64_t>(nodes, UINT32_MAX - 1));
   t.attributes_ = std::make_shared<const Attributes>(std::move(attributes));
   return t;
 }

@@ -14,6 +14,9 @@ namespace proviso::cedar {
 
 struct Attribute;
 
+inline constexpr size_t kTypeDepthMax = 64;          // types are walked recursively
+inline constexpr size_t kTypeNodesMax = 1U << 16;    // comparing and printing walk a type written out
+
 class Type {
  public:
   enum class Tag : uint8_t {
@@ -36,11 +39,16 @@ class Type {
   [[nodiscard]] bool is_bool() const {
     return tag_ == Tag::kBool || tag_ == Tag::kTrue || tag_ == Tag::kFalse;
   }
+  // How deep it nests and how large it is written out (it shares parts in memory); saturating.
+  [[nodiscard]] uint32_t depth() const { return depth_; }
+  [[nodiscard]] uint32_t nodes() const { return nodes_; }
   [[nodiscard]] bool is_extension() const { return tag_ >= Tag::kDecimal; }
   friend bool operator==(const Type& a, const Type& b);
 
  private:
   Tag tag_ = Tag::kBool;
+  uint32_t depth_ = 1;
+  uint32_t nodes_ = 1;
   std::string name_;
   std::shared_ptr<const Type> element_;
   std::shared_ptr<const Attributes> attributes_;

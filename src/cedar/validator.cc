@@ -26,7 +26,8 @@ class PolicyValidator {
  private:
   void report(Severity severity, Span span, std::string message, std::string help = {}) {
     Position at = policy_.source->position(span.begin);
-    Diagnostic one{severity, policy_.file(), at.line, at.column, std::move(message), std::move(help)};
+    Diagnostic one{severity, policy_.file(), at.line, at.column, std::move(message), std::move(help),
+                   policy_.id};
     // The same fault shows in many environments; it is said once.
     bool said = std::ranges::any_of(out_, [&](const Diagnostic& d) {
       return d.file == one.file && d.line == one.line && d.column == one.column && d.message == one.message;

@@ -70,21 +70,27 @@ std::set<std::string> error_ids(const Engine& engine, const Response& response) 
   return out;
 }
 
+bool fits_expected(json::Element request) {
+  json::Element given;
+  return request["validateRequest"].get(given) != simdjson::SUCCESS || bool(given);
+}
+
 void judge_request(const Case& one, json::Element r, const std::string& name, Tallies& tallies) {
   Request request;
   request.principal = *uid_from_json(r["principal"]);
   request.action = *uid_from_json(r["action"]);
   request.resource = *uid_from_json(r["resource"]);
   auto context = context_from_json(r["context"], &one.schema, &request.action);
-  if (!context) return tallies.requests.add(false, name + " " + context.error().message);
+  if (!context) return tallies.requests.add(!fits_expected(r), name + " " + context.error().message);
   request.context = std::move(*context);
-  if (bool(r["validateRequest"])) {
-    auto ok = check_request(one.schema, request);
-    tallies.requests.add(ok.has_value(), name + (ok ? "" : " " + ok.error().message));
-  }
+  bool fits = fits_expected(r);
+  auto ok = check_request(one.schema, request);
+  tallies.requests.add(ok.has_value() == fits, name + (ok ? "" : " " + ok.error().message));
+  json::Element decision;
+  if (r["decision"].get(decision) != simdjson::SUCCESS) return;
   Response got = one.plain.is_authorized(request, one.entities);
   bool allow = got.decision == Answer::kAllow;
-  std::string expected = text_of(r["decision"]);
+  std::string expected = text_of(decision);
   tallies.decisions.add(allow == (expected == "allow" || expected == "Allow"), name);
   tallies.reasons.add(ids_of(one.plain, got.reason()) == strings(r["reason"]), name);
   tallies.errors.add(error_ids(one.plain, got) == strings(r["errors"]), name);
