@@ -3,7 +3,7 @@
 // run.
 #include <fmt/core.h>
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -18,17 +18,22 @@ using namespace proviso;
 using namespace proviso::exchange;
 
 constexpr int kRounds = 21;
-constexpr int kPerRound = 2000;
+constexpr int kPerRound = 1000;
+
+// CPU time of this thread: other work on the machine must not count.
+double cpu_us() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
+}
 
 template <class Body>
 double median_us(Body&& body) {
   std::vector<double> rounds;
   for (int round = 0; round < kRounds; ++round) {
-    const auto start = std::chrono::steady_clock::now();
+    const double start = cpu_us();
     for (int i = 0; i < kPerRound; ++i) body();
-    const std::chrono::duration<double, std::micro> spent =
-        std::chrono::steady_clock::now() - start;
-    rounds.push_back(spent.count() / kPerRound);
+    rounds.push_back((cpu_us() - start) / kPerRound);
   }
   std::ranges::sort(rounds);
   return rounds[rounds.size() / 2];

@@ -202,17 +202,21 @@ void OpenAiStream::finish(int32_t index, std::string_view reason, Events& events
 }
 
 void OpenAiStream::done(Events& events) {
-  bool whole = !choices_.empty();
-  for (const Choice& choice : choices_) whole = whole && choice.open && choice.finished;
-  if (!whole)
+  std::vector<Finish> finishes;
+  bool open = false;
+  for (size_t i = 0; i < choices_.size(); ++i) {
+    if (!choices_[i].open) continue;
+    open = open || !choices_[i].finished;
+    finishes.push_back(
+        {.choice = static_cast<int32_t>(i), .reason = choices_[i].reason, .stop_sequence = {}});
+  }
+  if (open || finishes.empty() || finishes.front().choice != 0) {
     return events.end(Kind::kCut, "the terminal event came before every choice had finished");
+  }
   events.end(Kind::kDone, {});
   StreamEvent& event = events.last();
   event.usage = usage;
-  for (size_t i = 0; i < choices_.size(); ++i) {
-    event.finishes.push_back(
-        {.choice = static_cast<int32_t>(i), .reason = choices_[i].reason, .stop_sequence = {}});
-  }
+  event.finishes = std::move(finishes);
 }
 
 }  // namespace proviso::exchange
