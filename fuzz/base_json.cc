@@ -1,4 +1,5 @@
-// What the strict door lets in is written back to a text that reads the same; canonical form is a fixed point.
+// What the strict door lets in is written back to a text that reads the same; canonical form is a
+// fixed point.
 #include <cstdint>
 
 #include "base/check.h"

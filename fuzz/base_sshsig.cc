@@ -12,7 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     PV_CHECK(sshsig::parse_public_key(sshsig::format_public_key(*key, "")).value() == *key);
   }
   if (const auto key = sshsig::parse_private_key(text)) {
-    PV_CHECK(sshsig::parse_private_key(sshsig::format_private_key(*key, "")).value().seed() == key->seed());
+    PV_CHECK(sshsig::parse_private_key(sshsig::format_private_key(*key, "")).value().seed() ==
+             key->seed());
   }
   static_cast<void>(sshsig::signer(text));
   PV_CHECK(!sshsig::verify(stranger, "agreement", "message that nobody signed", text));

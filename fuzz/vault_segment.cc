@@ -1,5 +1,5 @@
-// A segment file and a record as anyone could have written them: scans end, name faults and never read
-// beyond the file; nothing opens that was not sealed.
+// A segment file and a record as anyone could have written them: scans end, name faults and never
+// read beyond the file; nothing opens that was not sealed.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -19,7 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const Key key = Key::random();
   PV_CHECK(!decrypt_record(key, "default/2026-11", bytes));
   PV_CHECK(!decrypt_key(key, "default/2026-11", bytes));
-  if (const auto header = decode_header(bytes)) PV_CHECK(encode_header(*header) == bytes.substr(0, kFrameHeaderBytes));
+  if (const auto header = decode_header(bytes))
+    PV_CHECK(encode_header(*header) == bytes.substr(0, kFrameHeaderBytes));
 
   static const std::string path = [] {
     std::string pattern = "/tmp/proviso-fuzz-XXXXXX";
@@ -33,7 +34,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const auto scan = scan_segment(path, 0);
   PV_CHECK(scan.has_value() && scan->end <= size);
-  for (const Found& found : scan->records) static_cast<void>(read_stored(path, found.offset, found.index));
+  for (const Found& found : scan->records)
+    static_cast<void>(read_stored(path, found.offset, found.index));
   unlink(path.c_str());
   return 0;
 }

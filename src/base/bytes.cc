@@ -72,8 +72,8 @@ std::string base64_encode(std::string_view bytes) {
   out.reserve((bytes.size() + 2) / 3 * 4);
   size_t i = 0;
   for (; i + 3 <= bytes.size(); i += 3) {
-    const uint32_t group = static_cast<uint32_t>(byte_at(bytes, i) << 16 | byte_at(bytes, i + 1) << 8 |
-                                                 byte_at(bytes, i + 2));
+    const uint32_t group = static_cast<uint32_t>(
+        byte_at(bytes, i) << 16 | byte_at(bytes, i + 1) << 8 | byte_at(bytes, i + 2));
     const char four[] = {kBase64Digits[group >> 18], kBase64Digits[group >> 12 & 63],
                          kBase64Digits[group >> 6 & 63], kBase64Digits[group & 63]};
     out.append(four, 4);
@@ -93,7 +93,8 @@ std::string base64_encode(std::string_view bytes) {
 }
 
 Result<std::string> base64_decode(std::string_view text) {
-  if (text.size() % 4 != 0) return fail(Code::kInvalid, "base64 text is not padded to groups of four");
+  if (text.size() % 4 != 0)
+    return fail(Code::kInvalid, "base64 text is not padded to groups of four");
   size_t pads = 0;
   while (pads < 2 && pads < text.size() && text[text.size() - 1 - pads] == '=') ++pads;
   const size_t digits = text.size() - pads;

@@ -34,8 +34,10 @@ std::string format_time(UtcSeconds time) {
 
 Result<UtcSeconds> parse_time(std::string_view text) {
   const auto refuse = [&] {
-    return fail(Code::kInvalid, fmt::format("`{}` is neither a date like 2026-02-15 nor a time in UTC "
-                                            "like 2026-02-15T08:30:00Z", text.substr(0, 64)));
+    return fail(Code::kInvalid,
+                fmt::format("`{}` is neither a date like 2026-02-15 nor a time in UTC "
+                            "like 2026-02-15T08:30:00Z",
+                            text.substr(0, 64)));
   };
   const bool whole = text.size() == 20;
   if (text.size() != 10 && !whole) return refuse();
@@ -48,13 +50,15 @@ Result<UtcSeconds> parse_time(std::string_view text) {
                                          std::chrono::month{static_cast<unsigned>(month)},
                                          std::chrono::day{static_cast<unsigned>(day)}};
   if (!date.ok()) return refuse();
-  int64_t seconds = std::chrono::sys_seconds{std::chrono::sys_days{date}}.time_since_epoch().count();
+  int64_t seconds =
+      std::chrono::sys_seconds{std::chrono::sys_days{date}}.time_since_epoch().count();
   if (whole) {
     if (text[10] != 'T' || text[13] != ':' || text[16] != ':' || text[19] != 'Z') return refuse();
     const int hour = digits(text, 11, 2);
     const int minute = digits(text, 14, 2);
     const int second = digits(text, 17, 2);
-    if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) return refuse();
+    if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59)
+      return refuse();
     seconds += hour * 3600 + minute * 60 + second;
   }
   return UtcSeconds{seconds};

@@ -1,7 +1,7 @@
 #include "base/file.h"
 
-#include <fcntl.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,7 +22,8 @@ namespace {
 std::string error_text(int error_number) {
   char buffer[256];
   std::string text = strerror_r(error_number, buffer, sizeof buffer);
-  if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z' && !(text.size() > 1 && text[1] >= 'A' && text[1] <= 'Z')) {
+  if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z' &&
+      !(text.size() > 1 && text[1] >= 'A' && text[1] <= 'Z')) {
     text[0] = static_cast<char>(text[0] - 'A' + 'a');
   }
   return text;
@@ -80,7 +81,8 @@ constexpr int kTreeDepthMax = 16;  // a folder that people wrote; bounds recursi
 
 Status read_folder(const std::string& dir, const std::string& prefix, int depth, Tree& tree) {
   if (depth > kTreeDepthMax) {
-    return fail(Code::kLimit, fmt::format("`{}`: folders are nested deeper than {}", dir, kTreeDepthMax));
+    return fail(Code::kLimit,
+                fmt::format("`{}`: folders are nested deeper than {}", dir, kTreeDepthMax));
   }
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(dir.c_str()), ::closedir);
   if (folder == nullptr) return std::unexpected(io_error("open", dir, errno));
@@ -141,13 +143,16 @@ Result<std::string> read_private_file(const std::string& path, uint64_t bytes_ma
   PV_TRY(const Fd fd, open_for_reading(path, O_NONBLOCK));
   struct stat info{};
   if (::fstat(fd.get(), &info) != 0) return std::unexpected(io_error("look at", path, errno));
-  if (!S_ISREG(info.st_mode)) return fail(Code::kInvalid, fmt::format("`{}` is not a regular file", path));
+  if (!S_ISREG(info.st_mode))
+    return fail(Code::kInvalid, fmt::format("`{}` is not a regular file", path));
   if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     return fail(Code::kInvalid, fmt::format("`{0}` holds a secret that group or others may reach: "
-                                            "chmod 600 `{0}`", path));
+                                            "chmod 600 `{0}`",
+                                            path));
   }
   if (info.st_uid != ::geteuid()) {
-    return fail(Code::kInvalid, fmt::format("`{}` holds a secret but belongs to another user", path));
+    return fail(Code::kInvalid,
+                fmt::format("`{}` holds a secret but belongs to another user", path));
   }
   return read_all(fd, path, bytes_max);
 }
@@ -165,7 +170,8 @@ Status write_file_durable(const std::string& path, std::string_view bytes, FileM
   if (::fchmod(fd.get(), bits) != 0) return abandon(io_error("set the mode of", temporary, errno));
   if (Status written = write_all(fd, temporary, bytes); !written) return abandon(written.error());
   if (::fsync(fd.get()) != 0) return abandon(io_error("sync", temporary, errno));
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return abandon(io_error("replace", path, errno));
+  if (::rename(temporary.c_str(), path.c_str()) != 0)
+    return abandon(io_error("replace", path, errno));
   return sync_dir(parent_of(path));
 }
 

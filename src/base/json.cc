@@ -20,9 +20,7 @@ std::unexpected<Error> duplicate(std::string_view key) {
   return fail(Code::kInvalid, fmt::format("duplicate key `{}`", key.substr(0, 100)));
 }
 
-Error too_deep() {
-  return {Code::kLimit, fmt::format("JSON is nested deeper than {}", kDepthMax)};
-}
+Error too_deep() { return {Code::kLimit, fmt::format("JSON is nested deeper than {}", kDepthMax)}; }
 
 // Walks the document once for what simdjson does not check.
 class Door {
@@ -37,7 +35,8 @@ class Door {
         return check_object(value.get_object().value_unsafe(), depth + 1);
       case simdjson::dom::element_type::ARRAY:
         if (depth == kDepthMax) return std::unexpected(too_deep());
-        for (const Element item : value.get_array().value_unsafe()) PV_TRY_VOID(check(item, depth + 1));
+        for (const Element item : value.get_array().value_unsafe())
+          PV_TRY_VOID(check(item, depth + 1));
         return {};
       case simdjson::dom::element_type::STRING:
         return check_string(value.get_string().value_unsafe());
@@ -130,6 +129,7 @@ Parser::~Parser() = default;
 Parser::Parser(Parser&&) noexcept = default;
 
 Result<Element> Parser::parse(std::string_view text) {
+  if (text.empty()) return std::unexpected(parse_error(simdjson::EMPTY));  // data() may be null
   // simdjson's own limit is off by one for innermost values, so it is wider and the walk is exact.
   constexpr size_t kParserDepth = kDepthMax + 1;
   if (impl_->parser.max_depth() != kParserDepth || impl_->parser.capacity() < text.size()) {

@@ -13,7 +13,8 @@
 namespace proviso::json {
 namespace {
 
-// Integers beyond this lose digits in readers that keep numbers as doubles, RFC 8785 section 3.2.2.3.
+// Integers beyond this lose digits in readers that keep numbers as doubles, RFC 8785
+// section 3.2.2.3.
 constexpr int64_t kSafeInteger = (int64_t{1} << 53) - 1;
 
 bool needs_escape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
@@ -42,13 +43,27 @@ size_t clean_until(std::string_view text, size_t at) {
 
 void append_escape(std::string& out, char c) {
   switch (c) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\b': out += "\\b"; return;
-    case '\t': out += "\\t"; return;
-    case '\n': out += "\\n"; return;
-    case '\f': out += "\\f"; return;
-    case '\r': out += "\\r"; return;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\b':
+      out += "\\b";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\f':
+      out += "\\f";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
     default: {
       constexpr char kHex[] = "0123456789abcdef";
       const auto code = static_cast<unsigned char>(c);
@@ -70,8 +85,8 @@ void append_quoted(std::string& out, std::string_view text) {
   out.push_back('"');
 }
 
-// UTF-16 code unit order of well-formed UTF-8: as bytes, but what needs a surrogate pair (lead bytes
-// from F0) sorts before U+E000..U+FFFF (lead bytes EE and EF).
+// UTF-16 code unit order of well-formed UTF-8: as bytes, but what needs a surrogate pair (lead
+// bytes from F0) sorts before U+E000..U+FFFF (lead bytes EE and EF).
 bool utf16_less(std::string_view a, std::string_view b) {
   const size_t shared = std::min(a.size(), b.size());
   for (size_t i = 0; i < shared; ++i) {
@@ -116,7 +131,8 @@ Status append_canonical(Writer& writer, Element value) {
     case element_type::INT64: {
       const int64_t number = value.get_int64().value_unsafe();
       if (number > kSafeInteger || number < -kSafeInteger) {
-        return fail(Code::kInvalid, fmt::format("`{}` is beyond the integers of canonical JSON", number));
+        return fail(Code::kInvalid,
+                    fmt::format("`{}` is beyond the integers of canonical JSON", number));
       }
       writer.integer(number);
       return {};

@@ -17,9 +17,20 @@ constexpr uint8_t kEd25519Cosignature = 0x04;
 constexpr uint8_t kTreeHead = 0x05;
 
 bool holds_unicode_space(std::string_view name) {
-  static constexpr std::string_view kSpaces[] = {
-      " ", "\t", "\n", "\v", "\f", "\r", "\xC2\x85", "\xC2\xA0", "\xE1\x9A\x80", "\xE2\x80\xA8",
-      "\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80"};
+  static constexpr std::string_view kSpaces[] = {" ",
+                                                 "\t",
+                                                 "\n",
+                                                 "\v",
+                                                 "\f",
+                                                 "\r",
+                                                 "\xC2\x85",
+                                                 "\xC2\xA0",
+                                                 "\xE1\x9A\x80",
+                                                 "\xE2\x80\xA8",
+                                                 "\xE2\x80\xA9",
+                                                 "\xE2\x80\xAF",
+                                                 "\xE2\x81\x9F",
+                                                 "\xE3\x80\x80"};
   for (const std::string_view space : kSpaces) {
     if (name.find(space) != std::string_view::npos) return true;
   }
@@ -47,7 +58,8 @@ uint32_t key_id(std::string_view name, uint8_t type, std::string_view key) {
     const bool hashed = type == kTreeHead && key.size() != log_id.bytes.size();
     digest = sha256({name, "\n", std::string_view(&type_byte, 1), hashed ? log_id.view() : key});
   }
-  return static_cast<uint32_t>(digest.bytes[0]) << 24 | static_cast<uint32_t>(digest.bytes[1]) << 16 |
+  return static_cast<uint32_t>(digest.bytes[0]) << 24 |
+         static_cast<uint32_t>(digest.bytes[1]) << 16 |
          static_cast<uint32_t>(digest.bytes[2]) << 8 | static_cast<uint32_t>(digest.bytes[3]);
 }
 
@@ -60,19 +72,21 @@ std::unexpected<Error> malformed(std::string_view what) {
 // SPEC signed-note: the text MUST be valid UTF-8 without control characters other than line feed.
 bool valid_text(std::string_view text) {
   return is_utf8(text) && std::none_of(text.begin(), text.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 && c != '\n';
-  });
+           return static_cast<unsigned char>(c) < 0x20 && c != '\n';
+         });
 }
 
 Result<Signature> parse_signature(std::string_view line) {
-  if (!line.starts_with(kSignatureStart)) return malformed("a signature line does not start with a dash");
+  if (!line.starts_with(kSignatureStart))
+    return malformed("a signature line does not start with a dash");
   line.remove_prefix(kSignatureStart.size());
   const size_t space = line.find(' ');
   if (space == std::string_view::npos) return malformed("a signature line has no signature");
   const std::string_view name = line.substr(0, space);
   if (!valid_name(name)) return malformed("a signature line has an impossible key name");
   const Result<std::string> bytes = base64_decode(line.substr(space + 1));
-  if (!bytes || bytes->size() < 5) return malformed("a signature line does not hold base64 of a signature");
+  if (!bytes || bytes->size() < 5)
+    return malformed("a signature line does not hold base64 of a signature");
   ByteReader reader(*bytes);
   PV_TRY(const uint32_t id, reader.u32());
   return Signature{std::string(name), id, std::string(reader.rest())};
@@ -81,7 +95,8 @@ Result<Signature> parse_signature(std::string_view line) {
 // Takes one line, without its line feed, off the front.
 Result<std::string_view> take_line(std::string_view& text) {
   const size_t end = text.find('\n');
-  if (end == std::string_view::npos) return fail(Code::kInvalid, "malformed checkpoint: it ends too early");
+  if (end == std::string_view::npos)
+    return fail(Code::kInvalid, "malformed checkpoint: it ends too early");
   const std::string_view line = text.substr(0, end);
   text.remove_prefix(end + 1);
   return line;
@@ -120,8 +135,10 @@ Result<VerifierKey> VerifierKey::parse(std::string_view text) {
 
 Result<VerifierKey> VerifierKey::ed25519(std::string_view name, const PublicKey& key) {
   if (!valid_name(name)) {
-    return fail(Code::kInvalid, fmt::format("`{}` cannot name a key: it must not be empty nor hold a space "
-                                            "or a plus", name.substr(0, 200)));
+    return fail(Code::kInvalid,
+                fmt::format("`{}` cannot name a key: it must not be empty nor hold a space "
+                            "or a plus",
+                            name.substr(0, 200)));
   }
   return VerifierKey{std::string(name), key_id(name, kEd25519, key.raw()), kEd25519, key.raw()};
 }
@@ -137,14 +154,16 @@ Result<Note> parse(std::string_view bytes) {
   if (!valid_text(bytes)) return malformed("it is not UTF-8 or holds control characters");
   // SPEC signed-note: the last empty line separates text from signatures.
   const size_t split = bytes.rfind("\n\n");
-  if (split == std::string_view::npos) return malformed("there is no empty line before the signatures");
+  if (split == std::string_view::npos)
+    return malformed("there is no empty line before the signatures");
   std::string_view rest = bytes.substr(split + 2);
   if (rest.empty() || rest.back() != '\n') return malformed("it does not end in a signature line");
   Note note;
   note.text = bytes.substr(0, split + 1);
   while (!rest.empty()) {
     if (note.signatures.size() == kSignaturesMax) {
-      return fail(Code::kLimit, fmt::format("a signed note has more than {} signatures", kSignaturesMax));
+      return fail(Code::kLimit,
+                  fmt::format("a signed note has more than {} signatures", kSignaturesMax));
     }
     const size_t end = rest.find('\n');
     PV_TRY(note.signatures.emplace_back(), parse_signature(rest.substr(0, end)));
@@ -171,7 +190,8 @@ Result<Note> open(std::string_view bytes, std::span<const VerifierKey> known,
     PV_TRY(const PublicKey key, PublicKey::create(match->key));
     // SPEC signed-note: a failing signature by a known key SHOULD reject the whole note.
     if (!key.verify(note.text, signature.bytes)) {
-      return fail(Code::kUnverified, fmt::format("the signature of `{}` does not hold", match->name));
+      return fail(Code::kUnverified,
+                  fmt::format("the signature of `{}` does not hold", match->name));
     }
     held.push_back(match);
   }
@@ -212,7 +232,8 @@ Result<Checkpoint> Checkpoint::parse(std::string_view text) {
   while (!text.empty()) {
     PV_TRY(const std::string_view line, take_line(text));
     // SPEC tlog-checkpoint: extension lines MUST NOT be empty.
-    if (line.empty()) return fail(Code::kInvalid, "malformed checkpoint: an extension line is empty");
+    if (line.empty())
+      return fail(Code::kInvalid, "malformed checkpoint: an extension line is empty");
     checkpoint.extensions.emplace_back(line);
   }
   return checkpoint;

@@ -49,11 +49,13 @@ Result<PublicKey> read_key_blob(std::string_view blob) {
   const Result<std::string_view> type = take_string(reader);
   if (!type) return malformed("ssh public key");
   if (*type != kKeyType) {
-    return fail(Code::kUnsupported, fmt::format("ssh key type `{}` is not supported: use ssh-ed25519",
-                                                type->substr(0, 64)));
+    return fail(
+        Code::kUnsupported,
+        fmt::format("ssh key type `{}` is not supported: use ssh-ed25519", type->substr(0, 64)));
   }
   const Result<std::string_view> raw = take_string(reader);
-  if (!raw || raw->size() != 32 || !reader.rest().empty()) return malformed("ssh-ed25519 public key");
+  if (!raw || raw->size() != 32 || !reader.rest().empty())
+    return malformed("ssh-ed25519 public key");
   return PublicKey::create(*raw);
 }
 
@@ -170,7 +172,8 @@ Result<PrivateKey> read_private_blob(std::string_view blob) {
   PV_TRY(const std::string_view kdf, take_string(reader));
   PV_TRY(const std::string_view kdf_options, take_string(reader));
   if (cipher != "none" || kdf != "none" || !kdf_options.empty()) {
-    return fail(Code::kUnsupported, "the OpenSSH private key is encrypted: remove its passphrase first");
+    return fail(Code::kUnsupported,
+                "the OpenSSH private key is encrypted: remove its passphrase first");
   }
   PV_TRY(const uint32_t count, reader.u32());
   if (count != 1) return malformed("count");
@@ -187,13 +190,16 @@ Result<PrivateKey> read_private_blob(std::string_view blob) {
 
 Result<PublicKey> parse_public_key(std::string_view line) {
   while (line.ends_with('\n') || line.ends_with('\r') || line.ends_with(' ')) line.remove_suffix(1);
-  if (line.find('\n') != std::string_view::npos) return malformed("ssh public key: more than one line");
+  if (line.find('\n') != std::string_view::npos)
+    return malformed("ssh public key: more than one line");
   const size_t first = line.find(' ');
-  if (first == std::string_view::npos) return malformed("ssh public key: want `ssh-ed25519 AAAA… comment`");
+  if (first == std::string_view::npos)
+    return malformed("ssh public key: want `ssh-ed25519 AAAA… comment`");
   const std::string_view type = line.substr(0, first);
   if (type != kKeyType) {
-    return fail(Code::kUnsupported, fmt::format("ssh key type `{}` is not supported: use ssh-ed25519",
-                                                type.substr(0, 64)));
+    return fail(
+        Code::kUnsupported,
+        fmt::format("ssh key type `{}` is not supported: use ssh-ed25519", type.substr(0, 64)));
   }
   std::string_view rest = line.substr(first + 1);
   const Result<std::string> blob = base64_decode(rest.substr(0, rest.find(' ')));
@@ -234,7 +240,8 @@ std::string format_private_key(const PrivateKey& key, std::string_view comment) 
   put_string(blob, key_blob(key.public_key()));
   put_string(blob, section);
   std::string out = armor(kPrivateBegin, kPrivateEnd, blob);
-  for (std::string* secret : {&pair, &section, &blob}) OPENSSL_cleanse(secret->data(), secret->size());
+  for (std::string* secret : {&pair, &section, &blob})
+    OPENSSL_cleanse(secret->data(), secret->size());
   return out;
 }
 
@@ -271,7 +278,8 @@ Status verify(const PublicKey& key, std::string_view name_space, std::string_vie
   if (!raw || *type != kKeyType || raw->size() != 64 || !reader.rest().empty()) {
     return malformed("ssh signature");
   }
-  const std::string digest = hash(parts.algorithm == "sha512" ? EVP_sha512() : EVP_sha256(), message);
+  const std::string digest =
+      hash(parts.algorithm == "sha512" ? EVP_sha512() : EVP_sha256(), message);
   if (!key.verify(signed_bytes(name_space, parts.algorithm, digest), *raw)) {
     return fail(Code::kUnverified, "the ssh signature does not hold over this message");
   }

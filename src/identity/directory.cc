@@ -42,7 +42,8 @@ struct Snapshot {
 using Shared = std::shared_ptr<const Snapshot>;
 
 std::unexpected<Error> unknown(std::string_view what, std::string_view id) {
-  return fail(Code::kNotFound, fmt::format("there is no {} `{}`", what, id.substr(0, kNameBytesMax)));
+  return fail(Code::kNotFound,
+              fmt::format("there is no {} `{}`", what, id.substr(0, kNameBytesMax)));
 }
 
 Result<Principal> principal_of(const Snapshot& now_in_force, const StoredKey& key, UtcSeconds now) {
@@ -50,16 +51,22 @@ Result<Principal> principal_of(const Snapshot& now_in_force, const StoredKey& ke
     return fail(Code::kUnverified, fmt::format("API key `{}` was revoked", key.info.id));
   }
   if (now >= key.info.expires) {
-    return fail(Code::kUnverified,
-                fmt::format("API key `{}` expired on {}: ask for a new one", key.info.id, format_time(key.info.expires)));
+    return fail(Code::kUnverified, fmt::format("API key `{}` expired on {}: ask for a new one",
+                                               key.info.id, format_time(key.info.expires)));
   }
   const auto found = now_in_force.people.find(key.info.person);
   if (found == now_in_force.people.end()) {
-    return fail(Code::kUnverified, fmt::format("the person of API key `{}` is not in the register", key.info.id));
+    return fail(Code::kUnverified,
+                fmt::format("the person of API key `{}` is not in the register", key.info.id));
   }
   const Person& person = *found->second;
-  return Principal{person.id,          person.roles,  person.clearance,         person.nationality,
-                   person.training_until, key.info.id, key.info.default_purpose};
+  return Principal{person.id,
+                   person.roles,
+                   person.clearance,
+                   person.nationality,
+                   person.training_until,
+                   key.info.id,
+                   key.info.default_purpose};
 }
 
 std::string key_text(std::string_view secret) {
@@ -91,12 +98,15 @@ Result<Shared> read_snapshot(state::Store& store) {
 
 class DirectoryImpl final : public Directory {
  public:
-  DirectoryImpl(state::Store& store, Shared snapshot) : store_(store), snapshot_(std::move(snapshot)) {}
+  DirectoryImpl(state::Store& store, Shared snapshot)
+      : store_(store), snapshot_(std::move(snapshot)) {}
 
   [[nodiscard]] Result<Principal> authenticate(std::string_view key, UtcSeconds now) const override;
   [[nodiscard]] Result<Principal> current(std::string_view key_id, UtcSeconds now) const override;
   Status reload() override;
-  [[nodiscard]] uint64_t version() const override { return version_.load(std::memory_order_acquire); }
+  [[nodiscard]] uint64_t version() const override {
+    return version_.load(std::memory_order_acquire);
+  }
 
   Result<Change> plan_person(Person person) const override;
   Result<Change> plan_person_removal(std::string_view id) const override;
@@ -122,7 +132,7 @@ class DirectoryImpl final : public Directory {
   Status revoke_key(const KeyInfo& info, Snapshot& next);
 
   state::Store& store_;
-  std::mutex changing_;  // one change at a time
+  std::mutex changing_;              // one change at a time
   mutable std::shared_mutex mutex_;  // of the pointer alone, held for a copy of it
   Shared snapshot_;
   std::atomic<uint64_t> version_ = 1;
@@ -136,7 +146,8 @@ Result<Principal> DirectoryImpl::authenticate(std::string_view key, UtcSeconds n
   }
   const Shared in_force = snapshot();
   const auto found = in_force->by_digest.find(sha256(key));
-  if (found == in_force->by_digest.end()) return fail(Code::kUnverified, "this API key is not known here");
+  if (found == in_force->by_digest.end())
+    return fail(Code::kUnverified, "this API key is not known here");
   return principal_of(*in_force, *found->second, now);
 }
 
@@ -144,7 +155,8 @@ Result<Principal> DirectoryImpl::current(std::string_view key_id, UtcSeconds now
   const Shared in_force = snapshot();
   const auto found = in_force->keys.find(key_id);
   if (found == in_force->keys.end()) {
-    return fail(Code::kUnverified, fmt::format("API key `{}` is not known here", key_id.substr(0, kNameBytesMax)));
+    return fail(Code::kUnverified,
+                fmt::format("API key `{}` is not known here", key_id.substr(0, kNameBytesMax)));
   }
   return principal_of(*in_force, *found->second, now);
 }
@@ -188,8 +200,8 @@ Result<Change> DirectoryImpl::plan_person_removal(std::string_view id) const {
   return change;
 }
 
-Result<NewKey> DirectoryImpl::plan_key(std::string_view person, std::string_view default_purpose, UtcSeconds now,
-                                       UtcSeconds expires) const {
+Result<NewKey> DirectoryImpl::plan_key(std::string_view person, std::string_view default_purpose,
+                                       UtcSeconds now, UtcSeconds expires) const {
   const Shared in_force = snapshot();
   if (!in_force->people.contains(person)) {
     const Error missing = unknown("person", person).error();
@@ -197,7 +209,8 @@ Result<NewKey> DirectoryImpl::plan_key(std::string_view person, std::string_view
   }
   if (!default_purpose.empty()) PV_TRY_VOID(check_name("purpose", default_purpose));
   if (expires <= now) {
-    return fail(Code::kInvalid, fmt::format("the key would expire on {}, which is not ahead", format_time(expires)));
+    return fail(Code::kInvalid, fmt::format("the key would expire on {}, which is not ahead",
+                                            format_time(expires)));
   }
   if (in_force->keys.size() >= kKeysMax) {
     return fail(Code::kLimit, fmt::format("there are {} keys already", kKeysMax));
@@ -259,7 +272,8 @@ Status DirectoryImpl::issue_key(const Change& change, Snapshot& next) {
   const Result<Digest> digest = digest_from_bytes(change.key_digest);
   if (!digest) return fail(Code::kInvalid, "an issued key comes with its digest");
   const auto key = std::make_shared<const StoredKey>(StoredKey{change.key, *digest});
-  if (!next.keys.emplace(change.key.id, key).second || !next.by_digest.emplace(*digest, key).second) {
+  if (!next.keys.emplace(change.key.id, key).second ||
+      !next.by_digest.emplace(*digest, key).second) {
     return fail(Code::kConflict, fmt::format("key `{}` exists already", change.key.id));
   }
   return store_.put(kKeysTable, change.key.id, encode_key(*key));
@@ -285,10 +299,18 @@ Status DirectoryImpl::apply(const Change& change) {
   auto next = std::make_shared<Snapshot>(*snapshot());
   Status stored;
   switch (change.kind) {
-    case Change::Kind::kPersonPut: stored = put_person(change.person, *next); break;
-    case Change::Kind::kPersonRemoved: stored = remove_person(change.person.id, *next); break;
-    case Change::Kind::kKeyIssued: stored = issue_key(change, *next); break;
-    case Change::Kind::kKeyRevoked: stored = revoke_key(change.key, *next); break;
+    case Change::Kind::kPersonPut:
+      stored = put_person(change.person, *next);
+      break;
+    case Change::Kind::kPersonRemoved:
+      stored = remove_person(change.person.id, *next);
+      break;
+    case Change::Kind::kKeyIssued:
+      stored = issue_key(change, *next);
+      break;
+    case Change::Kind::kKeyRevoked:
+      stored = revoke_key(change.key, *next);
+      break;
   }
   if (!stored) return stored;
   put_in_force(std::move(next));

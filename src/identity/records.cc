@@ -14,7 +14,8 @@ bool letter_or_digit(char c) {
 }
 
 std::unexpected<Error> corrupt(std::string_view what, std::string_view id) {
-  return fail(Code::kCorrupt, fmt::format("the stored {} `{}` does not read", what, id.substr(0, kNameBytesMax)));
+  return fail(Code::kCorrupt,
+              fmt::format("the stored {} `{}` does not read", what, id.substr(0, kNameBytesMax)));
 }
 
 // Reads the fields of one object; any that is missing or of another type makes it fail.
@@ -57,7 +58,8 @@ class Fields {
   template <class Read>
   void note(std::string_view name, const Read& read) {
     json::Element element;
-    good_ = good_ && object_.at_key(name).get(element) == simdjson::SUCCESS && read(element) == simdjson::SUCCESS;
+    good_ = good_ && object_.at_key(name).get(element) == simdjson::SUCCESS &&
+            read(element) == simdjson::SUCCESS;
   }
   json::Object object_;
   bool good_;
@@ -67,10 +69,14 @@ class Fields {
 
 const char* change_name(Change::Kind kind) {
   switch (kind) {
-    case Change::Kind::kPersonPut: return "person_put";
-    case Change::Kind::kPersonRemoved: return "person_removed";
-    case Change::Kind::kKeyIssued: return "key_issued";
-    case Change::Kind::kKeyRevoked: return "key_revoked";
+    case Change::Kind::kPersonPut:
+      return "person_put";
+    case Change::Kind::kPersonRemoved:
+      return "person_removed";
+    case Change::Kind::kKeyIssued:
+      return "key_issued";
+    case Change::Kind::kKeyRevoked:
+      return "key_revoked";
   }
   return "unknown";
 }
@@ -96,19 +102,27 @@ Result<Person> decode_person(std::string_view id, std::string_view text) {
     person.roles = fields.texts("roles");
     person.training_until = {fields.integer("training_until")};
   }
-  if (!fields.good() || !check_person(person) || encode_person(person) != text) return corrupt("person", id);
+  if (!fields.good() || !check_person(person) || encode_person(person) != text)
+    return corrupt("person", id);
   return person;
 }
 
 std::string encode_key(const StoredKey& key) {
   std::string out;
-  json::Writer(out).begin_object()
-      .key("created").integer(key.info.created.value)
-      .key("default_purpose").string(key.info.default_purpose)
-      .key("digest").string(key.digest.hex())
-      .key("expires").integer(key.info.expires.value)
-      .key("person").string(key.info.person)
-      .key("revoked").integer(key.info.revoked.value)
+  json::Writer(out)
+      .begin_object()
+      .key("created")
+      .integer(key.info.created.value)
+      .key("default_purpose")
+      .string(key.info.default_purpose)
+      .key("digest")
+      .string(key.digest.hex())
+      .key("expires")
+      .integer(key.info.expires.value)
+      .key("person")
+      .string(key.info.person)
+      .key("revoked")
+      .integer(key.info.revoked.value)
       .end_object();
   return out;
 }
@@ -127,34 +141,42 @@ Result<StoredKey> decode_key(std::string_view id, std::string_view text) {
   key.info.revoked = {fields.integer("revoked")};
   if (!fields.good() || !digest) return corrupt("key", id);
   key.digest = *digest;
-  const bool named = check_name("key", id) && check_name("person", key.info.person) &&
-                     (key.info.default_purpose.empty() || check_name("purpose", key.info.default_purpose));
+  const bool named =
+      check_name("key", id) && check_name("person", key.info.person) &&
+      (key.info.default_purpose.empty() || check_name("purpose", key.info.default_purpose));
   if (!named || encode_key(key) != text) return corrupt("key", id);
   return key;
 }
 
 Status check_name(std::string_view what, std::string_view name) {
-  const bool valid = !name.empty() && name.size() <= kNameBytesMax && letter_or_digit(name.front()) &&
+  const bool valid = !name.empty() && name.size() <= kNameBytesMax &&
+                     letter_or_digit(name.front()) &&
                      std::all_of(name.begin(), name.end(), [](char c) {
                        return letter_or_digit(c) || c == '.' || c == '_' || c == '@' || c == '-';
                      });
   if (valid) return {};
-  return fail(Code::kInvalid, fmt::format("{} `{}`: want up to {} letters, digits and any of . _ @ -, starting with "
-                                          "a letter or digit",
-                                          what, name.substr(0, kNameBytesMax), kNameBytesMax));
+  return fail(
+      Code::kInvalid,
+      fmt::format("{} `{}`: want up to {} letters, digits and any of . _ @ -, starting with "
+                  "a letter or digit",
+                  what, name.substr(0, kNameBytesMax), kNameBytesMax));
 }
 
 Status check_person(const Person& person) {
   PV_TRY_VOID(check_name("person", person.id));
   if (person.roles.size() > kRolesMax) {
-    return fail(Code::kLimit, fmt::format("person `{}` has more than {} roles", person.id, kRolesMax));
+    return fail(Code::kLimit,
+                fmt::format("person `{}` has more than {} roles", person.id, kRolesMax));
   }
   for (const std::string& role : person.roles) PV_TRY_VOID(check_name("role", role));
-  if (std::adjacent_find(person.roles.begin(), person.roles.end(), std::greater_equal<>()) != person.roles.end()) {
-    return fail(Code::kInvalid, fmt::format("the roles of person `{}` are not in order", person.id));
+  if (std::adjacent_find(person.roles.begin(), person.roles.end(), std::greater_equal<>()) !=
+      person.roles.end()) {
+    return fail(Code::kInvalid,
+                fmt::format("the roles of person `{}` are not in order", person.id));
   }
   if (person.clearance < 0) {
-    return fail(Code::kInvalid, fmt::format("the clearance of person `{}` is negative: 0 is none", person.id));
+    return fail(Code::kInvalid,
+                fmt::format("the clearance of person `{}` is negative: 0 is none", person.id));
   }
   if (!person.nationality.empty()) PV_TRY_VOID(check_name("nationality", person.nationality));
   return {};

@@ -1,6 +1,6 @@
 #pragma once
-// How people and keys stand in the store: one JSON object each, strictly read, because a field that is
-// misread here is a person with other rights. And the names that identity admits. Pure.
+// How people and keys stand in the store: one JSON object each, strictly read, because a field that
+// is misread here is a person with other rights. And the names that identity admits. Pure.
 #include <string>
 #include <string_view>
 

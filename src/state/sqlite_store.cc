@@ -74,7 +74,8 @@ class Use {
   }
   Use& blob(int at, std::string_view value) {
     // A null pointer would bind NULL, also for no bytes.
-    sqlite3_bind_blob64(statement_, at, value.empty() ? "" : value.data(), value.size(), SQLITE_STATIC);
+    sqlite3_bind_blob64(statement_, at, value.empty() ? "" : value.data(), value.size(),
+                        SQLITE_STATIC);
     return *this;
   }
   int step() { return sqlite3_step(statement_); }
@@ -93,7 +94,8 @@ Status check_table(std::string_view table) {
                      std::all_of(table.begin(), table.end(), [](char c) {
                        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
                      });
-  if (!valid) return fail(Code::kInvalid, fmt::format("`{}` is no table name", table.substr(0, 100)));
+  if (!valid)
+    return fail(Code::kInvalid, fmt::format("`{}` is no table name", table.substr(0, 100)));
   return {};
 }
 
@@ -127,7 +129,8 @@ class Connection final : public Store {
 };
 
 std::unexpected<Error> Connection::error(int sqlite_code) const {
-  const char* text = database_ != nullptr ? sqlite3_errmsg(database_.get()) : sqlite3_errstr(sqlite_code);
+  const char* text =
+      database_ != nullptr ? sqlite3_errmsg(database_.get()) : sqlite3_errstr(sqlite_code);
   return fail(code_of(sqlite_code), fmt::format("database `{}`: {}", path_, text));
 }
 
@@ -144,7 +147,8 @@ Status Connection::run(const char* sql) {
 
 Result<Statement> Connection::prepare(const char* sql) {
   sqlite3_stmt* statement = nullptr;
-  const int code = sqlite3_prepare_v3(database_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+  const int code =
+      sqlite3_prepare_v3(database_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
   if (code != SQLITE_OK) return error(code);
   return Statement(statement);
 }
@@ -158,7 +162,8 @@ Status Connection::prepare_schema() {
     version = sqlite3_column_int(ask.get(), 0);
   }
   if (version > kSchemaVersion) {
-    return fail(Code::kUnsupported, fmt::format("database `{}` was made by a newer version", path_));
+    return fail(Code::kUnsupported,
+                fmt::format("database `{}` was made by a newer version", path_));
   }
   if (version < kSchemaVersion && access_ == Access::kReadOnly) {
     return fail(Code::kNotFound, fmt::format("database `{}` holds nothing yet", path_));
@@ -179,7 +184,9 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Ac
   if (access == Access::kReadWrite) PV_TRY_VOID(opened->run(kPrepareWriter));
   PV_TRY_VOID(opened->prepare_schema());
   PV_TRY(opened->get_, opened->prepare("SELECT value FROM entries WHERE tab=? AND key=?"));
-  PV_TRY(opened->put_, opened->prepare("INSERT INTO entries VALUES(?,?,?) ON CONFLICT DO UPDATE SET value=excluded.value"));
+  PV_TRY(opened->put_,
+         opened->prepare(
+             "INSERT INTO entries VALUES(?,?,?) ON CONFLICT DO UPDATE SET value=excluded.value"));
   PV_TRY(opened->erase_, opened->prepare("DELETE FROM entries WHERE tab=? AND key=?"));
   PV_TRY(opened->list_, opened->prepare("SELECT key, value FROM entries WHERE tab=? ORDER BY key"));
   return opened;
@@ -198,10 +205,12 @@ Status Connection::put(std::string_view table, std::string_view key, std::string
   PV_TRY_VOID(check_table(table));
   PV_TRY_VOID(writable());
   if (key.size() > kKeyBytesMax) {
-    return fail(Code::kLimit, fmt::format("a key of table `{}` is longer than {} bytes", table, kKeyBytesMax));
+    return fail(Code::kLimit,
+                fmt::format("a key of table `{}` is longer than {} bytes", table, kKeyBytesMax));
   }
   if (value.size() > kValueBytesMax) {
-    return fail(Code::kLimit, fmt::format("a value of table `{}` is longer than {} bytes", table, kValueBytesMax));
+    return fail(Code::kLimit, fmt::format("a value of table `{}` is longer than {} bytes", table,
+                                          kValueBytesMax));
   }
   const int code = Use(put_).text(1, table).blob(2, key).blob(3, value).step();
   if (code != SQLITE_DONE) return error(code);
@@ -279,7 +288,8 @@ Result<Fd> take_lock(const std::string& path) {
   Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.valid()) return std::unexpected(io_error("open", path, errno));
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) return fail(Code::kConflict, fmt::format("another process holds `{}`", path));
+    if (errno == EWOULDBLOCK)
+      return fail(Code::kConflict, fmt::format("another process holds `{}`", path));
     return std::unexpected(io_error("lock", path, errno));
   }
   return fd;
@@ -292,7 +302,8 @@ Status make_private(const std::string& path) {
   struct stat info{};
   if (::fstat(fd.get(), &info) != 0) return std::unexpected(io_error("look at", path, errno));
   if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return fail(Code::kInvalid, fmt::format("`{0}` may be reached by group or others: chmod 600 `{0}`", path));
+    return fail(Code::kInvalid,
+                fmt::format("`{0}` may be reached by group or others: chmod 600 `{0}`", path));
   }
   return {};
 }

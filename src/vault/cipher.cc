@@ -18,7 +18,9 @@ constexpr std::string_view kRecordDomain = "proviso/vault/record/1\n";
 constexpr std::string_view kKeyDomain = "proviso/vault/key/1\n";
 constexpr std::string_view kKeyMagic = "PVKEY001";
 
-const unsigned char* in(std::string_view bytes) { return reinterpret_cast<const unsigned char*>(bytes.data()); }
+const unsigned char* in(std::string_view bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes.data());
+}
 unsigned char* out(char* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
 
 const EVP_CIPHER* algorithm() {
@@ -37,29 +39,37 @@ struct Context {
 };
 
 // `result` gets ciphertext and tag.
-void encrypt(const Key& key, std::string_view nonce, std::string_view aad, std::string_view plaintext, char* result) {
+void encrypt(const Key& key, std::string_view nonce, std::string_view aad,
+             std::string_view plaintext, char* result) {
   thread_local const Context context;
   int length = 0;
-  PV_CHECK(EVP_EncryptInit_ex2(context.handle, algorithm(), in(key.view()), in(nonce), nullptr) == 1);
+  PV_CHECK(EVP_EncryptInit_ex2(context.handle, algorithm(), in(key.view()), in(nonce), nullptr) ==
+           1);
   if (!aad.empty()) {
-    PV_CHECK(EVP_EncryptUpdate(context.handle, nullptr, &length, in(aad), static_cast<int>(aad.size())) == 1);
+    PV_CHECK(EVP_EncryptUpdate(context.handle, nullptr, &length, in(aad),
+                               static_cast<int>(aad.size())) == 1);
   }
   PV_CHECK(EVP_EncryptUpdate(context.handle, out(result), &length, in(plaintext),
                              static_cast<int>(plaintext.size())) == 1);
   PV_CHECK(static_cast<size_t>(length) == plaintext.size());
   PV_CHECK(EVP_EncryptFinal_ex(context.handle, out(result) + length, &length) == 1);
-  PV_CHECK(EVP_CIPHER_CTX_ctrl(context.handle, EVP_CTRL_AEAD_GET_TAG, kTagBytes, result + plaintext.size()) == 1);
+  PV_CHECK(EVP_CIPHER_CTX_ctrl(context.handle, EVP_CTRL_AEAD_GET_TAG, kTagBytes,
+                               result + plaintext.size()) == 1);
 }
 
-// `sealed` is ciphertext and tag; `result` has room for the plaintext. False if the tag does not hold.
-bool decrypt(const Key& key, std::string_view nonce, std::string_view aad, std::string_view sealed, char* result) {
+// `sealed` is ciphertext and tag; `result` has room for the plaintext. False if the tag does not
+// hold.
+bool decrypt(const Key& key, std::string_view nonce, std::string_view aad, std::string_view sealed,
+             char* result) {
   thread_local const Context context;
   const std::string_view ciphertext = sealed.substr(0, sealed.size() - kTagBytes);
   std::string tag(sealed.substr(ciphertext.size()));
   int length = 0;
-  PV_CHECK(EVP_DecryptInit_ex2(context.handle, algorithm(), in(key.view()), in(nonce), nullptr) == 1);
+  PV_CHECK(EVP_DecryptInit_ex2(context.handle, algorithm(), in(key.view()), in(nonce), nullptr) ==
+           1);
   if (!aad.empty()) {
-    PV_CHECK(EVP_DecryptUpdate(context.handle, nullptr, &length, in(aad), static_cast<int>(aad.size())) == 1);
+    PV_CHECK(EVP_DecryptUpdate(context.handle, nullptr, &length, in(aad),
+                               static_cast<int>(aad.size())) == 1);
   }
   PV_CHECK(EVP_DecryptUpdate(context.handle, out(result), &length, in(ciphertext),
                              static_cast<int>(ciphertext.size())) == 1);
@@ -74,10 +84,12 @@ std::string bound_to(std::string_view domain, std::string_view segment) {
   return aad.append(domain).append(segment);
 }
 
-Result<Key> unwrap(const Key& wrapping, std::string_view nonce, std::string_view aad, std::string_view wrapped) {
+Result<Key> unwrap(const Key& wrapping, std::string_view nonce, std::string_view aad,
+                   std::string_view wrapped) {
   char bytes[kKeyBytes];
   const bool holds = decrypt(wrapping, nonce, aad, wrapped, bytes);
-  Result<Key> key = holds ? Key::create({bytes, kKeyBytes}) : fail(Code::kCorrupt, "its wrapped key does not open");
+  Result<Key> key = holds ? Key::create({bytes, kKeyBytes})
+                          : fail(Code::kCorrupt, "its wrapped key does not open");
   OPENSSL_cleanse(bytes, sizeof bytes);
   return key;
 }
@@ -95,14 +107,16 @@ Key Key::random() {
 
 Result<Key> Key::create(std::string_view bytes) {
   Key key;
-  if (bytes.size() != key.bytes_.size()) return fail(Code::kInvalid, "a vault key is 32 bytes long");
+  if (bytes.size() != key.bytes_.size())
+    return fail(Code::kInvalid, "a vault key is 32 bytes long");
   bytes.copy(key.bytes_.data(), bytes.size());
   return key;
 }
 
-std::string encrypt_record(const Key& wrapping, std::string_view segment, std::string_view plaintext) {
-  // One system call for key and nonce: it costs as much as wrapping the key. Key and segment key share
-  // the nonce; under each of the two it is fresh.
+std::string encrypt_record(const Key& wrapping, std::string_view segment,
+                           std::string_view plaintext) {
+  // One system call for key and nonce: it costs as much as wrapping the key. Key and segment key
+  // share the nonce; under each of the two it is fresh.
   std::string fresh = random_bytes(kKeyBytes + kNonceBytes);
   const Key key = *Key::create(std::string_view(fresh).substr(0, kKeyBytes));
   std::string bytes(kRecordOverhead + plaintext.size(), '\0');
@@ -117,7 +131,8 @@ std::string encrypt_record(const Key& wrapping, std::string_view segment, std::s
   return bytes;
 }
 
-Result<std::string> decrypt_record(const Key& wrapping, std::string_view segment, std::string_view bytes) {
+Result<std::string> decrypt_record(const Key& wrapping, std::string_view segment,
+                                   std::string_view bytes) {
   if (bytes.size() < kRecordOverhead || bytes[0] != kRecordVersion) {
     return fail(Code::kCorrupt, "it is no vault record of version 1");
   }
@@ -143,11 +158,13 @@ std::string encrypt_key(const Key& root, std::string_view segment, const Key& wr
 }
 
 Result<Key> decrypt_key(const Key& root, std::string_view segment, std::string_view bytes) {
-  if (bytes.size() != kKeyMagic.size() + kNonceBytes + kWrappedBytes || !bytes.starts_with(kKeyMagic)) {
+  if (bytes.size() != kKeyMagic.size() + kNonceBytes + kWrappedBytes ||
+      !bytes.starts_with(kKeyMagic)) {
     return fail(Code::kCorrupt, "it is no vault key");
   }
   const std::string_view nonce = bytes.substr(kKeyMagic.size(), kNonceBytes);
-  Result<Key> key = unwrap(root, nonce, bound_to(kKeyDomain, segment), bytes.substr(kKeyMagic.size() + kNonceBytes));
+  Result<Key> key = unwrap(root, nonce, bound_to(kKeyDomain, segment),
+                           bytes.substr(kKeyMagic.size() + kNonceBytes));
   if (!key) return fail(Code::kCorrupt, "it does not open with this root key");
   return key;
 }

@@ -1,9 +1,9 @@
 #pragma once
-// The vault's cryptography, pure: AES-256-GCM (SP 800-38D) throughout. A record is encrypted under a
-// fresh key of its own; that key is wrapped under its segment's key together with the segment's name,
-// and segments' keys likewise under the root key. Nonces are random: kSegmentBytesMax keeps what one
-// key wraps near 2^32. (RFC 3394 key wrap takes 2.9 µs in OpenSSL 3.0, this 0.5.) Algorithms are fetched
-// once and contexts reused per thread.
+// The vault's cryptography, pure: AES-256-GCM (SP 800-38D) throughout. A record is encrypted under
+// a fresh key of its own; that key is wrapped under its segment's key together with the segment's
+// name, and segments' keys likewise under the root key. Nonces are random: kSegmentBytesMax keeps
+// what one key wraps near 2^32. (RFC 3394 key wrap takes 2.9 µs in OpenSSL 3.0, this 0.5.)
+// Algorithms are fetched once and contexts reused per thread.
 #include <array>
 #include <string>
 #include <string_view>
@@ -31,9 +31,11 @@ class Key {
 inline constexpr size_t kRecordOverhead = 1 + 12 + 48 + 16;  // version, nonce, wrapped key, tag
 
 // A record of `segment` under its wrapping key.
-std::string encrypt_record(const Key& wrapping, std::string_view segment, std::string_view plaintext);
+std::string encrypt_record(const Key& wrapping, std::string_view segment,
+                           std::string_view plaintext);
 // kCorrupt unless encrypt_record() made `bytes` with the same key and segment.
-Result<std::string> decrypt_record(const Key& wrapping, std::string_view segment, std::string_view bytes);
+Result<std::string> decrypt_record(const Key& wrapping, std::string_view segment,
+                                   std::string_view bytes);
 
 // A wrapping key as its file holds it, under the root key.
 std::string encrypt_key(const Key& root, std::string_view segment, const Key& wrapping);

@@ -1,6 +1,6 @@
 #pragma once
-// The few system calls by which the vault makes bytes durable, as pointers, so that tests can let each
-// of them fail. Signatures and errno are those of the calls that they are named for.
+// The few system calls by which the vault makes bytes durable, as pointers, so that tests can let
+// each of them fail. Signatures and errno are those of the calls that they are named for.
 #include <sys/types.h>
 
 #include <cstddef>

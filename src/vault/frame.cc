@@ -22,7 +22,8 @@ std::string encode_header(const FrameHeader& header) {
 std::optional<FrameHeader> decode_header(std::string_view bytes) {
   if (bytes.size() < kFrameHeaderBytes || !bytes.starts_with(kFrameMagic)) return std::nullopt;
   const std::string_view check = bytes.substr(kCheckedBytes, kCheckBytes);
-  if (sha256(bytes.substr(0, kCheckedBytes)).view().substr(0, kCheckBytes) != check) return std::nullopt;
+  if (sha256(bytes.substr(0, kCheckedBytes)).view().substr(0, kCheckBytes) != check)
+    return std::nullopt;
   ByteReader reader(bytes.substr(kFrameMagic.size(), kCheckedBytes - kFrameMagic.size()));
   FrameHeader header;
   header.index = *reader.u64();

@@ -1,7 +1,7 @@
 #pragma once
-// How a record stands in a segment file: a header of 64 bytes that vouches for itself (it ends in a hash
-// of what is before), then the record's bytes, whose digest the header holds. So a scan can step from
-// header to header without reading payloads, and find its way again behind damage. Pure.
+// How a record stands in a segment file: a header of 64 bytes that vouches for itself (it ends in a
+// hash of what is before), then the record's bytes, whose digest the header holds. So a scan can
+// step from header to header without reading payloads, and find its way again behind damage. Pure.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,7 +11,8 @@
 
 namespace proviso::vault {
 
-inline constexpr std::string_view kSegmentMagic = "proviso-vault 1\n";  // the first 16 bytes of a file
+inline constexpr std::string_view kSegmentMagic =
+    "proviso-vault 1\n";  // the first 16 bytes of a file
 inline constexpr std::string_view kFrameMagic = "PVR1";
 inline constexpr size_t kFrameHeaderBytes = 64;
 

@@ -30,7 +30,8 @@ Result<Key> parse_root(const std::string& path, std::string text) {
   Result<Key> key = bytes ? Key::create(*bytes) : fail(Code::kInvalid, "");
   OPENSSL_cleanse(text.data(), text.size());
   if (bytes) OPENSSL_cleanse(bytes->data(), bytes->size());
-  if (!key) return fail(Code::kCorrupt, fmt::format("`{}` is not a root key: want 64 hex digits", path));
+  if (!key)
+    return fail(Code::kCorrupt, fmt::format("`{}` is not a root key: want 64 hex digits", path));
   return key;
 }
 
@@ -79,7 +80,8 @@ std::shared_ptr<const Key> KeyRing::cached(const std::string& segment) const {
 }
 
 Result<std::shared_ptr<const Key>> KeyRing::load(const std::string& segment) const {
-  if (!root_) return fail(Code::kUnavailable, fmt::format("the root key `{}/root.key` is not here", dir_));
+  if (!root_)
+    return fail(Code::kUnavailable, fmt::format("the root key `{}/root.key` is not here", dir_));
   const std::string path = key_path(segment);
   PV_TRY(const std::string bytes, read_private_file(path));
   Result<Key> key = decrypt_key(*root_, segment, bytes);
@@ -87,7 +89,8 @@ Result<std::shared_ptr<const Key>> KeyRing::load(const std::string& segment) con
   return std::make_shared<const Key>(*key);
 }
 
-Result<std::shared_ptr<const Key>> KeyRing::for_sealing(const std::string& segment, bool may_create) {
+Result<std::shared_ptr<const Key>> KeyRing::for_sealing(const std::string& segment,
+                                                        bool may_create) {
   if (auto key = cached(segment)) return key;
   const std::unique_lock lock(mutex_);
   if (const auto found = cache_.find(segment); found != cache_.end()) return found->second;
@@ -98,7 +101,8 @@ Result<std::shared_ptr<const Key>> KeyRing::for_sealing(const std::string& segme
       return fail(Code::kUnavailable, fmt::format("segment `{}` has records but no key", segment));
     }
     const auto fresh = std::make_shared<const Key>(Key::random());
-    PV_TRY_VOID(write_file_durable(key_path(segment), encrypt_key(*root_, segment, *fresh), FileMode::kPrivate));
+    PV_TRY_VOID(write_file_durable(key_path(segment), encrypt_key(*root_, segment, *fresh),
+                                   FileMode::kPrivate));
     key = fresh;
   }
   if (key) cache_.emplace(segment, *key);

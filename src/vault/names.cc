@@ -13,8 +13,8 @@ namespace {
 constexpr size_t kPeriodBytes = 7;  // "2026-11"
 
 bool valid_class(std::string_view name) {
-  return !name.empty() && name.size() <= kClassBytesMax && name.front() != '-' && name.back() != '-' &&
-         std::all_of(name.begin(), name.end(), [](char c) {
+  return !name.empty() && name.size() <= kClassBytesMax && name.front() != '-' &&
+         name.back() != '-' && std::all_of(name.begin(), name.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
          });
 }
@@ -27,15 +27,17 @@ bool valid_period(std::string_view text) {
 
 Result<std::string> segment_name(std::string_view retention_class, UtcSeconds time) {
   if (!valid_class(retention_class)) {
-    return fail(Code::kInvalid, fmt::format("retention class `{}`: want up to {} lower-case letters, digits "
-                                            "and inner dashes",
-                                            retention_class.substr(0, 100), kClassBytesMax));
+    return fail(Code::kInvalid,
+                fmt::format("retention class `{}`: want up to {} lower-case letters, digits "
+                            "and inner dashes",
+                            retention_class.substr(0, 100), kClassBytesMax));
   }
   constexpr int64_t kYear10000 = 253402300800;
   if (time.value < 0 || time.value >= kYear10000) {
     return fail(Code::kInvalid, fmt::format("`{}` is no time for a vault record", time.value));
   }
-  const auto day = std::chrono::floor<std::chrono::days>(std::chrono::sys_seconds{std::chrono::seconds{time.value}});
+  const auto day = std::chrono::floor<std::chrono::days>(
+      std::chrono::sys_seconds{std::chrono::seconds{time.value}});
   const std::chrono::year_month_day date{day};
   const int year = static_cast<int>(date.year());
   const auto month = static_cast<int>(static_cast<unsigned>(date.month()));
@@ -51,8 +53,9 @@ Status check_segment_name(std::string_view segment) {
   const size_t slash = segment.find('/');
   if (slash == std::string_view::npos || !valid_class(segment.substr(0, slash)) ||
       !valid_period(segment.substr(slash + 1))) {
-    return fail(Code::kInvalid, fmt::format("`{}` is no vault segment: want one like default/2026-11",
-                                            segment.substr(0, 100)));
+    return fail(Code::kInvalid,
+                fmt::format("`{}` is no vault segment: want one like default/2026-11",
+                            segment.substr(0, 100)));
   }
   return {};
 }
@@ -67,7 +70,8 @@ Result<std::string> segment_of_stem(std::string_view stem) {
   std::string segment(stem);
   if (segment.size() > kPeriodBytes + 1) segment[segment.size() - kPeriodBytes - 1] = '/';
   PV_TRY_VOID(check_segment_name(segment));
-  if (file_stem(segment) != stem) return fail(Code::kInvalid, fmt::format("`{}` is no vault segment", stem));
+  if (file_stem(segment) != stem)
+    return fail(Code::kInvalid, fmt::format("`{}` is no vault segment", stem));
   return segment;
 }
 

@@ -9,8 +9,8 @@
 
 namespace proviso::vault {
 
-// kInvalid for a class that is not 1 to kClassBytesMax lower-case letters, digits and inner dashes, or
-// for a time outside the years 1970 to 9999.
+// kInvalid for a class that is not 1 to kClassBytesMax lower-case letters, digits and inner dashes,
+// or for a time outside the years 1970 to 9999.
 Result<std::string> segment_name(std::string_view retention_class, UtcSeconds time);
 // kInvalid unless `segment` is what segment_name() makes.
 Status check_segment_name(std::string_view segment);

@@ -23,7 +23,8 @@ Result<std::string> read_at(const Fd& fd, const std::string& path, uint64_t offs
   std::string bytes(count, '\0');
   size_t filled = 0;
   while (filled < count) {
-    const ssize_t got = ::pread(fd.get(), bytes.data() + filled, count - filled, static_cast<off_t>(offset + filled));
+    const ssize_t got = ::pread(fd.get(), bytes.data() + filled, count - filled,
+                                static_cast<off_t>(offset + filled));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return std::unexpected(io_error("read", path, errno));
     if (got == 0) break;
@@ -46,8 +47,10 @@ Result<uint64_t> size_of(const Fd& fd, const std::string& path) {
 }
 
 bool only_zeros(std::string_view bytes) {
-  // The first byte is zero and every byte equals the next one; megabytes of allocated space pass here.
-  return bytes.empty() || (bytes[0] == '\0' && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+  // The first byte is zero and every byte equals the next one; megabytes of allocated space pass
+  // here.
+  return bytes.empty() ||
+         (bytes[0] == '\0' && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
 Fault fault(std::string_view path, uint64_t offset, std::string_view what) {
@@ -90,9 +93,12 @@ Result<Scan> scan_segment(const std::string& path, uint64_t from) {
   if (from == 0) {
     PV_TRY(const std::string magic, read_at(fd, path, 0, kSegmentMagic.size()));
     // A crash while the file was made leaves it empty or zero, and without records.
-    if (only_zeros(magic)) at = 0;
-    else if (magic == kSegmentMagic) at = kSegmentMagic.size();
-    else scan.faults.push_back(fault(path, 0, "it is no vault segment"));
+    if (only_zeros(magic))
+      at = 0;
+    else if (magic == kSegmentMagic)
+      at = kSegmentMagic.size();
+    else
+      scan.faults.push_back(fault(path, 0, "it is no vault segment"));
   }
   scan.end = at;
   while (at < size) {
@@ -109,7 +115,8 @@ Result<Scan> scan_segment(const std::string& path, uint64_t from) {
       scan.tail = !next.only_zeros;
       break;
     }
-    scan.faults.push_back(fault(path, at, fmt::format("{} bytes that are no vault record", next.offset - at)));
+    scan.faults.push_back(
+        fault(path, at, fmt::format("{} bytes that are no vault record", next.offset - at)));
     at = next.offset;
   }
   return scan;
@@ -117,20 +124,23 @@ Result<Scan> scan_segment(const std::string& path, uint64_t from) {
 
 Result<Stored> read_stored(const std::string& path, uint64_t offset, uint64_t index) {
   const auto corrupt = [&](std::string_view what) {
-    return fail(Code::kCorrupt, fmt::format("`{}` at offset {}: {} of leaf {}", path, offset, what, index));
+    return fail(Code::kCorrupt,
+                fmt::format("`{}` at offset {}: {} of leaf {}", path, offset, what, index));
   };
   PV_TRY(const Fd fd, open_segment(path));
   PV_TRY(const std::string head, read_at(fd, path, offset, kFrameHeaderBytes));
   const auto header = decode_header(head);
   if (!header || header->index != index) return corrupt("a damaged header where the record stood");
-  if (header->length > kRecordBytesMax + kRecordOverhead) return corrupt("an impossible length in the record");
+  if (header->length > kRecordBytesMax + kRecordOverhead)
+    return corrupt("an impossible length in the record");
   PV_TRY(std::string bytes, read_at(fd, path, offset + kFrameHeaderBytes, header->length));
   if (bytes.size() != header->length) return corrupt("the file ends within the record");
   if (sha256(bytes) != header->digest) return corrupt("the digest does not hold for the record");
   return Stored{std::move(bytes), header->digest};
 }
 
-Result<SegmentWriter> SegmentWriter::open(const std::string& path, uint64_t end, const FileOps& ops) {
+Result<SegmentWriter> SegmentWriter::open(const std::string& path, uint64_t end,
+                                          const FileOps& ops) {
   Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.valid()) return std::unexpected(io_error("open", path, errno));
   SegmentWriter writer(std::move(fd), path, ops);
@@ -155,9 +165,11 @@ Status SegmentWriter::start() {
 Status SegmentWriter::allocate(uint64_t needed) {
   if (needed <= allocated_) return {};
   const uint64_t wanted = (needed + kGrowBytes - 1) / kGrowBytes * kGrowBytes;
-  if (ops_->fallocate(fd_.get(), 0, static_cast<off_t>(allocated_), static_cast<off_t>(wanted - allocated_)) != 0) {
+  if (ops_->fallocate(fd_.get(), 0, static_cast<off_t>(allocated_),
+                      static_cast<off_t>(wanted - allocated_)) != 0) {
     // A file system that cannot allocate ahead only costs time.
-    if (errno != EOPNOTSUPP && errno != ENOSYS) return std::unexpected(io_error("allocate space for", path_, errno));
+    if (errno != EOPNOTSUPP && errno != ENOSYS)
+      return std::unexpected(io_error("allocate space for", path_, errno));
   }
   allocated_ = wanted;
   return {};
@@ -165,12 +177,14 @@ Status SegmentWriter::allocate(uint64_t needed) {
 
 Status SegmentWriter::append(std::string_view bytes) {
   if (end_ + bytes.size() > kSegmentBytesMax) {
-    return fail(Code::kLimit, fmt::format("segment `{}` has reached {} bytes", path_, kSegmentBytesMax));
+    return fail(Code::kLimit,
+                fmt::format("segment `{}` has reached {} bytes", path_, kSegmentBytesMax));
   }
   PV_TRY_VOID(allocate(end_ + bytes.size()));
   dirty_ = true;
   while (!bytes.empty()) {
-    const ssize_t put = ops_->pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(end_));
+    const ssize_t put =
+        ops_->pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(end_));
     if (put < 0 && errno == EINTR) continue;
     if (put <= 0) return std::unexpected(io_error("write", path_, put < 0 ? errno : EIO));
     bytes.remove_prefix(static_cast<size_t>(put));

@@ -1,6 +1,7 @@
 #pragma once
-// One segment file: read by scanning its headers, written at its end. Space is allocated in chunks ahead
-// of need, so that a sync writes bytes and not the file's length; what is not written yet reads as zero.
+// One segment file: read by scanning its headers, written at its end. Space is allocated in chunks
+// ahead of need, so that a sync writes bytes and not the file's length; what is not written yet
+// reads as zero.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -12,8 +13,8 @@
 
 namespace proviso::vault {
 
-// 4 TiB: what one wrapping key seals stays near 2^32 records, where random nonces of 96 bits may end
-// (SP 800-38D section 8.3). Offsets below it share a word with a segment's number.
+// 4 TiB: what one wrapping key seals stays near 2^32 records, where random nonces of 96 bits may
+// end (SP 800-38D section 8.3). Offsets below it share a word with a segment's number.
 inline constexpr uint64_t kSegmentBytesMax = uint64_t{1} << 42;
 
 struct Found {
@@ -30,12 +31,12 @@ struct Scan {
   uint64_t end = 0;           // behind the last record
   bool tail = false;          // something other than zeros stands behind it
 };
-// Every record at or behind `from`, which is 0 or the end of an earlier scan. kCorrupt if the file is no
-// segment; kNotFound, kIo.
+// Every record at or behind `from`, which is 0 or the end of an earlier scan. kCorrupt if the file
+// is no segment; kNotFound, kIo.
 Result<Scan> scan_segment(const std::string& path, uint64_t from);
 
-// The record whose header stands at `offset`; kCorrupt, naming file and offset, if it is not that of leaf
-// `index` or its digest does not hold.
+// The record whose header stands at `offset`; kCorrupt, naming file and offset, if it is not that
+// of leaf `index` or its digest does not hold.
 struct Stored {
   std::string bytes;
   Digest digest;
@@ -44,7 +45,8 @@ Result<Stored> read_stored(const std::string& path, uint64_t offset, uint64_t in
 
 class SegmentWriter {
  public:
-  // Opens, or creates durably (file and folder synced), to write at `end`; 0 for a file without records.
+  // Opens, or creates durably (file and folder synced), to write at `end`; 0 for a file without
+  // records.
   static Result<SegmentWriter> open(const std::string& path, uint64_t end, const FileOps& ops);
   Status append(std::string_view bytes);
   Status sync();
@@ -54,7 +56,8 @@ class SegmentWriter {
   [[nodiscard]] bool dirty() const { return dirty_; }
 
  private:
-  SegmentWriter(Fd fd, std::string path, const FileOps& ops) : fd_(std::move(fd)), path_(std::move(path)), ops_(&ops) {}
+  SegmentWriter(Fd fd, std::string path, const FileOps& ops)
+      : fd_(std::move(fd)), path_(std::move(path)), ops_(&ops) {}
   Status allocate(uint64_t needed);
   Status start();
 

@@ -26,8 +26,10 @@
 namespace proviso::vault {
 namespace {
 
-constexpr size_t kBufferBytes = 1u << 20;   // of a batch, gathered before it is written
-constexpr size_t kOpenSegmentsMax = 16;     // file descriptors kept for writing; more are reopened
+constexpr size_t kBufferBytes = 1u << 20;  // of a batch, gathered before it is written
+constexpr size_t kOpenSegmentsMax = 16;    // file descriptors kept for writing; more are reopened
+// A header vouches for itself but is no secret: an index far away must not make us allocate.
+constexpr uint64_t kIndexGapMax = 1u << 24;
 constexpr std::string_view kSegmentSuffix = ".seg";
 
 // Where a leaf's record stands, in one word: eight bytes a leaf is what the index costs.
@@ -61,7 +63,8 @@ Result<Fd> take_lock(const std::string& dir) {
   Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.valid()) return std::unexpected(io_error("open", path, errno));
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) return fail(Code::kConflict, fmt::format("another process writes the vault `{}`", dir));
+    if (errno == EWOULDBLOCK)
+      return fail(Code::kConflict, fmt::format("another process writes the vault `{}`", dir));
     return std::unexpected(io_error("lock", path, errno));
   }
   return fd;
@@ -69,12 +72,18 @@ Result<Fd> take_lock(const std::string& dir) {
 
 class VaultImpl final : public Vault {
  public:
-  VaultImpl(std::string dir, Access access, Fd lock, std::unique_ptr<KeyRing> keys, const FileOps& ops)
-      : dir_(std::move(dir)), access_(access), lock_(std::move(lock)), keys_(std::move(keys)), ops_(&ops) {}
+  VaultImpl(std::string dir, Access access, Fd lock, std::unique_ptr<KeyRing> keys,
+            const FileOps& ops)
+      : dir_(std::move(dir)),
+        access_(access),
+        lock_(std::move(lock)),
+        keys_(std::move(keys)),
+        ops_(&ops) {}
 
   Status load() const;
 
-  Result<Sealed> seal(std::string_view retention_class, UtcSeconds time, std::string_view plaintext) const override;
+  Result<Sealed> seal(std::string_view retention_class, UtcSeconds time,
+                      std::string_view plaintext) const override;
   Status append(uint64_t first_index, const std::vector<const Sealed*>& records) override;
   Status sync() override;
   Status recover(uint64_t log_size) override;
@@ -97,8 +106,8 @@ class VaultImpl final : public Vault {
   void note_place(uint64_t index, Place place) const;                // mutex_ held
   Result<SegmentWriter*> writer(size_t number);
   Status write(uint64_t first_index, const std::vector<const Sealed*>& records);
-  Status check_complete(uint64_t log_size) const;                    // mutex_ held
-  Status cut_segment(size_t number, uint64_t log_size);              // mutex_ held
+  Status check_complete(uint64_t log_size) const;        // mutex_ held
+  Status cut_segment(size_t number, uint64_t log_size);  // mutex_ held
   [[nodiscard]] std::optional<Spot> find(uint64_t index) const;
 
   const std::string dir_;
@@ -120,9 +129,11 @@ class VaultImpl final : public Vault {
 };
 
 Status VaultImpl::usable() const {
-  if (access_ == Access::kReadOnly) return fail(Code::kConflict, "the vault was opened for reading only");
+  if (access_ == Access::kReadOnly)
+    return fail(Code::kConflict, "the vault was opened for reading only");
   if (failed_.load(std::memory_order_acquire)) {
-    return fail(Code::kUnavailable, fmt::format("the vault has failed and takes nothing more: {}", failure_));
+    return fail(Code::kUnavailable,
+                fmt::format("the vault has failed and takes nothing more: {}", failure_));
   }
   return {};
 }
@@ -143,9 +154,7 @@ size_t VaultImpl::segment_number(std::string_view name) const {
 }
 
 void VaultImpl::note_place(uint64_t index, Place place) const {
-  // A header vouches for itself but is not secret: an index far away must not make us allocate.
-  constexpr uint64_t kGapMax = 1u << 24;
-  if (index > places_.size() + kGapMax) return;
+  if (index > places_.size() + kIndexGapMax) return;
   if (index >= places_.size()) places_.resize(index + 1);
   if (!places_[index].known()) places_[index] = place;
 }
@@ -169,7 +178,8 @@ Status VaultImpl::load() const {
   while (const dirent* entry = ::readdir(folder.get())) {
     const std::string_view name = entry->d_name;
     if (!name.ends_with(kSegmentSuffix)) continue;
-    PV_TRY(names.emplace_back(), segment_of_stem(name.substr(0, name.size() - kSegmentSuffix.size())));
+    PV_TRY(names.emplace_back(),
+           segment_of_stem(name.substr(0, name.size() - kSegmentSuffix.size())));
   }
   std::sort(names.begin(), names.end());
   const std::unique_lock lock(mutex_);
@@ -177,10 +187,12 @@ Status VaultImpl::load() const {
   return {};
 }
 
-Result<Sealed> VaultImpl::seal(std::string_view retention_class, UtcSeconds time, std::string_view plaintext) const {
+Result<Sealed> VaultImpl::seal(std::string_view retention_class, UtcSeconds time,
+                               std::string_view plaintext) const {
   PV_TRY_VOID(usable());
   if (plaintext.size() > kRecordBytesMax) {
-    return fail(Code::kLimit, fmt::format("a vault record is larger than {} bytes", kRecordBytesMax));
+    return fail(Code::kLimit,
+                fmt::format("a vault record is larger than {} bytes", kRecordBytesMax));
   }
   Sealed sealed;
   PV_TRY(sealed.segment, segment_name(retention_class, time));
@@ -219,7 +231,8 @@ Result<SegmentWriter*> VaultImpl::writer(size_t number) {
 Status VaultImpl::append(uint64_t first_index, const std::vector<const Sealed*>& records) {
   PV_TRY_VOID(usable());
   if (first_index != size()) {
-    return fail(Code::kConflict, fmt::format("the vault holds {} records; leaf {} cannot come next", size(), first_index));
+    return fail(Code::kConflict, fmt::format("the vault holds {} records; leaf {} cannot come next",
+                                             size(), first_index));
   }
   for (const Sealed* record : records) PV_TRY_VOID(check_segment_name(record->segment));
   if (Status written = write(first_index, records); !written) return break_with(written.error());
@@ -241,7 +254,8 @@ Status VaultImpl::write(uint64_t first_index, const std::vector<const Sealed*>& 
     PV_TRY(SegmentWriter* const file, writer(number));
     std::string& buffer = buffers[number];
     places.emplace_back(number, file->end() + buffer.size());
-    buffer += encode_header({first_index + i, static_cast<uint32_t>(record.bytes.size()), record.digest});
+    buffer +=
+        encode_header({first_index + i, static_cast<uint32_t>(record.bytes.size()), record.digest});
     buffer += record.bytes;
     if (buffer.size() >= kBufferBytes) {
       PV_TRY_VOID(file->append(buffer));
@@ -273,7 +287,8 @@ Status VaultImpl::check_complete(uint64_t log_size) const {
     std::string why;
     for (const Segment& segment : segments_) {
       if (!segment.faults.empty()) why = "; " + segment.faults.front().error.message;
-      if (segment.tail) why = fmt::format("; `{}` is damaged at offset {}", segment.path, segment.end);
+      if (segment.tail)
+        why = fmt::format("; `{}` is damaged at offset {}", segment.path, segment.end);
     }
     return fail(Code::kCorrupt, fmt::format("the vault has no record of leaf {}{}", index, why));
   }
@@ -331,13 +346,15 @@ Result<std::string> VaultImpl::open_record(uint64_t index) const {
   PV_TRY(const std::shared_ptr<const Key> key, keys_->for_opening(sealed.segment));
   Result<std::string> plaintext = decrypt_record(*key, sealed.segment, sealed.bytes);
   if (!plaintext) {
-    return fail_at(fmt::format("record of leaf {} in segment `{}`", index, sealed.segment), plaintext.error());
+    return fail_at(fmt::format("record of leaf {} in segment `{}`", index, sealed.segment),
+                   plaintext.error());
   }
   return plaintext;
 }
 
 Status VaultImpl::erase(std::string_view segment) {
-  if (access_ == Access::kReadOnly) return fail(Code::kConflict, "the vault was opened for reading only");
+  if (access_ == Access::kReadOnly)
+    return fail(Code::kConflict, "the vault was opened for reading only");
   return keys_->erase(std::string(segment));
 }
 
@@ -361,14 +378,16 @@ Result<std::unique_ptr<Vault>> Vault::open(const std::string& dir, const FileOps
   PV_TRY_VOID(make_dirs(dir + "/segments"));
   PV_TRY(Fd lock, take_lock(dir));
   PV_TRY(std::unique_ptr<KeyRing> keys, KeyRing::open(dir + "/keys", Access::kReadWrite));
-  auto vault = std::make_unique<VaultImpl>(dir, Access::kReadWrite, std::move(lock), std::move(keys), ops);
+  auto vault =
+      std::make_unique<VaultImpl>(dir, Access::kReadWrite, std::move(lock), std::move(keys), ops);
   PV_TRY_VOID(vault->load());
   return vault;
 }
 
 Result<std::unique_ptr<Vault>> Vault::open_reader(const std::string& dir) {
   PV_TRY(std::unique_ptr<KeyRing> keys, KeyRing::open(dir + "/keys", Access::kReadOnly));
-  auto vault = std::make_unique<VaultImpl>(dir, Access::kReadOnly, Fd(), std::move(keys), system_file_ops());
+  auto vault =
+      std::make_unique<VaultImpl>(dir, Access::kReadOnly, Fd(), std::move(keys), system_file_ops());
   PV_TRY_VOID(vault->load());
   return vault;
 }

@@ -22,9 +22,13 @@ TEST(Hex, RoundTripsAndRefusesOtherSpellings) {
 }
 
 TEST(Base64, KnownAnswersOfRfc4648) {
-  const std::pair<const char*, const char*> cases[] = {
-      {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"},
-      {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+  const std::pair<const char*, const char*> cases[] = {{"", ""},
+                                                       {"f", "Zg=="},
+                                                       {"fo", "Zm8="},
+                                                       {"foo", "Zm9v"},
+                                                       {"foob", "Zm9vYg=="},
+                                                       {"fooba", "Zm9vYmE="},
+                                                       {"foobar", "Zm9vYmFy"}};
   for (const auto& [plain, text] : cases) {
     EXPECT_EQ(base64_encode(plain), text);
     EXPECT_EQ(base64_decode(text).value(), plain);
@@ -32,8 +36,8 @@ TEST(Base64, KnownAnswersOfRfc4648) {
 }
 
 TEST(Base64, RefusesEverySecondSpelling) {
-  for (const char* bad : {"Zg", "Zg=", "Zh==", "Zm9=", "Zm8", "Zg==Zg==", "====", "=Zg=", "Z===", "Zm9v\n",
-                          "Zm9 ", "Zm-v", "Zm_v"}) {
+  for (const char* bad : {"Zg", "Zg=", "Zh==", "Zm9=", "Zm8",
+                          "Zg==Zg==", "====", "=Zg=", "Z===", "Zm9v\n", "Zm9 ", "Zm-v", "Zm_v"}) {
     EXPECT_FALSE(base64_decode(bad)) << bad;
   }
 }
@@ -89,12 +93,15 @@ TEST(Secrets, EqualOnlyWhenEqual) {
 }
 
 TEST(Digests, KnownAnswers) {
-  EXPECT_EQ(sha256("abc").hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(sha256("abc").hex(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(sha256({"a", "", "bc"}), sha256("abc"));
   // RFC 4231 test cases 2 and 6 (a key longer than a block).
   EXPECT_EQ(hmac_sha256("Jefe", "what do ya want for nothing?").hex(),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
-  EXPECT_EQ(hmac_sha256(std::string(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First").hex(),
+  EXPECT_EQ(hmac_sha256(std::string(131, '\xaa'),
+                        "Test Using Larger Than Block-Size Key - Hash Key First")
+                .hex(),
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
   Sha256 pieces;
   pieces.update("a");
@@ -127,10 +134,10 @@ TEST(Time, FormatsAndParsesUtc) {
     EXPECT_EQ(parse_time(text).value().value, seconds);
   }
   EXPECT_EQ(parse_time("2026-02-15").value().value, 1771113600);
-  for (const char* bad : {"", "2026-02-30", "2025-02-29", "2026-13-01", "2026-00-01", "2026-2-15", "26-02-15",
-                          "2026-02-15T00:00:00", "2026-02-15T00:00:00+01:00", "2026-02-15T24:00:00Z",
-                          "2026-02-15T00:60:00Z", "2026-02-15T00:00:60Z", "2026-02-15 00:00:00Z",
-                          "2026-02-15T00:00:00z", "2026-02-1 "}) {
+  for (const char* bad : {"", "2026-02-30", "2025-02-29", "2026-13-01", "2026-00-01", "2026-2-15",
+                          "26-02-15", "2026-02-15T00:00:00", "2026-02-15T00:00:00+01:00",
+                          "2026-02-15T24:00:00Z", "2026-02-15T00:60:00Z", "2026-02-15T00:00:60Z",
+                          "2026-02-15 00:00:00Z", "2026-02-15T00:00:00z", "2026-02-1 "}) {
     EXPECT_FALSE(parse_time(bad)) << bad;
   }
 }

@@ -10,7 +10,8 @@
 
 namespace proviso::test {
 
-// The place of `relative` below the data, or nothing after a printed line that says what is skipped.
+// The place of `relative` below the data, or nothing after a printed line that says what is
+// skipped.
 inline std::optional<std::string> data_path(const std::string& what, const std::string& relative) {
   const char* set = std::getenv("PROVISO_DATA");
   const std::string base = set != nullptr ? set : std::string(PV_SOURCE_DIR) + "/../shared";

@@ -1,7 +1,7 @@
 #include "base/file.h"
 
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,7 +22,8 @@ TEST(Files, DurableWriteReplacesAndSetsTheMode) {
       EXPECT_EQ(info.st_mode & 0777u, mode == FileMode::kPrivate ? 0600u : 0644u);
     }
   }
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir.path()), {}), 1) << "a temporary file stayed";
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir.path()), {}), 1)
+      << "a temporary file stayed";
 }
 
 TEST(Files, FailedDurableWriteLeavesTheOldFileAndNoOther) {

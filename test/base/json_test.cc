@@ -43,14 +43,47 @@ TEST(JsonIn, WritesBackInItsOwnOrder) {
 }
 
 TEST(JsonIn, RefusesWhatIsNotOneJsonDocument) {
-  const std::string cases[] = {"", " ", "{", "}", "[1,]", "{\"a\":1,}", "{a:1}", "{'a':1}", "[1 2]", "1 2",
-                               "{} {}", "{}x", "01", "+1", "1.", ".5", "NaN", "Infinity", "1e999", "nul",
-                               "\"\n\"", "\"\\x\"", "\"\\u12\"", "\"", "\"\xff\"", "\"\\ud800\"",
-                               "\"\\udc00\"", "\"\\uD800\\u0041\"", "{\"\\udc00\":1}", "[\"\\uDFFF\"]",
-                               "\xef\xbb\xbf{}", "// x\n1", "123456789012345678901234567890", "{\"a\":1}\0"s};
+  const std::string cases[] = {"",
+                               " ",
+                               "{",
+                               "}",
+                               "[1,]",
+                               "{\"a\":1,}",
+                               "{a:1}",
+                               "{'a':1}",
+                               "[1 2]",
+                               "1 2",
+                               "{} {}",
+                               "{}x",
+                               "01",
+                               "+1",
+                               "1.",
+                               ".5",
+                               "NaN",
+                               "Infinity",
+                               "1e999",
+                               "nul",
+                               "\"\n\"",
+                               "\"\\x\"",
+                               "\"\\u12\"",
+                               "\"",
+                               "\"\xff\"",
+                               "\"\\ud800\"",
+                               "\"\\udc00\"",
+                               "\"\\uD800\\u0041\"",
+                               "{\"\\udc00\":1}",
+                               "[\"\\uDFFF\"]",
+                               "\xef\xbb\xbf{}",
+                               "// x\n1",
+                               "123456789012345678901234567890",
+                               "{\"a\":1}\0"s};
   for (const std::string& text : cases) {
     EXPECT_EQ(refusal(text).code, Code::kInvalid) << text << " -> " << refusal(text).message;
   }
+}
+
+TEST(JsonIn, TextThatPointsNowhereIsEmpty) {
+  EXPECT_EQ(refusal(std::string_view()).code, Code::kInvalid);
 }
 
 TEST(JsonIn, NamesTheDuplicateKeyAtEveryDepth) {
@@ -72,13 +105,17 @@ TEST(JsonIn, NamesTheDuplicateKeyAtEveryDepth) {
 }
 
 TEST(JsonIn, DepthIsLimitedExactly) {
-  const auto nested = [](size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  const auto nested = [](size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
   EXPECT_EQ(rewritten(nested(kDepthMax)), nested(kDepthMax));
   EXPECT_EQ(refusal(nested(kDepthMax + 1)).code, Code::kLimit);
   EXPECT_EQ(refusal(nested(1'000'000)).code, Code::kLimit);
   EXPECT_EQ(refusal(std::string(1'000'000, '[')).code, Code::kInvalid);
   for (const char* inner : {"1", "\"\"", "null"}) {
-    const auto around = [&](size_t depth) { return std::string(depth, '[') + inner + std::string(depth, ']'); };
+    const auto around = [&](size_t depth) {
+      return std::string(depth, '[') + inner + std::string(depth, ']');
+    };
     EXPECT_EQ(rewritten(around(kDepthMax)), around(kDepthMax));
     EXPECT_EQ(refusal(around(kDepthMax + 1)).code, Code::kLimit);
   }
@@ -101,7 +138,8 @@ TEST(JsonIn, OneParserServesManyTexts) {
 TEST(JsonOut, EscapesLikeRfc8785AtEveryAlignment) {
   for (int c = 0; c < 0x80; ++c) {
     for (size_t before = 0; before < 20; ++before) {
-      const std::string text = std::string(before, 'a') + static_cast<char>(c) + "tail of some length";
+      const std::string text =
+          std::string(before, 'a') + static_cast<char>(c) + "tail of some length";
       Parser parser;
       const std::string written = json::quoted(text);
       const Result<Element> value = parser.parse(written);
@@ -111,14 +149,33 @@ TEST(JsonOut, EscapesLikeRfc8785AtEveryAlignment) {
       EXPECT_EQ(escaped, c < 0x20 || c == '"' || c == '\\') << c;
     }
   }
-  EXPECT_EQ(quoted("\b\t\n\f\r\x01\x1f\x7f\"\\/"), "\"\\b\\t\\n\\f\\r\\u0001\\u001f\x7f\\\"\\\\/\"");
+  EXPECT_EQ(quoted("\b\t\n\f\r\x01\x1f\x7f\"\\/"),
+            "\"\\b\\t\\n\\f\\r\\u0001\\u001f\x7f\\\"\\\\/\"");
 }
 
 TEST(JsonOut, PutsItsOwnCommas) {
   std::string out;
-  Writer(out).begin_object().key("a").begin_array().integer(-1).uinteger(2).end_array()
-      .key("b").begin_object().end_object().key("c").raw("[0]").key("d").null().key("e").boolean(true)
-      .key("f").real(0.5).key("g").string("x").end_object();
+  Writer(out)
+      .begin_object()
+      .key("a")
+      .begin_array()
+      .integer(-1)
+      .uinteger(2)
+      .end_array()
+      .key("b")
+      .begin_object()
+      .end_object()
+      .key("c")
+      .raw("[0]")
+      .key("d")
+      .null()
+      .key("e")
+      .boolean(true)
+      .key("f")
+      .real(0.5)
+      .key("g")
+      .string("x")
+      .end_object();
   EXPECT_EQ(out, R"({"a":[-1,2],"b":{},"c":[0],"d":null,"e":true,"f":0.5,"g":"x"})");
 }
 
@@ -135,12 +192,15 @@ TEST(Canonical, SortsByUtf16AndRefusesReals) {
   EXPECT_EQ(canonical_of(R"({"b":1,"a":{"d":[2,1],"c":null},"":0,"A":true})").value(),
             R"({"":0,"A":true,"a":{"c":null,"d":[2,1]},"b":1})");
   // RFC 8785 section 3.2.3: the keys of its sorting example.
-  EXPECT_EQ(canonical_of(R"({"\u20ac":1,"\r":2,"\ufb33":3,"1":4,"\ud83d\ude00":5,"\u0080":6,"\u00f6":7})").value(),
-            "{\"\\r\":2,\"1\":4,\"\xc2\x80\":6,\"\xc3\xb6\":7,\"\xe2\x82\xac\":1,\"\xf0\x9f\x98\x80\":5,"
-            "\"\xef\xac\xb3\":3}");
+  EXPECT_EQ(
+      canonical_of(R"({"\u20ac":1,"\r":2,"\ufb33":3,"1":4,"\ud83d\ude00":5,"\u0080":6,"\u00f6":7})")
+          .value(),
+      "{\"\\r\":2,\"1\":4,\"\xc2\x80\":6,\"\xc3\xb6\":7,\"\xe2\x82\xac\":1,\"\xf0\x9f\x98\x80\":5,"
+      "\"\xef\xac\xb3\":3}");
   EXPECT_EQ(canonical_of("{\"\xf0\x90\x80\x80\":1,\"\xed\x9f\xbf\":2,\"\xee\x80\x80\":3}").value(),
             "{\"\xed\x9f\xbf\":2,\"\xf0\x90\x80\x80\":1,\"\xee\x80\x80\":3}");
-  EXPECT_EQ(canonical_of("[9007199254740991,-9007199254740991]").value(), "[9007199254740991,-9007199254740991]");
+  EXPECT_EQ(canonical_of("[9007199254740991,-9007199254740991]").value(),
+            "[9007199254740991,-9007199254740991]");
   for (const char* bad : {"1.5", "[1.0]", "{\"a\":1e2}", "9007199254740992", "-9007199254740992",
                           "18446744073709551615"}) {
     EXPECT_EQ(canonical_of(bad).error().code, Code::kInvalid) << bad;

@@ -14,7 +14,8 @@ using test::Tally;
 
 std::vector<Digest> leaves_of_single_bytes(size_t count) {
   std::vector<Digest> leaves;
-  for (size_t i = 0; i < count; ++i) leaves.push_back(leaf_hash(std::string(1, static_cast<char>(i))));
+  for (size_t i = 0; i < count; ++i)
+    leaves.push_back(leaf_hash(std::string(1, static_cast<char>(i))));
   return leaves;
 }
 
@@ -26,12 +27,15 @@ SubtreeHash hashes_of(const std::vector<Digest>& leaves) {
 
 std::string text_of(json::Element value) { return std::string(value.get_string().value()); }
 
-// Upstream compares roots of any length; here a root of another length stands for itself by its hash.
+// Upstream compares roots of any length; here a root of another length stands for itself by its
+// hash.
 Digest digest_of(json::Element value) {
   const std::string bytes = base64_decode(text_of(value)).value();
   return digest_from_bytes(bytes).value_or(sha256(bytes));
 }
-bool has_digest_length(json::Element value) { return base64_decode(text_of(value)).value().size() == 32; }
+bool has_digest_length(json::Element value) {
+  return base64_decode(text_of(value)).value().size() == 32;
+}
 
 // A hash of another length in a proof, or as a leaf, can only be refused.
 std::optional<std::vector<Digest>> proof_of(json::Element value) {
@@ -49,7 +53,8 @@ uint64_t number_of(json::Element value) { return value.get_uint64().value(); }
 
 template <class Verify>
 void run_family(const std::string& name, const Verify& verify) {
-  const auto path = test::data_path("Merkle proofs: " + name, "tlog-vectors/merkle-proofs/" + name + ".json");
+  const auto path =
+      test::data_path("Merkle proofs: " + name, "tlog-vectors/merkle-proofs/" + name + ".json");
   if (!path) return;
   json::Parser parser;
   const json::Element file = parser.parse(test::slurp(*path)).value();
@@ -57,7 +62,8 @@ void run_family(const std::string& name, const Verify& verify) {
   for (const json::Element item : file["cases"].get_array().value()) {
     const auto proof = proof_of(item["proof"].value());
     const bool accepted = proof && verify(item, *proof).has_value();
-    EXPECT_TRUE(tally.count(accepted != item["wantErr"].get_bool().value())) << text_of(item["id"].value());
+    EXPECT_TRUE(tally.count(accepted != item["wantErr"].get_bool().value()))
+        << text_of(item["id"].value());
   }
   EXPECT_EQ(tally.total(), number_of(file["count"].value()));
 }
@@ -79,20 +85,21 @@ TEST(MerkleVectors, SubtreeInclusion) {
   run_family("subtreeinclusion", [](json::Element c, const std::vector<Digest>& proof) -> Status {
     if (!has_digest_length(c["leafHash"].value())) return fail(Code::kInvalid, "no digest");
     return verify_subtree_inclusion(number_of(c["leafIdx"].value()), number_of(c["start"].value()),
-                                    number_of(c["end"].value()), digest_of(c["leafHash"].value()), proof,
-                                    digest_of(c["root"].value()));
+                                    number_of(c["end"].value()), digest_of(c["leafHash"].value()),
+                                    proof, digest_of(c["root"].value()));
   });
 }
 TEST(MerkleVectors, SubtreeConsistency) {
   run_family("subtreeconsistency", [](json::Element c, const std::vector<Digest>& proof) {
     return verify_subtree_consistency(number_of(c["start"].value()), number_of(c["end"].value()),
-                                      number_of(c["size"].value()), proof, digest_of(c["root1"].value()),
-                                      digest_of(c["root2"].value()));
+                                      number_of(c["size"].value()), proof,
+                                      digest_of(c["root1"].value()), digest_of(c["root2"].value()));
   });
 }
 
 TEST(MerkleVectors, Constants) {
-  const auto path = test::data_path("Merkle constants", "tlog-vectors/merkle-proofs/constants.json");
+  const auto path =
+      test::data_path("Merkle constants", "tlog-vectors/merkle-proofs/constants.json");
   if (!path) return;
   json::Parser parser;
   const json::Element file = parser.parse(test::slurp(*path)).value();
@@ -103,7 +110,8 @@ TEST(MerkleVectors, Constants) {
     leaves.push_back(leaf_hash(hex_decode(text_of(input)).value()));
     const size_t i = leaves.size() - 1;
     EXPECT_TRUE(tally.count(leaves[i].hex() == text_of(file["leaf_hashes"].at(i).value())));
-    EXPECT_TRUE(tally.count(root(leaves).hex() == text_of(file["root_by_size_1_to_8"].at(i).value())));
+    EXPECT_TRUE(
+        tally.count(root(leaves).hex() == text_of(file["root_by_size_1_to_8"].at(i).value())));
   }
   for (size_t level = 1; level <= 3; ++level) {
     const auto nodes = file[fmt::format("level{}", level)].get_array().value();
@@ -115,8 +123,8 @@ TEST(MerkleVectors, Constants) {
   }
 }
 
-// The rolling hashes of draft-ietf-plants-merkle-tree-certs: every subtree, proof and covering of all
-// trees up to 130 leaves, in one digest each.
+// The rolling hashes of draft-ietf-plants-merkle-tree-certs: every subtree, proof and covering of
+// all trees up to 130 leaves, in one digest each.
 class Rolling : public testing::Test {
  protected:
   static constexpr uint64_t kLeaves = 130;
@@ -135,7 +143,8 @@ class Rolling : public testing::Test {
     json::Parser parser;
     const json::Element file = parser.parse(test::slurp(*path)).value();
     Tally tally(fmt::format("merkle rolling {}", name));
-    EXPECT_TRUE(tally.count(digest_.finish().hex() == text_of(file["rolling"][name]["sha256"].value())));
+    EXPECT_TRUE(
+        tally.count(digest_.finish().hex() == text_of(file["rolling"][name]["sha256"].value())));
   }
 };
 
@@ -190,7 +199,8 @@ TEST_F(Rolling, Covering) {
       const auto [left, right] = covering_subtrees(start, end);
       EXPECT_TRUE(valid_subtree(left.start, left.end) && valid_subtree(right.start, right.end));
       EXPECT_TRUE(left.start <= start && left.end == right.start && right.end == end);
-      digest_.update(fmt::format("[{}, {}) [{}, {})\n", left.start, left.end, right.start, right.end));
+      digest_.update(
+          fmt::format("[{}, {}) [{}, {})\n", left.start, left.end, right.start, right.end));
     }
   }
   expect("covering");
@@ -241,7 +251,8 @@ TEST(Merkle, ConsistencyOfEveryPairOfSizes) {
       EXPECT_EQ(path.empty(), from == 0 || from == to);
       const Digest old_root = hash(0, from).value();
       const Digest new_root = hash(0, to).value();
-      EXPECT_EQ(verify_consistency(from, to, path, old_root, new_root).has_value(), from > 0 || to == 0);
+      EXPECT_EQ(verify_consistency(from, to, path, old_root, new_root).has_value(),
+                from > 0 || to == 0);
       if (from > 0) EXPECT_FALSE(verify_consistency(from, to, path, leaf_hash("other"), new_root));
     }
   }

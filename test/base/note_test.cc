@@ -148,7 +148,8 @@ TEST_F(Signed, LinesOfOthersAreReadPastUpToTheLimit) {
 }
 
 TEST_F(Signed, RefusesToSignWhatCouldNotBeReadBack) {
-  for (const std::string& text : {std::string(), std::string("no end"), std::string("tab\t\n"), std::string("\xff\n")}) {
+  for (const std::string& text :
+       {std::string(), std::string("no end"), std::string("tab\t\n"), std::string("\xff\n")}) {
     EXPECT_EQ(sign(text, "a", key_).error().code, Code::kInvalid);
   }
   for (const char* name : {"", "a b", "a+b", "a\xC2\xA0z", "a\xE2\x80\x89z", "a\nb"}) {

@@ -29,14 +29,16 @@ TEST(SshsigInterop, OurSignaturesVerifyWithSshKeygen) {
   if (!have_ssh_keygen()) return;
   const test::TempDir dir;
   const PrivateKey key = PrivateKey::generate();
-  put(dir.file("allowed"), "party@example namespaces=\"agreement\" " + format_public_key(key.public_key(), ""));
+  put(dir.file("allowed"),
+      "party@example namespaces=\"agreement\" " + format_public_key(key.public_key(), ""));
   test::Tally tally("sshsig made here, checked by ssh-keygen");
-  for (const std::string& message : {"the manifest digest\n"s, ""s, "\0binary\xff"s, std::string(100'000, 'x')}) {
+  for (const std::string& message :
+       {"the manifest digest\n"s, ""s, "\0binary\xff"s, std::string(100'000, 'x')}) {
     put(dir.file("message"), message);
     put(dir.file("sig"), sign(key, "agreement", message));
     const auto verify_as = [&](const std::string& name_space) {
-      return run("ssh-keygen -Y verify -f " + dir.file("allowed") + " -I party@example -n " + name_space + " -s " +
-                 dir.file("sig") + " < " + dir.file("message"));
+      return run("ssh-keygen -Y verify -f " + dir.file("allowed") + " -I party@example -n " +
+                 name_space + " -s " + dir.file("sig") + " < " + dir.file("message"));
     };
     EXPECT_TRUE(tally.count(verify_as("agreement") == 0));
     EXPECT_TRUE(tally.count(verify_as("other") != 0));
@@ -59,8 +61,9 @@ TEST(SshsigInterop, SignaturesOfSshKeygenVerifyHere) {
   for (const std::string algorithm : {"sha512", "sha256"}) {
     for (const std::string file : {"id", "ours"}) {
       put(dir.file("message"), "clause 4, as signed\n");
-      ASSERT_EQ(run("rm -f " + dir.file("message.sig") + "; ssh-keygen -Y sign -O hashalg=" + algorithm + " -n agreement -f " +
-                    dir.file(file) + " " + dir.file("message")), 0);
+      ASSERT_EQ(run("rm -f " + dir.file("message.sig") + "; ssh-keygen -Y sign -O hashalg=" +
+                    algorithm + " -n agreement -f " + dir.file(file) + " " + dir.file("message")),
+                0);
       const std::string sig = test::slurp(dir.file("message.sig"));
       EXPECT_TRUE(tally.count(verify(key, "agreement", "clause 4, as signed\n", sig).has_value()));
       EXPECT_TRUE(tally.count(!verify(key, "file", "clause 4, as signed\n", sig)));
@@ -75,7 +78,8 @@ TEST(SshsigInterop, OtherKeyTypesAreRefusedByName) {
   const test::TempDir dir;
   ASSERT_EQ(run("ssh-keygen -q -t ecdsa -N '' -f " + dir.file("id")), 0);
   put(dir.file("message"), "m");
-  ASSERT_EQ(run("ssh-keygen -Y sign -n agreement -f " + dir.file("id") + " " + dir.file("message")), 0);
+  ASSERT_EQ(run("ssh-keygen -Y sign -n agreement -f " + dir.file("id") + " " + dir.file("message")),
+            0);
   const PublicKey any = PrivateKey::generate().public_key();
   const auto status = verify(any, "agreement", "m", test::slurp(dir.file("message.sig")));
   EXPECT_EQ(status.error().code, Code::kUnsupported);
@@ -107,17 +111,20 @@ TEST(Sshsig, AnyFlippedBitIsRefused) {
   for (size_t length = 0; length + 1 < sig.size(); ++length) {
     EXPECT_FALSE(verify(key.public_key(), "agreement", "message", sig.substr(0, length)));
   }
-  EXPECT_EQ(verify(PrivateKey::generate().public_key(), "agreement", "message", sig).error().code, Code::kUnverified);
+  EXPECT_EQ(verify(PrivateKey::generate().public_key(), "agreement", "message", sig).error().code,
+            Code::kUnverified);
   EXPECT_EQ(verify(key.public_key(), "agreement2", "message", sig).error().code, Code::kUnverified);
 }
 
 TEST(Sshsig, KeysRoundTrip) {
   for (const std::string comment : {"", "x", "comment of another length"}) {
     const PrivateKey key = PrivateKey::generate();
-    EXPECT_EQ(parse_public_key(format_public_key(key.public_key(), comment)).value(), key.public_key());
+    EXPECT_EQ(parse_public_key(format_public_key(key.public_key(), comment)).value(),
+              key.public_key());
     EXPECT_EQ(parse_private_key(format_private_key(key, comment)).value().seed(), key.seed());
   }
-  for (const char* bad : {"", "ssh-ed25519", "ssh-ed25519 ", "ssh-ed25519 AAAA", "ssh-ed25519 !!!!", "a\nb c"}) {
+  for (const char* bad :
+       {"", "ssh-ed25519", "ssh-ed25519 ", "ssh-ed25519 AAAA", "ssh-ed25519 !!!!", "a\nb c"}) {
     EXPECT_FALSE(parse_public_key(bad)) << bad;
   }
 }

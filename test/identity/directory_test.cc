@@ -18,12 +18,18 @@ class FailingStore final : public state::Store {
  public:
   explicit FailingStore(state::Store& real) : real_(real) {}
   bool failing = false;
-  Result<std::optional<std::string>> get(std::string_view t, std::string_view k) override { return real_.get(t, k); }
+  Result<std::optional<std::string>> get(std::string_view t, std::string_view k) override {
+    return real_.get(t, k);
+  }
   Status put(std::string_view t, std::string_view k, std::string_view v) override {
     return failing ? broken() : real_.put(t, k, v);
   }
-  Status erase(std::string_view t, std::string_view k) override { return failing ? broken() : real_.erase(t, k); }
-  Result<std::vector<std::pair<std::string, std::string>>> list(std::string_view t) override { return real_.list(t); }
+  Status erase(std::string_view t, std::string_view k) override {
+    return failing ? broken() : real_.erase(t, k);
+  }
+  Result<std::vector<std::pair<std::string, std::string>>> list(std::string_view t) override {
+    return real_.list(t);
+  }
   Status transaction(const std::function<Status(Store&)>& body) override {
     return failing ? broken() : real_.transaction(body);
   }
@@ -81,8 +87,10 @@ TEST_F(DirectoryTest, KeysAreStoredAsDigestsOnly) {
   EXPECT_EQ(made.change.key_digest, sha256(made.key).view());
   store_->put("t", "flush", "x").value();
   std::string everything;
-  for (const auto& file : std::filesystem::directory_iterator(dir_.path())) everything += test::slurp(file.path());
-  EXPECT_NE(everything.find(sha256(made.key).hex()), std::string::npos) << "the test looks in the right place";
+  for (const auto& file : std::filesystem::directory_iterator(dir_.path()))
+    everything += test::slurp(file.path());
+  EXPECT_NE(everything.find(sha256(made.key).hex()), std::string::npos)
+      << "the test looks in the right place";
   EXPECT_EQ(everything.find(made.key.substr(3)), std::string::npos);
 }
 
@@ -97,7 +105,8 @@ TEST_F(DirectoryTest, EverythingElseIsRefusedWithASentence) {
   };
   EXPECT_EQ(refusal(""), "no API key was given");
   EXPECT_EQ(refusal("sk-something"), "this is no API key of ours: they start with `pv_`");
-  EXPECT_EQ(refusal(std::string(1 << 20, 'x')), "this is no API key of ours: they start with `pv_`");
+  EXPECT_EQ(refusal(std::string(1 << 20, 'x')),
+            "this is no API key of ours: they start with `pv_`");
   EXPECT_EQ(refusal("pv_" + std::string(43, 'A')), "this API key is not known here");
   for (size_t i = 0; i < made.key.size(); ++i) {
     std::string other = made.key;
@@ -127,7 +136,8 @@ TEST_F(DirectoryTest, NothingChangesBeforeApply) {
   EXPECT_FALSE(directory_->authenticate(made.key, kNow)) << "in force at once";
   EXPECT_FALSE(directory_->current(made.change.key.id, kNow)) << "on open streams too";
   reopen();
-  EXPECT_NE(directory_->authenticate(made.key, kNow).error().message.find("was revoked"), std::string::npos);
+  EXPECT_NE(directory_->authenticate(made.key, kNow).error().message.find("was revoked"),
+            std::string::npos);
   EXPECT_EQ(directory_->keys()[0].revoked, kNow);
 }
 
@@ -135,7 +145,8 @@ TEST_F(DirectoryTest, RolesThatChangeAreInForceAtOnce) {
   add("ana.ruiz", {"analyst"});
   const NewKey made = issue("ana.ruiz");
   add("ana.ruiz", {"commander"});
-  EXPECT_EQ(directory_->current(made.change.key.id, kNow)->roles, std::vector<std::string>{"commander"});
+  EXPECT_EQ(directory_->current(made.change.key.id, kNow)->roles,
+            std::vector<std::string>{"commander"});
   EXPECT_EQ(directory_->people().size(), 1u);
 }
 
@@ -156,14 +167,17 @@ TEST_F(DirectoryTest, RemovedPersonsKeysDoNotComeBackWithThem) {
 
 TEST_F(DirectoryTest, PlansAreRefusedWithHelp) {
   add("ana.ruiz", {});
-  const auto person_error = [&](Person person) { return directory_->plan_person(std::move(person)).error(); };
+  const auto person_error = [&](Person person) {
+    return directory_->plan_person(std::move(person)).error();
+  };
   EXPECT_EQ(person_error({"a b", {}, 0, "", {}}).code, Code::kInvalid);
   EXPECT_NE(person_error({"a b", {}, 0, "", {}}).message.find("`a b`"), std::string::npos);
   EXPECT_EQ(person_error({"a", {"x y"}, 0, "", {}}).code, Code::kInvalid);
   EXPECT_EQ(person_error({"a", {}, -1, "", {}}).code, Code::kInvalid);
   EXPECT_EQ(directory_->plan_person_removal("nobody").error().code, Code::kNotFound);
   EXPECT_EQ(directory_->plan_key("nobody", "", kNow, kLater).error().code, Code::kNotFound);
-  EXPECT_EQ(directory_->plan_key("ana.ruiz", "two words", kNow, kLater).error().code, Code::kInvalid);
+  EXPECT_EQ(directory_->plan_key("ana.ruiz", "two words", kNow, kLater).error().code,
+            Code::kInvalid);
   EXPECT_EQ(directory_->plan_key("ana.ruiz", "", kNow, kNow).error().code, Code::kInvalid);
   EXPECT_EQ(directory_->plan_revocation("k_none", kNow).error().code, Code::kNotFound);
   const NewKey made = issue("ana.ruiz");
@@ -208,7 +222,8 @@ TEST_F(DirectoryTest, AnotherProcessSeesChangesAfterReload) {
   EXPECT_FALSE(view->authenticate(made.key, kNow));
   ASSERT_TRUE(view->reload());
   EXPECT_TRUE(view->authenticate(made.key, kNow));
-  EXPECT_EQ(view->apply(directory_->plan_revocation(made.change.key.id, kNow).value()).error().code, Code::kConflict);
+  EXPECT_EQ(view->apply(directory_->plan_revocation(made.change.key.id, kNow).value()).error().code,
+            Code::kConflict);
   EXPECT_TRUE(view->authenticate(made.key, kNow));
 }
 

@@ -6,11 +6,14 @@ namespace proviso::identity {
 namespace {
 
 const Person kPerson{"ana.ruiz", {"analyst", "commander"}, 2, "ES", {1795651200}};
-const StoredKey kKey{{"k_0123456789abcdef", "ana.ruiz", "logistics", {1}, {1795651200}, {0}}, sha256("key")};
+const StoredKey kKey{{"k_0123456789abcdef", "ana.ruiz", "logistics", {1}, {1795651200}, {0}},
+                     sha256("key")};
 
 TEST(Records, RoundTrip) {
   const std::string person = encode_person(kPerson);
-  EXPECT_EQ(person, R"({"clearance":2,"nationality":"ES","roles":["analyst","commander"],"training_until":1795651200})");
+  EXPECT_EQ(
+      person,
+      R"({"clearance":2,"nationality":"ES","roles":["analyst","commander"],"training_until":1795651200})");
   EXPECT_EQ(encode_person(decode_person("ana.ruiz", person).value()), person);
   const std::string key = encode_key(kKey);
   EXPECT_EQ(encode_key(decode_key(kKey.info.id, key).value()), key);
@@ -24,8 +27,10 @@ TEST(Records, AnyChangedByteThatStillReadsReadsAsWritten) {
       std::string changed = person;
       changed[i] = static_cast<char>(changed[i] ^ 1 << bit);
       const auto read = decode_person("ana.ruiz", changed);
-      if (read) EXPECT_EQ(encode_person(*read), changed);
-      else EXPECT_EQ(read.error().code, Code::kCorrupt);
+      if (read)
+        EXPECT_EQ(encode_person(*read), changed);
+      else
+        EXPECT_EQ(read.error().code, Code::kCorrupt);
     }
   }
 }
@@ -33,10 +38,12 @@ TEST(Records, AnyChangedByteThatStillReadsReadsAsWritten) {
 TEST(Records, RefusesWhatIsNotExactlyAPersonOrAKey) {
   const std::string person = encode_person(kPerson);
   const std::string key = encode_key(kKey);
-  for (const std::string& text : {std::string(), std::string("{}"), std::string("[]"), person + " ", key}) {
+  for (const std::string& text :
+       {std::string(), std::string("{}"), std::string("[]"), person + " ", key}) {
     EXPECT_EQ(decode_person("ana.ruiz", text).error().code, Code::kCorrupt) << text;
   }
-  for (const std::string& text : {std::string(), std::string("{}"), std::string("7"), key + " ", person}) {
+  for (const std::string& text :
+       {std::string(), std::string("{}"), std::string("7"), key + " ", person}) {
     EXPECT_EQ(decode_key(kKey.info.id, text).error().code, Code::kCorrupt) << text;
   }
   EXPECT_FALSE(decode_person("not a name", person));

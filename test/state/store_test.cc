@@ -50,8 +50,8 @@ TEST_F(StoreTest, KeepsWhatWasPutAcrossReopening) {
 
 TEST_F(StoreTest, BytesAreBytesAndOrderIsBytewise) {
   auto store = open();
-  const Items items{{""s, ""s}, {"\0"s, "\0\xff"s}, {"A", "'; DROP TABLE entries; --"}, {"a", "x"},
-                    {"\xc3\xbc", "u"}, {"\xff", "not utf-8"}};
+  const Items items{{""s, ""s}, {"\0"s, "\0\xff"s}, {"A", "'; DROP TABLE entries; --"},
+                    {"a", "x"}, {"\xc3\xbc", "u"},  {"\xff", "not utf-8"}};
   for (auto item = items.rbegin(); item != items.rend(); ++item) {
     ASSERT_TRUE(store->put("t", item->first, item->second));
   }
@@ -84,11 +84,12 @@ TEST_F(StoreTest, CommittedDataSurvivesAKilledProcess) {
   ASSERT_GE(child, 0);
   if (child == 0) {
     auto store = Store::open(path_);
-    const bool put = store && (*store)->put("t", "committed", "yes") && (*store)->transaction([](Store& inner) {
-      if (!inner.put("t", "half", "no")) ::_exit(2);
-      ::kill(::getpid(), SIGKILL);
-      return Status();
-    });
+    const bool put =
+        store && (*store)->put("t", "committed", "yes") && (*store)->transaction([](Store& inner) {
+          if (!inner.put("t", "half", "no")) ::_exit(2);
+          ::kill(::getpid(), SIGKILL);
+          return Status();
+        });
     ::_exit(put ? 1 : 3);
   }
   int status = 0;
@@ -140,7 +141,8 @@ TEST_F(StoreTest, LimitsAndNames) {
     EXPECT_EQ(store->list(bad).error().code, Code::kInvalid);
     EXPECT_EQ(store->erase(bad, "k").error().code, Code::kInvalid);
   }
-  EXPECT_TRUE(store->put(std::string(kTableNameBytesMax, 't'), std::string(kKeyBytesMax, 'k'), "v"));
+  EXPECT_TRUE(
+      store->put(std::string(kTableNameBytesMax, 't'), std::string(kKeyBytesMax, 'k'), "v"));
   EXPECT_FALSE(store->put(std::string(kTableNameBytesMax + 1, 't'), "k", "v"));
   EXPECT_EQ(store->put("t", std::string(kKeyBytesMax + 1, 'k'), "v").error().code, Code::kLimit);
   EXPECT_EQ(store->put("t", "k", std::string(kValueBytesMax + 1, 'v')).error().code, Code::kLimit);

@@ -16,7 +16,8 @@ TEST(Cipher, RecordsRoundTripAtEverySize) {
     EXPECT_EQ(bytes.size(), size + kRecordOverhead);
     EXPECT_EQ(decrypt_record(wrapping, "default/2026-11", bytes).value(), plain);
   }
-  EXPECT_NE(encrypt_record(wrapping, "default/2026-11", "same"), encrypt_record(wrapping, "default/2026-11", "same"));
+  EXPECT_NE(encrypt_record(wrapping, "default/2026-11", "same"),
+            encrypt_record(wrapping, "default/2026-11", "same"));
 }
 
 TEST(Cipher, AnyFlippedBitOfARecordIsFound) {
@@ -34,7 +35,8 @@ TEST(Cipher, AnyFlippedBitOfARecordIsFound) {
   for (size_t length = 0; length < bytes.size(); ++length) {
     EXPECT_FALSE(decrypt_record(wrapping, "default/2026-11", bytes.substr(0, length)));
   }
-  EXPECT_FALSE(decrypt_record(wrapping, "default/2026-12", bytes)) << "a record moved to another segment";
+  EXPECT_FALSE(decrypt_record(wrapping, "default/2026-12", bytes))
+      << "a record moved to another segment";
   EXPECT_FALSE(decrypt_record(Key::random(), "default/2026-11", bytes));
 }
 
@@ -56,7 +58,8 @@ TEST(Names, PeriodsAreMonthsInUtc) {
   const std::pair<const char*, const char*> cases[] = {{"2026-11-30T23:59:59Z", "default/2026-11"},
                                                        {"2026-12-01T00:00:00Z", "default/2026-12"},
                                                        {"1970-01-01T00:00:00Z", "default/1970-01"}};
-  for (const auto& [time, name] : cases) EXPECT_EQ(segment_name("default", parse_time(time).value()).value(), name);
+  for (const auto& [time, name] : cases)
+    EXPECT_EQ(segment_name("default", parse_time(time).value()).value(), name);
   EXPECT_FALSE(segment_name("default", UtcSeconds{-1}));
   EXPECT_FALSE(segment_name("default", UtcSeconds{253402300800}));
 }
@@ -67,8 +70,9 @@ TEST(Names, NothingButANameReachesAPath) {
   }
   EXPECT_TRUE(segment_name(std::string(63, 'a'), UtcSeconds{0}));
   EXPECT_FALSE(segment_name(std::string(64, 'a'), UtcSeconds{0}));
-  for (const char* bad : {"default", "default/2026", "default/2026-13", "default/2026-1", "/2026-11", "../2026-11",
-                          "a/b/2026-11", "default/2026-11/", "default-2026-11"}) {
+  for (const char* bad :
+       {"default", "default/2026", "default/2026-13", "default/2026-1", "/2026-11", "../2026-11",
+        "a/b/2026-11", "default/2026-11/", "default-2026-11"}) {
     EXPECT_FALSE(check_segment_name(bad)) << bad;
   }
   for (const char* name : {"default/2026-11", "a-b-2026/2026-01"}) {

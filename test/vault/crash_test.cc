@@ -11,7 +11,9 @@ namespace {
 
 class CrashTest : public VaultTest {
  protected:
-  void truncate(uint64_t size) { ASSERT_EQ(::truncate(segment().c_str(), static_cast<off_t>(size)), 0); }
+  void truncate(uint64_t size) {
+    ASSERT_EQ(::truncate(segment().c_str(), static_cast<off_t>(size)), 0);
+  }
   static uint64_t frame_bytes(uint64_t index) {
     return kFrameHeaderBytes + kRecordOverhead + text_of(index).size();
   }
@@ -39,7 +41,8 @@ TEST_F(CrashTest, TornTailIsCutWhereverItToreAndTheRestStays) {
   const std::string whole = test::slurp(segment());
   const uint64_t start = kSegmentMagic.size() + frame_bytes(0) + frame_bytes(1);
   // At every byte of the header, then at some of the record.
-  for (uint64_t size = start; size < start + frame_bytes(2); size += size < start + kFrameHeaderBytes ? 1 : 23) {
+  for (uint64_t size = start; size < start + frame_bytes(2);
+       size += size < start + kFrameHeaderBytes ? 1 : 23) {
     // The bytes behind the tear: cut off, or zero as in allocated space that was never written.
     for (const bool zeros : {false, true}) {
       truncate(0);
@@ -47,7 +50,8 @@ TEST_F(CrashTest, TornTailIsCutWhereverItToreAndTheRestStays) {
       poke(segment(), 0, std::string_view(whole).substr(0, size));
       {
         auto vault = open();
-        // Zeros where zeros belong tear nothing; a header whose payload is zero is a record by its header.
+        // Zeros where zeros belong tear nothing; a header whose payload is zero is a record by its
+        // header.
         const bool header_whole = zeros && size >= start + kFrameHeaderBytes;
         EXPECT_EQ(vault->size(), header_whole ? 3u : 2u) << size;
         ASSERT_TRUE(vault->recover(2)) << size;
@@ -80,7 +84,8 @@ TEST_F(CrashTest, DamageThatTheLogKnowsIsNeverTakenForATornTail) {
     const Status recovered = vault->recover(3);
     EXPECT_EQ(recovered.error().code, Code::kCorrupt);
     EXPECT_NE(recovered.error().message.find("leaf 2"), std::string::npos);
-    EXPECT_NE(recovered.error().message.find("at offset " + std::to_string(last)), std::string::npos);
+    EXPECT_NE(recovered.error().message.find("at offset " + std::to_string(last)),
+              std::string::npos);
   }
   EXPECT_EQ(test::slurp(segment()), before) << "evidence was touched";
   EXPECT_TRUE(open()->recover(2)) << "without the log's word it is a torn tail";
@@ -101,7 +106,7 @@ TEST_F(CrashTest, CrashWhileTheFileWasMadeLeavesAnUsableVault) {
 
 struct FaultCase {
   const char* name;
-  int Faults::*call;
+  int Faults::* call;
   int error;
   bool on_sync;  // shows at sync(), else at append()
 };
@@ -118,7 +123,8 @@ TEST_F(CrashTest, AfterAnyFailedCallTheVaultHasFailedForGood) {
     auto vault = Vault::open(place.path(), kFaulty).value();
     const bool new_segment = c.call == &Faults::fsync || c.call == &Faults::fallocate;
     ASSERT_TRUE(add(*vault, 0, 2));
-    const Sealed sealed = vault->seal("default", new_segment ? kDecember : kNovember, text_of(2)).value();
+    const Sealed sealed =
+        vault->seal("default", new_segment ? kDecember : kNovember, text_of(2)).value();
     faults.*c.call = c.error;
     const Status appended = vault->append(2, {&sealed});
     EXPECT_EQ(appended.has_value(), c.on_sync) << c.name;
@@ -139,7 +145,7 @@ TEST_F(CrashTest, AfterAnyFailedCallTheVaultHasFailedForGood) {
 }
 
 TEST_F(CrashTest, FailedCutFailsTheVault) {
-  for (int Faults::*call : {&Faults::ftruncate, &Faults::fsync}) {
+  for (int Faults::* call : {&Faults::ftruncate, &Faults::fsync}) {
     const test::TempDir place;
     faults = {};
     ASSERT_TRUE(add(*Vault::open(place.path(), kFaulty).value(), 0, 3));
@@ -178,7 +184,8 @@ TEST_F(CrashTest, MoreSegmentsThanDescriptorsAndBatchesLargerThanTheBuffer) {
   std::vector<Sealed> sealed;
   std::vector<const Sealed*> records;
   for (int i = 0; i < 40; ++i) {
-    sealed.push_back(vault->seal("c" + std::to_string(i % 20), kNovember, std::string(100'000, 'x')).value());
+    sealed.push_back(
+        vault->seal("c" + std::to_string(i % 20), kNovember, std::string(100'000, 'x')).value());
   }
   for (const Sealed& one : sealed) records.push_back(&one);
   ASSERT_TRUE(vault->append(0, records));
@@ -188,7 +195,8 @@ TEST_F(CrashTest, MoreSegmentsThanDescriptorsAndBatchesLargerThanTheBuffer) {
   vault.reset();
   vault = open();
   EXPECT_EQ(vault->size(), 80u);
-  for (uint64_t i = 0; i < 80; ++i) EXPECT_EQ(vault->open_record(i).value(), std::string(100'000, 'x'));
+  for (uint64_t i = 0; i < 80; ++i)
+    EXPECT_EQ(vault->open_record(i).value(), std::string(100'000, 'x'));
 }
 
 TEST_F(CrashTest, ForeignFilesInTheSegmentsFolderAreRefusedByName) {

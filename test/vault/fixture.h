@@ -34,14 +34,19 @@ inline const FileOps kFaulty{
       return ::pwrite(fd, bytes, faults.short_writes ? std::min<size_t>(count, 7) : count, offset);
     },
     [](int fd, int mode, off_t offset, off_t length) {
-      return faults.fallocate != 0 ? fail_with(faults.fallocate) : ::fallocate(fd, mode, offset, length);
+      return faults.fallocate != 0 ? fail_with(faults.fallocate)
+                                   : ::fallocate(fd, mode, offset, length);
     },
-    [](int fd, off_t length) { return faults.ftruncate != 0 ? fail_with(faults.ftruncate) : ::ftruncate(fd, length); },
+    [](int fd, off_t length) {
+      return faults.ftruncate != 0 ? fail_with(faults.ftruncate) : ::ftruncate(fd, length);
+    },
     [](int fd) { return faults.fdatasync != 0 ? fail_with(faults.fdatasync) : ::fdatasync(fd); },
     [](int fd) { return faults.fsync != 0 ? fail_with(faults.fsync) : ::fsync(fd); },
 };
 
-inline std::string text_of(uint64_t index) { return "record " + std::to_string(index) + std::string(index % 7 * 50, '.'); }
+inline std::string text_of(uint64_t index) {
+  return "record " + std::to_string(index) + std::string(index % 7 * 50, '.');
+}
 
 class VaultTest : public testing::Test {
  protected:
@@ -53,8 +58,8 @@ class VaultTest : public testing::Test {
     return vault ? *std::move(vault) : nullptr;
   }
   // Appends records [first, first + count) and syncs.
-  static Status add(Vault& vault, uint64_t first, uint64_t count, std::string_view retention = "default",
-                    UtcSeconds time = kNovember) {
+  static Status add(Vault& vault, uint64_t first, uint64_t count,
+                    std::string_view retention = "default", UtcSeconds time = kNovember) {
     std::vector<Sealed> sealed;
     for (uint64_t i = first; i < first + count; ++i) {
       PV_TRY(sealed.emplace_back(), vault.seal(retention, time, text_of(i)));
@@ -78,7 +83,8 @@ class VaultTest : public testing::Test {
   // Overwrites bytes of a file, as a hand from outside would.
   static void poke(const std::string& path, off_t offset, std::string_view bytes) {
     const Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    ASSERT_EQ(::pwrite(fd.get(), bytes.data(), bytes.size(), offset), static_cast<ssize_t>(bytes.size()));
+    ASSERT_EQ(::pwrite(fd.get(), bytes.data(), bytes.size(), offset),
+              static_cast<ssize_t>(bytes.size()));
   }
 
   test::TempDir dir_;

@@ -53,7 +53,8 @@ TEST_F(VaultTest, LeavesComeInOrderWithoutGaps) {
 
 TEST_F(VaultTest, LimitsAreRefusedByName) {
   auto vault = open();
-  EXPECT_EQ(vault->seal("default", kNovember, std::string(kRecordBytesMax + 1, 'x')).error().code, Code::kLimit);
+  EXPECT_EQ(vault->seal("default", kNovember, std::string(kRecordBytesMax + 1, 'x')).error().code,
+            Code::kLimit);
   EXPECT_EQ(vault->seal("../keys", kNovember, "x").error().code, Code::kInvalid);
 }
 
@@ -109,9 +110,11 @@ TEST_F(VaultTest, DamagedRootKeyIsNotReplaced) {
 TEST_F(VaultTest, AnyTamperedByteOfARecordIsFoundAndNamed) {
   ASSERT_TRUE(add(*open(), 0, 3));
   const std::string original = test::slurp(segment());
-  const size_t header = kSegmentMagic.size() + kFrameHeaderBytes + text_of(0).size() + kRecordOverhead;
+  const size_t header =
+      kSegmentMagic.size() + kFrameHeaderBytes + text_of(0).size() + kRecordOverhead;
   const size_t end = header + kFrameHeaderBytes + text_of(1).size() + kRecordOverhead;
-  for (size_t at = header; at < end; at += at < header + kFrameHeaderBytes + kRecordOverhead ? 1 : 7) {
+  for (size_t at = header; at < end;
+       at += at < header + kFrameHeaderBytes + kRecordOverhead ? 1 : 7) {
     poke(segment(), static_cast<off_t>(at), std::string(1, static_cast<char>(original[at] ^ 0x20)));
     auto reader = Vault::open_reader(dir_.path()).value();
     const auto opened = reader->open_record(1);
@@ -119,15 +122,18 @@ TEST_F(VaultTest, AnyTamperedByteOfARecordIsFoundAndNamed) {
     if (at < header + kFrameHeaderBytes) {
       EXPECT_EQ(opened.error().code, Code::kNotFound) << at;
       ASSERT_EQ(reader->faults().size(), 1u) << at;
-      EXPECT_NE(reader->faults()[0].message.find("default-2026-11.seg` at offset " + std::to_string(header)),
+      EXPECT_NE(reader->faults()[0].message.find("default-2026-11.seg` at offset " +
+                                                 std::to_string(header)),
                 std::string::npos);
     } else {
       EXPECT_EQ(opened.error().code, Code::kCorrupt);
-      EXPECT_NE(opened.error().message.find("at offset " + std::to_string(header)), std::string::npos);
+      EXPECT_NE(opened.error().message.find("at offset " + std::to_string(header)),
+                std::string::npos);
       EXPECT_NE(opened.error().message.find("leaf 1"), std::string::npos);
     }
     EXPECT_EQ(reader->open_record(0).value(), text_of(0));
-    EXPECT_EQ(reader->open_record(2).value(), text_of(2)) << "damage must not hide what is behind it";
+    EXPECT_EQ(reader->open_record(2).value(), text_of(2))
+        << "damage must not hide what is behind it";
     poke(segment(), static_cast<off_t>(at), std::string(1, original[at]));
   }
   expect_records(*Vault::open_reader(dir_.path()).value(), 3);
@@ -135,7 +141,8 @@ TEST_F(VaultTest, AnyTamperedByteOfARecordIsFoundAndNamed) {
 
 TEST_F(VaultTest, RecordReplacedConsistentlyFailsItsTag) {
   ASSERT_TRUE(add(*open(), 0, 1));
-  // Bytes, digest and header all made to fit each other: only the key's owner could make the tag hold.
+  // Bytes, digest and header all made to fit each other: only the key's owner could make the tag
+  // hold.
   std::string bytes = Vault::open_reader(dir_.path()).value()->record(0)->bytes;
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   poke(segment(), kSegmentMagic.size(),
@@ -158,7 +165,8 @@ TEST_F(VaultTest, ErasedKeyMakesItsSegmentUnreadableForEverAndNoOther) {
       EXPECT_TRUE(any->record(0)) << "the ciphertext stays";
       EXPECT_EQ(any->open_record(2).value(), text_of(2));
     }
-    EXPECT_EQ(vault->seal("default", kNovember, "x").error().code, Code::kUnavailable) << "never a second key";
+    EXPECT_EQ(vault->seal("default", kNovember, "x").error().code, Code::kUnavailable)
+        << "never a second key";
     EXPECT_TRUE(vault->erase("default/2026-11")) << "once more is no harm";
     EXPECT_EQ(vault->erase("default/2026-10").error().code, Code::kNotFound);
     EXPECT_EQ(vault->erase("../root").error().code, Code::kInvalid);
@@ -203,7 +211,8 @@ TEST_F(VaultTest, SealingIsThreadSafeFromTheFirstKeyOn) {
     std::vector<std::jthread> threads;
     for (auto& mine : sealed) {
       threads.emplace_back([&vault, &mine] {
-        for (int i = 0; i < 50; ++i) mine.push_back(vault->seal("default", kNovember, "from a thread").value());
+        for (int i = 0; i < 50; ++i)
+          mine.push_back(vault->seal("default", kNovember, "from a thread").value());
       });
     }
   }
