@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/json.h"
 #include "models/upstream_error.h"
 #include "models/worker.h"
+#include "models/worker_request.h"
 
 namespace proviso::models {
 namespace {
@@ -92,6 +94,7 @@ struct Caller::Impl {
   std::shared_ptr<const Catalog> catalog;
   const Worker* worker = nullptr;
   std::map<std::string, std::unique_ptr<http::Client>, std::less<>> clients;
+  json::Parser parser;
 
   // What keeps a call from being sent at all.
   Result<const Model*> route(const Call& call) const {
@@ -142,7 +145,13 @@ http::Task<Result<Upstream>> Caller::call(Call call) {
   if (!spec.headers.valid()) {
     co_return fail(Code::kInvalid, "a header of the request cannot be passed on");
   }
-  spec.body = std::move(call.body);
+  if (model.worker) {
+    auto body = worker_body(call.endpoint, call.body, impl_->parser);
+    if (!body) co_return std::unexpected(body.error());
+    spec.body = std::move(*body);
+  } else {
+    spec.body = std::move(call.body);
+  }
   spec.deadline = std::min(call.deadline, http::Loop::now() + model.head_timeout);
   spec.body_timeout = model.body_timeout;
   spec.cancel = call.cancel;

@@ -28,6 +28,9 @@ Result<std::string> read_key(const std::string& path) {
 Result<http::Endpoint> parse_endpoint(const ModelConfig& config, const std::string& worker_socket) {
   const bool worker = config.endpoint == "worker";
   PV_TRY(auto endpoint, http::Endpoint::parse(worker ? "unix:" + worker_socket : config.endpoint));
+  if (config.endpoint.starts_with("unix:") && !config.endpoint.starts_with("unix:/")) {
+    return fail(Code::kInvalid, "the path of a socket must be absolute");
+  }
   if (!config.ca_file.empty() && endpoint.kind != http::Endpoint::Kind::kTls) {
     return fail(Code::kInvalid, "a CA file is for https only");
   }

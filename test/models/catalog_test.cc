@@ -55,7 +55,7 @@ TEST(Catalog, RefusesWhatCannotBeMeant) {
       {{config("m", "http://models.example")}, "use https"},
       {{config("m", "ftp://models.example")}, "an upstream is"},
       {{config("m", "https://user:key@models.example")}, "user info"},
-      {{config("m", "unix:relative")}, "model `m`"},
+      {{config("m", "unix:relative")}, "model `m`: the path of a socket must be absolute"},
       {{config("m", "worker"), config("m", "worker")}, "named twice"},
       {{config("", "worker")}, "printable"},
       {{config("a b", "worker")}, "printable"},
