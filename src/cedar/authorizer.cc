@@ -85,7 +85,7 @@ struct Engine::Impl {
     Val value = evaluator.var(variable);
     switch (scope.kind) {
       case Scope::Kind::kAny: return true;
-      case Scope::Kind::kEq: return *value.uid == *scope.entities[0].uid;
+      case Scope::Kind::kEq: return equal(*value.uid, *scope.entities[0].uid);
       case Scope::Kind::kIs: return value.uid->type == scope.type;
       case Scope::Kind::kIsIn:
         return value.uid->type == scope.type && evaluator.is_in(value, scope.entities[0]);

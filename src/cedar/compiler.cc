@@ -53,6 +53,17 @@ std::strong_ordering compare(const Val& a, const Val& b) {
   }
 }
 
+bool equal(const Val& a, const Val& b) {
+  if (a.kind != b.kind) return false;
+  switch (a.kind) {
+    case Kind::kBool: return a.b == b.b;
+    case Kind::kString: return *a.s == *b.s;
+    case Kind::kEntity: return equal(*a.uid, *b.uid);
+    case Kind::kIp: case Kind::kSet: case Kind::kRecord: return compare(a, b) == 0;
+    default: return a.i == b.i;
+  }
+}
+
 const HashedUid* Program::add_uid(const EntityUid& uid) {
   uids.push_back({{uid.type, uid.id}, hash_uid(uid.type, uid.id)});
   return &uids.back();

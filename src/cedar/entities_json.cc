@@ -10,6 +10,8 @@
 namespace proviso::cedar {
 namespace {
 
+constexpr size_t kExtensionDepthMax = 8;  // nested `__extn` calls; one level is all that has a use
+
 std::unexpected<Error> invalid(std::string message) { return fail(Code::kInvalid, std::move(message)); }
 
 std::optional<std::string_view> text_of(json::Element element) {
@@ -56,7 +58,7 @@ Result<Value> extension_arg(json::Element element, size_t depth) {
 Result<Value> extension_from(json::Element element, size_t depth) {
   json::Object object;
   json::Element fn;
-  if (depth > 8 || element.get_object().get(object) != simdjson::SUCCESS ||
+  if (depth > kExtensionDepthMax || element.get_object().get(object) != simdjson::SUCCESS ||
       object["fn"].get(fn) != simdjson::SUCCESS || !text_of(fn)) {
     return invalid("an extension value needs `fn` and `arg`");
   }

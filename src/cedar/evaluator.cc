@@ -19,6 +19,9 @@ bool set_number(Val& out, Kind kind, int64_t value) {
 
 bool holds(const Set& set, const Val& wanted) {
   const auto& elements = set.elements();
+  if (elements.size() <= 8) {  // a few comparisons for equality are cheaper than an ordered search
+    return std::ranges::any_of(elements, [&](const Value& v) { return equal(view(v), wanted); });
+  }
   auto at = std::ranges::lower_bound(elements, wanted,
                                      [](const Val& a, const Val& b) { return compare(a, b) < 0; }, view);
   return at != elements.end() && compare(view(*at), wanted) == 0;
@@ -82,7 +85,7 @@ bool Evaluator::is_in(Val& left, Val right) {
   resolve(right);
   if (left.id != Entities::kNone && right.id != Entities::kNone) {
     if (left.id == right.id || entities_.has_ancestor(left.id, right.id)) return true;
-  } else if (*left.uid == *right.uid) {
+  } else if (equal(*left.uid, *right.uid)) {
     return true;
   }
   return actions_ != nullptr && entities_.at(left.id) == nullptr &&
@@ -154,8 +157,8 @@ bool Evaluator::eval_binary(const Node& n, Val& out) {
   Val b;
   if (!eval(kid(n, 0), a) || !eval(kid(n, 1), b)) return false;
   switch (n.op) {
-    case Op::kEq: return set_bool(out, compare(a, b) == 0);
-    case Op::kNe: return set_bool(out, compare(a, b) != 0);
+    case Op::kEq: return set_bool(out, equal(a, b));
+    case Op::kNe: return set_bool(out, !equal(a, b));
     case Op::kLt: case Op::kLe: case Op::kGt: case Op::kGe: return eval_order(n.op, a, b, out);
     case Op::kAdd: case Op::kSub: case Op::kMul: return eval_arithmetic(n.op, a, b, out);
     case Op::kIn: return eval_in(a, b, out);

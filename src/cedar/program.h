@@ -42,6 +42,11 @@ struct Val {
 Val view(const Value& value);
 Value to_value(const Val& value);
 std::strong_ordering compare(const Val& a, const Val& b);
+// Cedar's ==: compare() == 0, but cheaper.
+bool equal(const Val& a, const Val& b);
+inline bool equal(const EntityUid& a, const EntityUid& b) {
+  return &a == &b || (a.id == b.id && a.type == b.type);  // ids differ more often than types
+}
 
 struct Node {
   Op op = Op::kLiteral;

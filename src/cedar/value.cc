@@ -64,6 +64,12 @@ const Value* Record::find(std::string_view name) const {
 }
 
 Value* Record::find(std::string_view name) {
+  if (fields_.size() <= 8) {  // lengths differ often: a scan beats an ordered search
+    for (Field& field : fields_) {
+      if (field.name == name) return &field.value;
+    }
+    return nullptr;
+  }
   auto at = lower(fields_, name);
   return at != fields_.end() && at->name == name ? &at->value : nullptr;
 }
