@@ -40,7 +40,8 @@ void Loop::Impl::run() {
 void Loop::Impl::arm_sweep() {
   timer.expires_after(sweep_every);
   timer.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
+    // Cancelling does not reach a wait that has ended already.
+    if (error || ending) return;
     const Time now = Loop::now();
     for (Timed* timed = first; timed != nullptr;) {
       Timed* next = timed->timed_next_;
@@ -87,6 +88,7 @@ Loop::~Loop() {
   if (!impl_->thread.joinable()) return;
   // What is closing ends by itself; then nothing is left to run.
   asio::post(impl_->io.get_executor(), [impl = impl_.get()] {
+    impl->ending = true;
     impl->work.reset();
     impl->timer.cancel();
   });

@@ -47,6 +47,7 @@ struct Loop::Impl {
   Timed* first = nullptr;
   std::string date_text;
   time_t date_second = 0;
+  bool ending = false;
   std::thread thread;
 };
 

@@ -174,6 +174,7 @@ class ServerImpl final : public Server {
   Result<Sockets> open_listener(const Listen& listen);
   void accept_on(size_t shard, Opened opened, const SslContext& tls);
   bool wait_live(std::optional<Time> due);
+  void on_each_loop(const std::function<void(size_t)>& fn);
 
   Loops& loops_;
   std::vector<Listen> listeners_;
@@ -245,32 +246,36 @@ bool ServerImpl::wait_live(std::optional<Time> due) {
   return true;
 }
 
-void ServerImpl::stop(std::chrono::milliseconds grace) {
-  if (stopped_) return;
-  stopped_ = true;
+// Returns when `fn` has run on every loop: what it touches may go afterwards.
+void ServerImpl::on_each_loop(const std::function<void(size_t)>& fn) {
   for (size_t i = 0; i < shards_.size(); ++i) {
     std::promise<void> done;
     auto future = done.get_future();
-    loops_.at(i).post([this, i, out = std::move(done)]() mutable {
-      for (auto& [shard, acceptor] : acceptors_) {
-        if (shard != i) continue;
-        acceptor->close();
-        acceptor.reset();
-      }
-      shards_[i]->stopping = true;
-      for (Connection* c = shards_[i]->first; c != nullptr; c = c->next()) c->close_if_idle();
+    loops_.at(i).post([&fn, i, out = std::move(done)]() mutable {
+      fn(i);
       out.set_value();
     });
     future.get();
   }
+}
+
+void ServerImpl::stop(std::chrono::milliseconds grace) {
+  if (stopped_) return;
+  stopped_ = true;
+  on_each_loop([this](size_t i) {
+    for (auto& [shard, acceptor] : acceptors_) {
+      if (shard != i) continue;
+      acceptor->close();
+      acceptor.reset();
+    }
+    shards_[i]->stopping = true;
+    for (Connection* c = shards_[i]->first; c != nullptr; c = c->next()) c->close_if_idle();
+  });
   for (const auto& path : unix_paths_) unlink(path.c_str());
   if (wait_live(Loop::now() + grace)) return;
-  for (size_t i = 0; i < shards_.size(); ++i) {
-    Shard* shard = shards_[i].get();
-    loops_.at(i).post([shard] {
-      for (Connection* c = shard->first; c != nullptr; c = c->next()) c->abort();
-    });
-  }
+  on_each_loop([this](size_t i) {
+    for (Connection* c = shards_[i]->first; c != nullptr; c = c->next()) c->abort();
+  });
   wait_live(std::nullopt);
 }
 

@@ -101,6 +101,13 @@ class RawSocket {
     bytes.resize(got > 0 ? static_cast<size_t>(got) : 0);
     return bytes;
   }
+  // Reads and drops what comes next: its size, 0 at the end.
+  size_t drop_some(std::vector<char>& buffer) {
+    pollfd waiting{fd(), POLLIN, 0};
+    if (poll(&waiting, 1, 20'000) != 1) return 0;
+    const ssize_t got = recv(fd(), buffer.data(), buffer.size(), 0);
+    return got > 0 ? static_cast<size_t>(got) : 0;
+  }
   std::string read_all() {
     std::string all;
     for (std::string some = read_some(); !some.empty(); some = read_some()) all += some;
