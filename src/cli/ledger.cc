@@ -43,6 +43,25 @@ Status print_facts(const vault::Vault& vault, uint64_t index) {
   return {};
 }
 
+// {"facts":{…},"index":7,"leaf":"…"}, for programs.
+Status print_json(const vault::Vault& vault, uint64_t index, const std::string& entry) {
+  PV_TRY(const std::string bytes, vault.open_record(index));
+  PV_TRY(const audit::Contents contents, audit::Contents::decode(bytes));
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object();
+  writer.key("facts").begin_object();
+  for (const auto& [path, value] : contents.facts.items()) {
+    writer.key(path).raw(exchange::canonical_value(value));
+  }
+  writer.end_object();
+  writer.key("index").uinteger(index);
+  writer.key("leaf").string(entry);
+  writer.end_object();
+  print(out);
+  return {};
+}
+
 Status show(const LedgerOptions& options) {
   const gate::Layout layout{options.state};
   PV_TRY(const auto reader, ledger::LogReader::open(layout.log()));
@@ -62,7 +81,11 @@ Status show(const LedgerOptions& options) {
   for (uint64_t index = first; index < end && index < reader->size(); ++index) {
     PV_TRY(const std::string entry, reader->entry(index));
     if (options.as_json) {
-      print(entry);
+      if (vault) {
+        PV_TRY_VOID(print_json(*vault, index, entry));
+      } else {
+        print(entry);
+      }
       continue;
     }
     PV_TRY(const audit::Leaf leaf, audit::Leaf::parse(entry));
@@ -111,7 +134,7 @@ void add_ledger(CLI::App& app, int& status) {
   show_command->add_option("index", options->index, "one leaf");
   show_command->add_option("--last", options->last, "how many")->capture_default_str();
   show_command->add_flag("--facts", options->facts, "open the facts from the vault");
-  show_command->add_flag("--json", options->as_json, "the leaves' own bytes, one a line");
+  show_command->add_flag("--json", options->as_json, "the leaves' own bytes, one a line; with --facts an object a line");
   show_command->callback([options, &status] { status = done(show(*options)); });
 
   auto* proof_command = command->add_subcommand("proof", "a C2SP tlog-proof for one leaf");

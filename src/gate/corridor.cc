@@ -33,14 +33,6 @@ ErrorKind kind_of(Code code) {
   }
 }
 
-models::Operation operation_of(exchange::Endpoint endpoint) {
-  switch (endpoint) {
-    case exchange::Endpoint::kChat: return models::Operation::kChat;
-    case exchange::Endpoint::kMessages: return models::Operation::kMessages;
-    case exchange::Endpoint::kCountTokens: return models::Operation::kCountTokens;
-  }
-  return models::Operation::kChat;
-}
 
 void put_ids(http::Headers& headers, std::string_view exchange_id) {
   if (exchange_id.empty()) return;
@@ -87,7 +79,7 @@ Step<identity::Principal> Corridor::identify(const http::Call& call) const {
   house_.metrics.exchange("any", "unauthorized");
   house_.people.count_refusal();
   return std::unexpected(Turned{ErrorKind::kAuthentication, std::move(principal.error().message),
-                                "invalid_key", false});
+                                "invalid_key", false, ""});
 }
 
 http::Task<void> Corridor::exchange(http::Call& call, exchange::Protocol protocol,
@@ -140,7 +132,7 @@ http::Task<Step<>> Corridor::enter(http::Call& call, Passage& passage) {
           ErrorKind::kInvalidRequest,
           fmt::format("`anthropic-version: {}` is not known here; send 2023-06-01 or 2026-10-21",
                       version.substr(0, 40)),
-          "unknown_version", false});
+          "unknown_version", false, ""});
     }
     options.anthropic_version = *known;
   }
@@ -148,7 +140,7 @@ http::Task<Step<>> Corridor::enter(http::Call& call, Passage& passage) {
   if (!body) {
     const ErrorKind kind =
         body.error().code == Code::kLimit ? ErrorKind::kTooLarge : ErrorKind::kInvalidRequest;
-    co_return std::unexpected(Turned{kind, std::move(body.error().message), "bad_body", false});
+    co_return std::unexpected(Turned{kind, std::move(body.error().message), "bad_body", false, ""});
   }
   passage.body = std::move(*body);
   house_.metrics.bytes("in", passage.body.size());
@@ -157,7 +149,7 @@ http::Task<Step<>> Corridor::enter(http::Call& call, Passage& passage) {
   auto request = exchange::read_request(passage.protocol, passage.endpoint, passage.body, parser_, options);
   if (!request) {
     co_return std::unexpected(Turned{ErrorKind::kInvalidRequest, std::move(request.error().message),
-                                     "invalid_request", false});
+                                     "invalid_request", false, ""});
   }
   passage.request = std::move(*request);
   co_return Step<>{};
@@ -169,7 +161,7 @@ Step<> Corridor::renew(Passage& passage) const {
   auto standing = house_.people.current(passage.principal.key_id, passage.time);
   if (!standing) {
     return std::unexpected(Turned{ErrorKind::kAuthentication, std::move(standing.error().message),
-                                  "key_revoked", false});
+                                  "key_revoked", false, ""});
   }
   passage.principal = std::move(*standing);
   return {};
@@ -200,8 +192,10 @@ http::Task<Step<>> Corridor::ask(Passage& passage) {
 http::Task<Step<models::Upstream>> Corridor::dispatch(http::Call& call, Passage& passage) {
   models::Call out;
   out.model = passage.request.model;
-  out.operation = operation_of(passage.endpoint);
-  out.body = std::move(passage.request.upstream_body);
+  out.endpoint = passage.endpoint;
+  const models::Model* model = house_.catalog.find(passage.request.model);
+  out.body = exchange::upstream_body(
+      passage.request, model == nullptr ? passage.request.model : model->upstream_name);
   if (passage.protocol == exchange::Protocol::kAnthropicMessages) {
     out.headers.anthropic_version =
         exchange::anthropic_version_name(passage.request.anthropic_version);
@@ -223,7 +217,7 @@ http::Task<Step<>> Corridor::failed(Passage& passage, Error error) {
   Step<> written = co_await write(passage, std::move(record));
   if (!written) co_return std::unexpected(std::move(written.error()));
   co_return std::unexpected(
-      Turned{kind_of(error.code), std::move(error.message), "model_failed", false});
+      Turned{kind_of(error.code), std::move(error.message), "model_failed", false, ""});
 }
 
 http::Task<Step<>> Corridor::release_count(http::Call& call, Passage& passage,
@@ -319,14 +313,14 @@ http::Task<Step<>> Corridor::write(Passage& passage, audit::Record record) {
   Result<audit::SealedRecord> sealed = audit::seal(house_.vault, std::move(record));
   if (!sealed) {
     co_return std::unexpected(
-        Turned{ErrorKind::kUnavailable, sealed.error().message, "record_failed", false});
+        Turned{ErrorKind::kUnavailable, sealed.error().message, "record_failed", false, ""});
   }
   const http::Time deadline =
       http::Loop::now() + std::chrono::seconds(house_.config.commit_deadline_seconds);
   Result<ledger::Receipt> receipt = co_await port_.commit(std::move(*sealed), deadline);
   if (!receipt) {
     co_return std::unexpected(
-        Turned{ErrorKind::kUnavailable, receipt.error().message, "record_failed", false});
+        Turned{ErrorKind::kUnavailable, receipt.error().message, "record_failed", false, ""});
   }
   passage.receipt = std::move(*receipt);
   house_.receipts.put(passage.id, passage.receipt, passage.principal.id);
@@ -339,6 +333,7 @@ http::Task<void> Corridor::refuse(http::Call& call, Passage& passage, Turned tur
       turned.decided && passage.endpoint != exchange::Endpoint::kCountTokens &&
       passage.in_force->agreement->terms().denial_form == agreement::DenialForm::kMessage;
   if (!as_message) {
+    if (turned.decided) turned.receipt = passage.receipt.text();
     co_await turn_away(call, passage.protocol, passage.id, std::move(turned));
     co_return;
   }
@@ -364,6 +359,7 @@ http::Task<void> Corridor::turn_away(http::Call& call, exchange::Protocol protoc
   response.status = exchange::error_status(turned.kind);
   response.headers.add("Content-Type", "application/json");
   put_ids(response.headers, exchange_id);
+  if (!turned.receipt.empty()) response.headers.add("Proviso-Receipt", turned.receipt);
   response.headers.add("x-should-retry", exchange::error_retryable(turned.kind) ? "true" : "false");
   if (turned.kind == exchange::ErrorKind::kRateLimit) response.headers.add("Retry-After", "1");
   if (turned.kind == exchange::ErrorKind::kAuthentication) {

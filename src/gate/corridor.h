@@ -22,6 +22,7 @@ struct Turned {
   std::string message;
   std::string code;       // a short word of ours: "clause_denied", "hold", …
   bool decided = false;   // a denial or hold with a leaf: `denial_form` applies
+  std::string receipt;    // of that leaf
 };
 template <class T = void>
 using Step = std::expected<T, Turned>;

@@ -16,6 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kPinnedFdMin = 512;  // above every descriptor that a child is started with
+
 Result<const passwd*> find_user(const std::string& wanted) {
   for (const char* name : {wanted.empty() ? "proviso" : wanted.c_str(), wanted.empty() ? "nobody" : ""}) {
     if (*name == '\0') continue;
@@ -65,8 +67,11 @@ Result<Pinned> drop_privileges(const std::string& user, const std::string& state
   PV_TRY_VOID(give(state, found->pw_uid, found->pw_gid));
   for (size_t i = 0; i < files.size(); ++i) {
     if (files[i].empty()) continue;
-    Fd fd(::open(files[i].c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd.valid()) return std::unexpected(io_error("open", files[i], errno));
+    const Fd opened(::open(files[i].c_str(), O_RDONLY | O_CLOEXEC));
+    if (!opened.valid()) return std::unexpected(io_error("open", files[i], errno));
+    // High numbers: children get their pipes at low ones, before they execute the path.
+    Fd fd(::fcntl(opened.get(), F_DUPFD_CLOEXEC, kPinnedFdMin));
+    if (!fd.valid()) return std::unexpected(io_error("keep open", files[i], errno));
     pinned.paths_[i] = fmt::format("/proc/self/fd/{}", fd.get());
     pinned.files_.push_back(std::move(fd));
   }

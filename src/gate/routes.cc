@@ -36,7 +36,7 @@ Protocol protocol_of(const http::Call& call) {
 }
 
 Turned not_found(std::string message) {
-  return Turned{exchange::ErrorKind::kNotFound, std::move(message), "not_found", false};
+  return Turned{exchange::ErrorKind::kNotFound, std::move(message), "not_found", false, ""};
 }
 
 exchange::ModelEntry entry_of(const agreement::Model& model) {

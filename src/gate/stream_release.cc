@@ -23,7 +23,7 @@ http::Headers stream_headers(const Passage& passage) {
 }
 
 Turned client_gone() {
-  return Turned{ErrorKind::kInternal, "the client went away", kClientGone, false};
+  return Turned{ErrorKind::kInternal, "the client went away", kClientGone, false, ""};
 }
 
 }  // namespace
@@ -62,7 +62,7 @@ http::Task<Step<>> StreamRelease::open() {
   whole_ = decision_.whole;
   if (whole_) co_return Step<>{};
   const Status begun = co_await call_.begin_stream(200, stream_headers(passage_));
-  if (!begun) co_return std::unexpected(Turned{ErrorKind::kInternal, begun.error().message, "", false});
+  if (!begun) co_return std::unexpected(Turned{ErrorKind::kInternal, begun.error().message, "", false, ""});
   co_return Step<>{};
 }
 
@@ -73,7 +73,7 @@ http::Task<Step<>> StreamRelease::pump() {
       if (call_.client_gone()) co_return std::unexpected(client_gone());
       const ErrorKind kind =
           bytes.error().code == Code::kTimeout ? ErrorKind::kTimeout : ErrorKind::kUpstream;
-      co_return std::unexpected(Turned{kind, std::move(bytes.error().message), "model_failed", false});
+      co_return std::unexpected(Turned{kind, std::move(bytes.error().message), "model_failed", false, ""});
     }
     Events events;
     if (*bytes) {
@@ -107,13 +107,13 @@ http::Task<Step<>> StreamRelease::take(StreamEvent event) {
     case StreamEvent::Kind::kDone: co_return co_await take_end(event);
     case StreamEvent::Kind::kUnknown:
       co_return std::unexpected(Turned{
-          ErrorKind::kUpstream, "the model sent something that cannot be inspected", "unreadable", false});
+          ErrorKind::kUpstream, "the model sent something that cannot be inspected", "unreadable", false, ""});
     case StreamEvent::Kind::kError:
       co_return std::unexpected(
-          Turned{ErrorKind::kUpstream, "the model reported an error", "model_failed", false});
+          Turned{ErrorKind::kUpstream, "the model reported an error", "model_failed", false, ""});
     case StreamEvent::Kind::kCut:
       co_return std::unexpected(Turned{
-          ErrorKind::kUpstream, "the model broke off before its answer ended", "model_failed", false});
+          ErrorKind::kUpstream, "the model broke off before its answer ended", "model_failed", false, ""});
   }
   co_return Step<>{};
 }
@@ -145,7 +145,7 @@ http::Task<Step<>> StreamRelease::let_go(std::vector<Judged> judged, int32_t cho
       if (kept_bytes_ > static_cast<size_t>(corridor_.house_.config.answer_bytes_max)) {
         co_return std::unexpected(Turned{ErrorKind::kUpstream,
                                          "the answer is longer than this gate judges whole",
-                                         "answer_too_long", false});
+                                         "answer_too_long", false, ""});
       }
       continue;
     }
