@@ -60,6 +60,32 @@ bool has_extension(std::string_view value) {
          std::all_of(tail.begin(), tail.end(), [](char c) { return in_set(c, kLow); });
 }
 
+// Letters alone, the cases mixed as no name mixes them.
+bool is_scrambled(std::string_view value, const Kinds& kinds) {
+  const int letters = kinds.lower + kinds.upper;
+  if (letters < 10 || kinds.upper * 3 < letters || kinds.lower * 3 < letters) return false;
+  int run = 0;
+  for (char c : value) {
+    run = in_set(c, kLow) ? run + 1 : 0;
+    if (run > 3) return false;
+  }
+  return true;
+}
+
+// The longest run of letters and digits that holds both.
+size_t longest_mixed_run(std::string_view value) {
+  size_t longest = 0;
+  size_t from = 0;
+  while (from < value.size()) {
+    size_t end = from;
+    while (end < value.size() && in_set(value[end], kAlnum)) ++end;
+    const Kinds kinds = count_kinds(value.substr(from, end - from));
+    if (kinds.digits > 0 && kinds.lower + kinds.upper > 0) longest = std::max(longest, end - from);
+    from = end + 1;
+  }
+  return longest;
+}
+
 // Words joined by separators, as identifiers and paths are; at most a few digits at the end of each.
 bool is_wordy(std::string_view value) {
   int letters = 0;
@@ -166,9 +192,11 @@ int64_t score_assigned(std::string_view value, Strength strength) {
   if (is_placeholder(value)) return 0;
   const Kinds kinds = count_kinds(value);
   const int letters = kinds.lower + kinds.upper;
-  // Letters alone are a secret where the cases are mixed as no name mixes them.
-  const bool scrambled = letters >= 8 && kinds.upper * 3 >= letters && kinds.lower * 3 >= letters;
+  const bool scrambled = strength != Strength::kWeak && is_scrambled(value, kinds);
   if (strength == Strength::kPassword) {
+    // Emphasis in Markdown.
+    while (value.starts_with("*")) value.remove_prefix(1);
+    while (value.ends_with("*")) value.remove_suffix(1);
     if (value.size() < 6 || value.size() > kValueBytesMax) return 0;
     if (!scrambled && kinds.digits == 0 &&
         (kinds.other == 0 || kinds.upper == 0 || is_wordy(value))) {
@@ -184,7 +212,7 @@ int64_t score_assigned(std::string_view value, Strength strength) {
   if (is_uuid(value)) return weak ? 0 : kScoreLikely;
   if (is_digest_hex(value)) return weak ? 0 : kScoreLikely;
   if (letters == 0) return 0;
-  if (!scrambled && is_wordy(value)) return 0;
+  if (!scrambled && (is_wordy(value) || longest_mixed_run(value) < (weak ? 12u : 8u))) return 0;
   // 2.9 bits: ten characters of which three repeat; below it are dates, versions and counters.
   const int floor = weak ? 3200 : 2900;
   return entropy_millibits(value) >= floor ? kScoreAssigned : 0;

@@ -44,8 +44,13 @@ class Walk {
 
   Judged run() {
     size_t i = 0;
-    if (context_.idle()) i = skip_quiet();
-    while (i < text_.size()) i = step(i);
+    while (i < text_.size()) {
+      if (context_.idle()) {
+        i = skip_quiet(i);
+        if (i == text_.size()) break;
+      }
+      i = step(i);
+    }
     if (word_.edge == Edge::kEnded) {
       if (!context_.idle()) context_.end_word(text_);
     } else {
@@ -57,10 +62,10 @@ class Walk {
   }
 
  private:
-  // To the first byte where something ends; its state is not entered.
-  size_t skip_quiet() {
+  // From `i` to the first byte where something ends; its state is not entered.
+  size_t skip_quiet(size_t i) {
     uint16_t state = state_;
-    for (size_t i = 0; i < text_.size(); ++i) {
+    for (; i < text_.size(); ++i) {
       const uint16_t next = rules_.step(state, text_[i]);
       if (rules_.hit(next)) {
         state_ = state;
@@ -253,7 +258,7 @@ void Context::arm(uint16_t rule) {
     --count_;
   }
   const bool carrier = all[rule].strength == Strength::kCarrier;
-  slots_[count_++] = {.rule = rule, .phase = carrier ? Phase::kValue : Phase::kName};
+  slots_[count_++] = {.rule = rule, .carrier = carrier};
 }
 
 bool Context::advance(char c) {
@@ -266,7 +271,10 @@ bool Context::advance(char c) {
     const uint8_t step = blank && slot.blank ? 0 : 1;
     slot.blank = blank;
     if (slot.phase == Phase::kName) {
-      if (is_operator(c)) {
+      if (slot.carrier) {
+        if (!blank) continue;
+        slot.phase = Phase::kValue;
+      } else if (is_operator(c)) {
         slot.phase = Phase::kValue;
         slot.count = 0;
       } else if (filler || in_set(c, kIdent | kDot) || c == ']') {
@@ -294,12 +302,29 @@ void Context::retry_waiting() {
   for (uint8_t i = 0; i < count_; ++i) {
     Slot slot = slots_[i];
     if (slot.phase == Phase::kValue) {
-      if (slot.retried || rule(i).strength == Strength::kCarrier) continue;
+      if (slot.retried || slot.carrier) continue;
       slot = {.rule = slot.rule, .phase = Phase::kName, .count = 1, .retried = true};
     }
     slots_[kept++] = slot;
   }
   count_ = kept;
+}
+
+bool Context::skip_name(std::string_view word) {
+  uint8_t kept = 0;
+  for (uint8_t i = 0; i < count_; ++i) {
+    if (slots_[i].phase == Phase::kValue) return false;
+  }
+  for (uint8_t i = 0; i < count_; ++i) {
+    Slot slot = slots_[i];
+    if (slot.carrier || slot.count + word.size() > kNameBytesMax) continue;
+    slot.count = static_cast<uint8_t>(slot.count + word.size());
+    slot.blank = false;
+    slots_[kept++] = slot;
+  }
+  count_ = kept;
+  if (count_ > 0) end_word(word);
+  return true;
 }
 
 void Context::end_word(std::string_view word) {

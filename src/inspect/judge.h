@@ -36,6 +36,9 @@ class Context {
   // The value was something else. It may have been a type or a second name ("password: string = …"),
   // so each slot waits once more.
   void retry_waiting();
+  // Like advance() over a whole word of letters, digits, "_", "-" and ".", and end_word(). False, and
+  // nothing done, if a value may begin with it.
+  bool skip_name(std::string_view word);
   // The word ended: "is" and "--password" let the value follow after a blank.
   void end_word(std::string_view word);
   // True if a password's value may begin here, so that a quoted one is read to its closing quote.
@@ -49,6 +52,7 @@ class Context {
     uint8_t count = 0;     // bytes since the name, or since the operator; blanks count once
     bool blank = false;    // the last byte was one
     bool retried = false;
+    bool carrier = false;  // Strength::kCarrier: a blank must follow, then the value
   };
   static constexpr size_t kSlotsMax = 4;  // names before one value: "aws_secret_access_key" has four
   std::array<Slot, kSlotsMax> slots_{};

@@ -146,7 +146,7 @@ constexpr PrefixRule kPrefixRules[] = {
     {"shopify-token", "shppa_", kHex, 32, 0, kAny, Check::kEntropy},
     {"shopify-token", "shpss_", kHex, 32, 0, kAny, Check::kEntropy},
     {"sourcegraph-token", "sgp_", kHex | kUnder | kLow, 40, 0, kEdge, Check::kEntropy},
-    {"freemius-key", "sk_", kIdent, 29, 29, kEdge, Check::kMixed},
+    {"freemius-key", "sk_", kAlnum, 29, 29, kEdge, Check::kMixed},
     {"twilio-key", "SK", kHex, 32, 32, kEdge, Check::kEntropy},
     {"vault-token", "hvb.", kIdent, 100, 0, kEdge},
     {"vault-token", "hvs.", kIdent, 24, 0, kEdge, Check::kMixed},

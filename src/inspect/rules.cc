@@ -136,8 +136,18 @@ void Rules::compile() {
   for (char c = 'A'; c <= 'Z'; ++c) {
     column_[static_cast<uint8_t>(c)] = column_[static_cast<uint8_t>(lower(c))];
   }
+  for (size_t c = 0; c < 256; ++c) {
+    const char low = lower(static_cast<char>(c));
+    fold_[c] = low >= 'a' && low <= 'z'   ? static_cast<uint8_t>(low - 'a' + 1)
+               : low >= '0' && low <= '9' ? 27
+               : low == '-'               ? 28
+                                          : 29;
+  }
   Build build;
-  for (const auto& [literal, id] : literals) build.add(literal, id, column_);
+  for (const auto& [literal, id] : literals) {
+    build.add(literal, id, column_);
+    mark_suspects(literal);
+  }
   build.close(columns);
 
   std::vector<size_t> order(build.nodes.size());
@@ -159,6 +169,15 @@ void Rules::compile() {
     hit_list_.insert(hit_list_.end(), node.hits.begin(), node.hits.end());
   }
   hit_begin_.push_back(static_cast<uint32_t>(hit_list_.size()));
+}
+
+void Rules::mark_suspects(std::string_view literal) {
+  const auto mark = [this](uint16_t three) { suspects_[three >> 6] |= uint64_t{1} << (three & 63); };
+  PV_CHECK(literal.size() >= 2);
+  const uint16_t two = roll(roll(0, literal[0]), literal[1]);
+  if (literal.size() > 2) return mark(roll(two, literal[2]));
+  // A literal of two bytes always has a body: any third byte may follow.
+  for (size_t c = 0; c < 256; ++c) mark(roll(two, static_cast<char>(c)));
 }
 
 void Rules::identify() {

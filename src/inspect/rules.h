@@ -120,6 +120,14 @@ class Rules {
   // True if something ends in this state.
   [[nodiscard]] bool hit(uint16_t state) const { return state >= first_hit_; }
   [[nodiscard]] std::span<const uint16_t> hits(uint16_t state) const;
+  // A filter in front of the automaton: three bytes in a row, folded to five bits each. A word in
+  // which no three are suspect holds no literal. `roll` starts at 0 with each word.
+  [[nodiscard]] uint16_t roll(uint16_t three, char c) const {
+    return static_cast<uint16_t>((three << 5 | fold_[static_cast<uint8_t>(c)]) & 0x7fff);
+  }
+  [[nodiscard]] uint64_t suspect(uint16_t three) const {
+    return suspects_[three >> 6] >> (three & 63) & 1;
+  }
   // Length of the longest literal prefix that ends in this state.
   [[nodiscard]] size_t depth(uint16_t state) const { return depth_[state]; }
 
@@ -131,10 +139,13 @@ class Rules {
   static constexpr size_t kColumns = 64;
   struct Build;
   void compile();
+  void mark_suspects(std::string_view literal);
   void identify();
 
   Options options_;
   std::array<uint8_t, 256> column_{};
+  std::array<uint8_t, 256> fold_{};
+  std::array<uint64_t, 512> suspects_{};
   std::vector<uint16_t> next_;
   std::vector<uint16_t> depth_;
   std::vector<uint32_t> hit_begin_;  // per state from first_hit_: where its hits start in hit_list_

@@ -154,6 +154,9 @@ void TextStream::State::begin_word() {
   in_word_ = true;
   escaped_ = false;
   word_begin_ = scan_;
+  three_ = 0;
+  suspect_ = 0;
+  kinds_ = 0;
 }
 
 // How long the word may become before it is judged as far as it goes.
@@ -169,14 +172,33 @@ TextStream::State::Step TextStream::State::scan_word() {
   const size_t room = window() - std::min(length, window());
   const size_t stop = std::min(held_.size(), scan_ + room);
   const size_t from = scan_;
-  while (scan_ < stop && is_word_byte(held_[scan_]) &&
-         !(kind_ == TextKind::kJson && held_[scan_] == '\\')) {
-    ++scan_;
+  const char* const bytes = held_.data();
+  size_t at = scan_;
+  if (quote_ == 0) {
+    const Rules& rules = *rules_;
+    uint16_t three = three_;
+    uint64_t suspect = suspect_;
+    Set kinds = kinds_;
+    for (; at < stop && in_set(bytes[at], kWord); ++at) {  // the backslash is no word byte
+      kinds |= kSetOf[static_cast<uint8_t>(bytes[at])];
+      three = rules.roll(three, bytes[at]);
+      suspect |= rules.suspect(three);
+    }
+    three_ = three;
+    suspect_ = suspect;
+    kinds_ = kinds;
+  } else {
+    while (at < stop && is_word_byte(bytes[at]) &&
+           !(kind_ == TextKind::kJson && bytes[at] == '\\')) {
+      ++at;
+    }
+    suspect_ = 1;
   }
+  scan_ = at;
   if (escaped_) {
     for (size_t i = from; i < scan_; ++i) {
       decoded_ += held_[i];
-      raw_of_.push_back(i - word_begin_);
+      raw_of_.push_back(static_cast<uint32_t>(i - word_begin_));
     }
   }
   if (scan_ - from == room) {
@@ -209,10 +231,10 @@ void TextStream::State::take_word_byte(char decoded, size_t raw_length) {
     escaped_ = true;
     decoded_.assign(held_, word_begin_, scan_ - word_begin_);
     raw_of_.clear();
-    for (size_t i = 0; i < decoded_.size(); ++i) raw_of_.push_back(i);
+    for (uint32_t i = 0; i < decoded_.size(); ++i) raw_of_.push_back(i);
   }
   decoded_ += decoded;
-  raw_of_.push_back(scan_ - word_begin_);
+  raw_of_.push_back(static_cast<uint32_t>(scan_ - word_begin_));
   scan_ += raw_length;
   track_code_point(decoded);
 }
@@ -231,7 +253,7 @@ size_t TextStream::State::raw_at(size_t in_word) const {
 // Fills matches_ with places in held_.
 void TextStream::State::judge(Edge edge, Context& context, Judged& judged) {
   matches_.clear();
-  const Context before = context;
+  const Context before = escaped_ ? context : Context{};
   judged = judge_word(*rules_, {word_text(), before_, edge, quote_ != 0}, context, matches_);
   for (Match& match : matches_) {
     match.begin = raw_at(match.begin);
@@ -252,7 +274,21 @@ void TextStream::State::merge_raw_view(Context context, Edge edge) {
   std::ranges::sort(matches_, {}, [](const Match& m) { return std::tuple(m.begin, m.end, m.rule); });
 }
 
+// True if the word needs no judgement: no literal is in it, and no name before it waits for a value
+// or finds its operator in it.
+bool TextStream::State::quiet_word() {
+  if (suspect_ != 0 || escaped_ || pem_begin_) return false;
+  if (context_.idle()) return true;
+  return (kinds_ & ~(kIdent | kDot)) == 0 && context_.skip_name(word_text());
+}
+
 void TextStream::State::end_word() {
+  if (quiet_word()) {
+    before_ = held_[scan_ - 1];
+    in_word_ = false;
+    continuation_ = 0;
+    return;
+  }
   Judged judged;
   judge(Edge::kEnded, context_, judged);
   const std::string_view text = word_text();
@@ -277,6 +313,13 @@ void TextStream::State::overflow() {
   if (pem_begin_) {
     read_pem_line(word_text());
     if (mode_ == Mode::kText) pem_begin_.reset();
+    return;
+  }
+  if (suspect_ == 0 && !escaped_ && context_.idle()) {
+    // No literal yet, but one may begin with the last two bytes, and a lead may stand before it.
+    word_begin_ = scan_ - kLeadBytesMax - 2;
+    before_ = held_[word_begin_ - 1];
+    cut_unlabelled(word_begin_);
     return;
   }
   Judged judged;
@@ -311,9 +354,11 @@ void TextStream::State::overflow() {
     const auto keep = std::lower_bound(raw_of_.begin(), raw_of_.end(), moved - word_begin_);
     decoded_.erase(0, static_cast<size_t>(keep - raw_of_.begin()));
     raw_of_.erase(raw_of_.begin(), keep);
-    for (size_t& raw : raw_of_) raw -= moved - word_begin_;
+    for (uint32_t& raw : raw_of_) raw -= static_cast<uint32_t>(moved - word_begin_);
   }
   word_begin_ = moved;
+  // A literal may stand across the window's end, and what was kept back is judged again.
+  suspect_ = 1;
 }
 
 // A byte, or an escape, that is in no word. A segment may end after it.
@@ -336,7 +381,9 @@ void TextStream::State::take_gap(char decoded, size_t raw_length) {
 // Continuation bytes are counted, so that no cut falls between the bytes of one code point.
 void TextStream::State::track_code_point(char c) {
   const auto byte = static_cast<uint8_t>(c);
-  if (byte >= 0xf0 && byte <= 0xf4) {
+  if (byte < 0x80) {
+    continuation_ = 0;
+  } else if (byte >= 0xf0 && byte <= 0xf4) {
     continuation_ = 3;
   } else if (byte >= 0xe0 && byte < 0xf0) {
     continuation_ = 2;

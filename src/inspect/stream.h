@@ -48,6 +48,7 @@ struct TextStream::State {
   void scan_stretch();
   void begin_word();
   void end_word();
+  [[nodiscard]] bool quiet_word();
   void overflow();
   void flush();
   void compact();
@@ -79,12 +80,15 @@ struct TextStream::State {
   bool in_word_ = false;
   char before_ = 0;        // the decoded byte in front of the word
   size_t word_begin_ = 0;  // in held_
+  uint16_t three_ = 0;     // Rules::roll over the word
+  uint64_t suspect_ = 0;   // 0: no literal can be in the word
+  Set kinds_ = 0;          // of the word's bytes
   char quote_ = 0;         // inside a quoted password: what closes it
   Context context_;
 
   bool escaped_ = false;         // the word holds escapes: decoded_ is its text
   std::string decoded_;
-  std::vector<size_t> raw_of_;   // per decoded byte: its raw offset from word_begin_
+  std::vector<uint32_t> raw_of_;  // per decoded byte: its raw offset from word_begin_
 
   std::optional<size_t> pem_begin_;  // in held_: a "-----BEGIN" whose line is being read
   std::string pem_line_;
