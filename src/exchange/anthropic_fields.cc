@@ -56,6 +56,10 @@ constexpr Field kOwnText[] = {
     {.name = "text", .type = &kText, .need = Need::kRequired},
     {.name = "cache_control", .type = &kCache},
     {.name = "citations", .type = &kJson},
+    {.name = "parsed_output",
+     .type = &kJson,
+     .use = kIgnored,
+     .why = "only helpers of SDKs have it"},
 };
 
 constexpr std::array<Words, 4> kImageWords = {"image/jpeg", "image/png", "image/gif", "image/webp"};
@@ -149,6 +153,7 @@ constexpr Field kToolUse[] = {
     {.name = "id", .type = &kName, .need = Need::kRequired},
     {.name = "name", .type = &kName, .need = Need::kRequired},
     {.name = "input", .type = &kArguments, .need = Need::kRequired, .check = an_object},
+    {.name = "caller", .type = &kJson, .use = kIgnored, .why = "only answers have it"},
     {.name = "cache_control", .type = &kCache},
 };
 constexpr Field kThinkingBlock[] = {

@@ -26,7 +26,7 @@ void AnthropicStream::take(std::string_view name, std::string_view data, json::P
     json::Object error;
     std::string_view message;
     if (get_object(root, "error", error) == Got::kFound) get_text(error, "message", message);
-    return events.end(Kind::kError, std::string(message));
+    return events.end(Kind::kError, shortened(message));
   }
   if ((type == "message_start") == started_) {
     return events.end(Kind::kUnknown, "message_start is not the first event, or not the only one");
@@ -37,7 +37,7 @@ void AnthropicStream::take(std::string_view name, std::string_view data, json::P
   if (type == "content_block_stop") return block_stop(root, parser, events);
   if (type == "message_delta") return message_delta(root, events);
   if (type == "message_stop") return message_stop(events);
-  events.end(Kind::kUnknown, "an event of the type " + std::string(type.substr(0, 100)));
+  events.end(Kind::kUnknown, "an event of the type " + shortened(type));
 }
 
 void AnthropicStream::message_start(json::Object root, Events& events) {
@@ -123,7 +123,7 @@ void AnthropicStream::block_start(json::Object root, Events& events) {
     leave(events);
     tool_start(block, events);
   } else {
-    events.end(Kind::kUnknown, "a content block of the type " + std::string(type.substr(0, 100)));
+    events.end(Kind::kUnknown, "a content block of the type " + shortened(type));
   }
 }
 
@@ -174,7 +174,7 @@ void AnthropicStream::block_delta(json::Object root, Events& events) {
   }
   // Whole answers leave citations out as well: they quote documents by place, past inspection.
   if (type == "citations_delta" && block_ == Block::kText) return;
-  events.end(Kind::kUnknown, "a delta of the type " + std::string(type.substr(0, 100)));
+  events.end(Kind::kUnknown, "a delta of the type " + shortened(type));
 }
 
 void AnthropicStream::block_stop(json::Object root, json::Parser& parser, Events& events) {

@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "exchange/wire.h"
+
 namespace proviso::exchange {
 namespace {
 
@@ -91,14 +93,6 @@ std::unexpected<Error> wrong_type(const Type& type, const Place* place) {
     must = expected(type.kind);
   }
   return fail(Code::kInvalid, at(place) + " must be " + must);
-}
-
-std::string shortened(std::string_view text) {
-  constexpr size_t kShown = 60;
-  if (text.size() <= kShown) return std::string(text);
-  size_t end = kShown;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-  return std::string(text.substr(0, end)) + "…";
 }
 
 int hex_digit(char c) {

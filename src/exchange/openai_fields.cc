@@ -27,6 +27,9 @@ constexpr Type kDefinitionJson{.kind = Kind::kJson, .channel = Channel::kToolDef
 constexpr Type kBytes{.kind = Kind::kOpaque, .channel = Channel::kFile};
 constexpr Type kFileName{.kind = Kind::kText, .channel = Channel::kFile};
 
+// Clients send back the message objects that an SDK gave them, with what its helpers added.
+constexpr std::string_view kFromHelper = "only helpers of SDKs have it";
+
 const char* one_only(json::Element value) {
   return value.is_int64() && value.get_int64().value_unsafe() == 1
              ? nullptr
@@ -133,6 +136,7 @@ constexpr Type kAssistantContent{.kind = Kind::kEither, .either = kAssistantCont
 constexpr Field kCalledFunctionFields[] = {
     {.name = "name", .type = &kName, .need = Need::kRequired},
     {.name = "arguments", .type = &kArguments, .need = Need::kRequired},
+    {.name = "parsed_arguments", .type = &kJson, .use = kIgnored, .why = kFromHelper},
 };
 constexpr Type kCalledFunction{.kind = Kind::kObject, .fields = kCalledFunctionFields};
 constexpr Field kToolCallFields[] = {
@@ -167,6 +171,7 @@ constexpr Field kAssistantMessage[] = {
     {.name = "reasoning_content", .type = &kReasoning},
     {.name = "tool_calls", .type = &kToolCalls},
     {.name = "name", .type = &kName},
+    {.name = "parsed", .type = &kJson, .use = kIgnored, .why = kFromHelper},
     {.name = "annotations", .type = &kJson, .use = kIgnored, .why = "only answers have them"},
     {.name = "audio",
      .type = &kJson,

@@ -17,7 +17,7 @@ std::string error_text(json::Object root) {
   } else {
     get_text(root, "error", text);
   }
-  return std::string(text);
+  return shortened(text);
 }
 
 bool has(json::Object object, std::string_view name) {
@@ -39,10 +39,10 @@ void OpenAiStream::take(std::string_view name, std::string_view data, json::Pars
   if (name == "error") {
     std::string_view message;
     get_text(root, "message", message);
-    return events.end(Kind::kError, std::string(message));
+    return events.end(Kind::kError, shortened(message));
   }
   if (!name.empty() && name != "message") {
-    return events.end(Kind::kUnknown, "an event of the name " + std::string(name.substr(0, 100)));
+    return events.end(Kind::kUnknown, "an event of the name " + shortened(name));
   }
   chunk(root, events);
 }
@@ -178,7 +178,9 @@ void OpenAiStream::tool_delta(json::Element item, int32_t index, Events& events)
   if (!settle(call.id, id) || !settle(call.name, name)) {
     return events.end(Kind::kUnknown, "a tool call that changes its id or name");
   }
-  if (call.arguments.size() + arguments.size() > kToolArgumentsBytesMax) {
+  held_bytes_ += arguments.size();
+  if (call.arguments.size() + arguments.size() > kToolArgumentsBytesMax ||
+      held_bytes_ > kToolCallsBytesMax) {
     return events.end(Kind::kUnknown, "a tool call's arguments are too long");
   }
   call.arguments.append(arguments);

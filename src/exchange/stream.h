@@ -18,6 +18,7 @@ namespace proviso::exchange {
 
 inline constexpr size_t kEventBytesMax = 4 << 20;       // one event: a tool call in one delta fits
 inline constexpr size_t kSignatureBytesMax = 64 << 10;  // held until its thinking block ends
+inline constexpr size_t kToolCallsBytesMax = 4 << 20;   // arguments that one stream holds in all
 
 struct StreamEvent {
   enum class Kind {

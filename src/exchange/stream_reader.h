@@ -54,6 +54,7 @@ class OpenAiStream {
 
   bool started_ = false;
   size_t calls_ = 0;
+  size_t held_bytes_ = 0;  // arguments of all calls
   std::vector<Choice> choices_;
 };
 

@@ -17,6 +17,14 @@ void take_count(json::Object object, std::string_view name, uint64_t& out) {
 
 }  // namespace
 
+std::string shortened(std::string_view text) {
+  constexpr size_t kShown = 60;
+  if (text.size() <= kShown) return std::string(text);
+  size_t end = kShown;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+  return std::string(text.substr(0, end)) + "…";
+}
+
 Got get_text(json::Object object, std::string_view name, std::string_view& out) {
   const auto value = object.at_key(name);
   if (value.error() != simdjson::SUCCESS || value.is_null()) return Got::kAbsent;

@@ -12,6 +12,10 @@
 
 namespace proviso::exchange {
 
+// For sentences: at most 60 bytes of `text`, whole code points, with an ellipsis where it was
+// longer.
+std::string shortened(std::string_view text);
+
 enum class Got { kAbsent, kFound, kWrongType };  // null counts as absent
 
 Got get_text(json::Object object, std::string_view name, std::string_view& out);
