@@ -33,11 +33,18 @@ struct Slot {
   std::vector<Slot> inner;      // of a record, in the order of its attributes
 };
 
+// A record to be filled from facts. `blank` has every required attribute, so that filling a copy moves
+// no fields: this is the hot path.
+struct Shape {
+  std::vector<Slot> slots;
+  cedar::Record blank;
+};
+
 // One verb as the schema types it.
 struct VerbPlan {
   cedar::EntityUid action;
   std::vector<std::string> resources;  // types
-  std::vector<Slot> context;
+  Shape context;
 };
 
 struct Agreement::Impl {
@@ -54,8 +61,8 @@ struct Agreement::Impl {
   std::shared_ptr<const cedar::Entities> entities;  // models, vendors, tools, classes, roles, purposes
   std::vector<PolicyNotes> notes;
   std::array<std::optional<VerbPlan>, 8> plans;  // by Verb
-  std::vector<Slot> person;
-  std::vector<Slot> dataset;
+  Shape person;
+  Shape dataset;
   std::vector<std::string> fact_paths;  // every path that some verb reads, sorted
   std::vector<Example> examples;
 };

@@ -44,6 +44,27 @@ Status add_slots(const Type& record, const std::string& path, std::vector<Slot>&
   return {};
 }
 
+// Every required attribute; approvals are 0 until somebody signs.
+cedar::Record blank_of(const std::vector<Slot>& slots) {
+  cedar::Record blank;
+  for (const Slot& slot : slots) {
+    if (!slot.required) continue;
+    if (slot.type.tag() == Type::Tag::kRecord) {
+      blank.set(slot.name, Value::record(blank_of(slot.inner)));
+    } else {
+      blank.set(slot.name, slot.zero_if_absent ? Value::integer(0) : Value());
+    }
+  }
+  return blank;
+}
+
+Result<Shape> shape_of(const Type& record, const std::string& path) {
+  Shape shape;
+  PV_TRY_VOID(add_slots(record, path, shape.slots));
+  shape.blank = blank_of(shape.slots);
+  return shape;
+}
+
 void collect_paths(const std::vector<Slot>& slots, std::vector<std::string>& out) {
   for (const Slot& slot : slots) {
     if (slot.type.tag() != Type::Tag::kRecord) out.push_back(slot.path);
@@ -78,9 +99,9 @@ class QuestionMaker {
     }
     Question question;
     question.request.action = plan->action;
+    PV_TRY(question.request.context, record(plan->context));
     PV_TRY_VOID(add_person(question));
     PV_TRY_VOID(add_resource(*plan, question));
-    PV_TRY(question.request.context, record(plan->context));
     PV_TRY_VOID(check_vocabulary());
     PV_TRY_VOID(check_all_read());
     return question;
@@ -169,26 +190,47 @@ class QuestionMaker {
     return Value::set(cedar::Set(std::move(elements)));
   }
 
-  Result<cedar::Record> record(const std::vector<Slot>& slots) {
-    cedar::Record out;
+  Result<cedar::Record> record(const Shape& shape) {
+    cedar::Record out = shape.blank;
+    PV_TRY_VOID(fill(shape.slots, out));
+    return out;
+  }
+
+  Status fill(const std::vector<Slot>& slots, cedar::Record& out) {
     for (const Slot& slot : slots) {
+      Value* at = slot.required ? out.find(slot.name) : nullptr;
       if (slot.type.tag() == Type::Tag::kRecord) {
-        PV_TRY(cedar::Record inner, record(slot.inner));
-        if (inner.empty() && !slot.required) continue;
-        out.set(slot.name, Value::record(std::move(inner)));
+        auto* inner = at ? at->get_if<cedar::Record>() : nullptr;
+        if (inner) {
+          PV_TRY_VOID(fill(slot.inner, *inner));
+        } else {
+          PV_TRY_VOID(fill_optional(slot, out));
+        }
         continue;
       }
       const FactValue* fact = find(slot.path);
-      if (fact) {
-        PV_TRY(Value typed, value(slot, *fact));
-        out.set(slot.name, std::move(typed));
-      } else if (slot.zero_if_absent) {
-        out.set(slot.name, Value::integer(0));
-      } else if (slot.required) {
+      if (!fact) {
+        if (!slot.required || slot.zero_if_absent) continue;
         return fail(Code::kInvalid, fmt::format("the fact `{}` is missing", slot.path));
       }
+      PV_TRY(Value typed, value(slot, *fact));
+      if (at) {
+        *at = std::move(typed);
+      } else {
+        out.set(slot.name, std::move(typed));
+      }
     }
-    return out;
+    return {};
+  }
+
+  // A record that may be absent is there as soon as one of its facts is.
+  Status fill_optional(const Slot& slot, cedar::Record& out) {
+    cedar::Record inner = blank_of(slot.inner);
+    const size_t before = read_;
+    Status status = fill(slot.inner, inner);
+    if (read_ == before) return {};
+    if (status) out.set(slot.name, Value::record(std::move(inner)));
+    return status;
   }
 
   Status add_person(Question& question) {
@@ -291,17 +333,17 @@ class QuestionMaker {
 Status make_plans(Agreement::Impl& impl) {
   std::vector<std::string>& paths = impl.fact_paths;
   paths = {"principal.id", "principal.roles", "resource.id", "resource.type"};
-  PV_TRY_VOID(add_slots(impl.schema->entity_type("Person")->attributes, "principal", impl.person));
-  PV_TRY_VOID(add_slots(impl.schema->entity_type("Dataset")->attributes, "resource", impl.dataset));
-  collect_paths(impl.person, paths);
-  collect_paths(impl.dataset, paths);
+  PV_TRY(impl.person, shape_of(impl.schema->entity_type("Person")->attributes, "principal"));
+  PV_TRY(impl.dataset, shape_of(impl.schema->entity_type("Dataset")->attributes, "resource"));
+  collect_paths(impl.person.slots, paths);
+  collect_paths(impl.dataset.slots, paths);
   for (size_t i = 0; i < impl.plans.size(); ++i) {
     const cedar::ActionDecl* action =
         impl.schema->action(exchange::verb_name(static_cast<exchange::Verb>(i)));
     if (!action) continue;
     VerbPlan plan{action->uid, action->resources, {}};
-    PV_TRY_VOID(add_slots(action->context, "context", plan.context));
-    collect_paths(plan.context, paths);
+    PV_TRY(plan.context, shape_of(action->context, "context"));
+    collect_paths(plan.context.slots, paths);
     impl.plans[i] = std::move(plan);
   }
   std::sort(paths.begin(), paths.end());
