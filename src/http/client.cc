@@ -65,7 +65,14 @@ class Upstream final : private Wire::Watcher {
   Task<Status> read_head(const RequestSpec& spec);
   [[nodiscard]] Error ended(std::string_view what) const;
   void on_bytes() override {
-    if (idle_) client_.forget(this);  // nobody asked: whatever it says belongs to no call
+    if (idle_) {
+      client_.forget(this);  // nobody asked: whatever it says belongs to no call
+    } else if (sending_) {
+      // SPEC RFC 9112 9.5: a client sending a message body SHOULD monitor the connection for an error
+      // response; if it sees one, it SHOULD immediately cease transmitting the body.
+      const std::string_view bytes = wire_->unread();
+      if (bytes.size() > 9 && (bytes[9] == '4' || bytes[9] == '5')) wire_->abandon_write();
+    }
   }
   void on_closed() override {
     if (idle_) client_.forget(this);
@@ -79,7 +86,7 @@ class Upstream final : private Wire::Watcher {
   std::string out_;
   Cancel* cancel_ = nullptr;
   std::chrono::milliseconds body_timeout_{0};
-  bool idle_ = false, sound_ = false, used_before_ = false;
+  bool idle_ = false, sending_ = false, sound_ = false, used_before_ = false;
   bool sent_any_ = false, heard_any_ = false;
 };
 
@@ -120,10 +127,14 @@ Task<Status> Upstream::exchange(const RequestSpec& spec) {
   }
   std::array<std::string_view, 4> pieces{out_, spec.body};
   const size_t wanted = out_.size() + spec.body.size();
+  // A body that the kernel may not take at once: listen meanwhile.
+  if (wanted > kWireBufferMax) wire_->watch();
+  sending_ = true;
   const size_t taken = co_await wire_->write(pieces, stall);
+  sending_ = false;
   sent_any_ = taken > 0;
   sound_ = taken == wanted;
-  // An upstream may answer and close before it has read everything (413): its answer still counts.
+  // An upstream may answer before it has read everything (413): its answer counts, its connection not.
   const Status got = co_await read_head(spec);
   co_return got;
 }

@@ -127,6 +127,7 @@ Task<bool> Connection::serve_call() {
 }
 
 Task<void> Connection::refuse(int status, std::string sentence) {
+  ++shard_.shared.refused;
   Headers headers;
   headers.add("Content-Type", plain_text());
   sentence.push_back('\n');

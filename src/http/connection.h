@@ -24,6 +24,7 @@ struct ServerShared {
   std::condition_variable changed;
   size_t live = 0;  // connections and listeners, under the mutex
   std::atomic<size_t> connections{0};
+  std::atomic<uint64_t> refused{0};
 };
 
 // One loop's part of a server; touched on that loop.

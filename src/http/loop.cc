@@ -30,7 +30,8 @@ Timed::Timed(Loop& loop) : timed_loop_(loop.impl()) { timed_loop_.link(*this); }
 Timed::~Timed() { timed_loop_.unlink(*this); }
 
 Loop::Impl::Impl(std::chrono::milliseconds every)
-    : work(io.get_executor()), timer(io.get_executor()), sweep_every(every) {}
+    // One thread: sockets need no locks. post() from other threads stays safe.
+    : io(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO), work(io.get_executor()), timer(io.get_executor()), sweep_every(every) {}
 
 void Loop::Impl::run() {
   arm_sweep();

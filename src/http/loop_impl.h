@@ -40,7 +40,7 @@ struct Loop::Impl {
   // "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 5.6.7); lives until the next call.
   std::string_view date();
 
-  asio::io_context io{1};
+  asio::io_context io;
   asio::executor_work_guard<Executor> work;
   Timer timer;
   std::chrono::milliseconds sweep_every;

@@ -74,6 +74,7 @@ class Acceptor final : public Timed, public std::enable_shared_from_this<Accepto
     ServerShared& shared = shard_->shared;
     if (shared.connections.fetch_add(1) >= shared.limits.connections) {
       --shared.connections;
+      ++shared.refused;
       return;
     }
     if (family_ != AF_UNIX) {
@@ -167,6 +168,7 @@ class ServerImpl final : public Server {
   Status open();
   [[nodiscard]] uint16_t bound_port(size_t listener) const override { return ports_.at(listener); }
   [[nodiscard]] size_t connections() const override { return shared_.connections; }
+  [[nodiscard]] uint64_t refused() const override { return shared_.refused; }
   void stop(std::chrono::milliseconds grace) override;
 
  private:

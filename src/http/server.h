@@ -102,6 +102,8 @@ class Server {
 
   [[nodiscard]] virtual uint16_t bound_port(size_t listener = 0) const = 0;  // 0 for a unix socket
   [[nodiscard]] virtual size_t connections() const = 0;
+  // Requests refused before a handler saw them (400, 431, 501), and connections over the limit. For metrics.
+  [[nodiscard]] virtual uint64_t refused() const = 0;
   // Stops listening, closes idle connections, lets running calls finish for `grace`, then requests their
   // gone(), closes their connections and waits for their handlers. Blocks; not from a loop. Idempotent.
   virtual void stop(std::chrono::milliseconds grace) = 0;

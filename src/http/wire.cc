@@ -205,6 +205,10 @@ size_t Wire::WriteAwaiter::await_resume() {
   return taken;
 }
 
+void Wire::abandon_write() {
+  if (writer_ != nullptr) std::exchange(writer_, nullptr)->handle.resume();
+}
+
 void Wire::wait_writable() {
   PV_CHECK(!write_pending_);
   write_pending_ = true;

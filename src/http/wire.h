@@ -106,6 +106,9 @@ class Wire final : public Timed {
     return WriteAwaiter(*this, parts, stall);
   }
 
+  // Gives a waiting write back to its caller, short: the peer will not read on. The caller's last act.
+  void abandon_write();
+
   // Waits for a connect() in progress: 0 or its errno; ETIMEDOUT at `due`, ECANCELED.
   struct ConnectAwaiter {
     Wire& wire;

@@ -430,6 +430,21 @@ TEST(Client, LimitsTheBody) {
   EXPECT_EQ(block_on(pool.loop(), task(*pool.client)), Code::kLimit);
 }
 
+// An upstream that refuses a large body without reading it is heard at once, not when the write times out.
+TEST(Client, HearsARefusalWhileItSends) {
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  Script upstream({[&](RawSocket& socket) {
+    read_request(socket);
+    socket.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig");
+    released.wait();
+  }});
+  Pool pool(to_port(upstream.port()));
+  EXPECT_EQ(pool.get("POST", std::string(64 << 20, 'x')).text(), "413 big");
+  EXPECT_EQ(pool.idle(), 0U);
+  release.set_value();
+}
+
 TEST(Client, SaysWhyItCannotConnect) {
   auto loops = quick_loops();
   uint16_t port = 0;

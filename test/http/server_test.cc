@@ -162,6 +162,7 @@ TEST(Server, RefusesConnectionsBeyondItsLimit) {
   RawSocket three = RawSocket::tcp(served.port());
   EXPECT_EQ(three.read_all(), "");
   EXPECT_EQ(served.server->connections(), 2U);
+  EXPECT_EQ(served.server->refused(), 1U);
 }
 
 TEST(Server, SaysContinueWhenTheBodyIsAskedFor) {
