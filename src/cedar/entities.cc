@@ -55,7 +55,9 @@ Entities::Id Entities::intern(const EntityUid& uid) {
 }
 
 Status Entities::add(std::vector<Entity> entities) {
-  nodes_.reserve(entities.size());
+  size_t room = entities.size();
+  for (const Entity& entity : entities) room += entity.parents.size();
+  nodes_.reserve(room);
   for (Entity& entity : entities) {
     Id id = intern(entity.uid);
     if (id < offset_) {

@@ -13,8 +13,9 @@ Status TokenReader::expect(std::string_view text) {
 
 std::unexpected<Error> TokenReader::unexpected(std::string_view wanted) const {
   const Token& token = peek();
-  std::string found =
-      token.kind == Token::Kind::kEnd ? "the end of the text" : "`" + std::string(token.text) + "`";
+  std::string found = "`" + std::string(token.text) + "`";
+  if (token.kind == Token::Kind::kEnd) found = "the end of the text";
+  if (token.kind == Token::Kind::kString && token.text.size() > 40) found = "a string";
   return error(token.span.begin, "expected " + std::string(wanted) + ", found " + found);
 }
 

@@ -7,7 +7,7 @@
 namespace proviso::cedar {
 namespace {
 
-// glibc searches in linear time (two-way), whatever the piece; std::string_view::find would not.
+// glibc bounds its work by a small multiple of the text, whatever the piece; string_view::find does not.
 size_t find_piece(std::string_view text, std::string_view piece) {
   const void* at = memmem(text.data(), text.size(), piece.data(), piece.size());
   if (at == nullptr) return std::string_view::npos;
