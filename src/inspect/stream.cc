@@ -10,9 +10,10 @@ namespace {
 
 constexpr int64_t kScorePem = 1000;
 constexpr size_t kEscapeBytesMax = 6;
+constexpr size_t kCodePointBytesMax = 4;
 
 constexpr bool fits_hold_back() {
-  return kWordBytesMax + kSegmentBytesMin <= kHoldBackBytesMax &&
+  return kWordBytesMax + kSegmentBytesMin + kCodePointBytesMax <= kHoldBackBytesMax &&
          kLeadBytesMax + kBoundedBodyBytesMax + kSegmentBytesMin < kWordBytesMax &&
          kPemLineBytesMax <= kWordBytesMax;
 }
@@ -151,6 +152,11 @@ void TextStream::State::scan() {
 }
 
 void TextStream::State::begin_word() {
+  if (continuation_ > 0) {
+    // The code point before it is broken off, so nothing is split here.
+    continuation_ = 0;
+    cut_if_gathered();
+  }
   in_word_ = true;
   escaped_ = false;
   word_begin_ = scan_;
@@ -296,6 +302,7 @@ void TextStream::State::end_word() {
     read_pem_line(text);
   } else if (judged.pem_at != Judged::kNowhere) {
     pem_begin_ = raw_at(judged.pem_at);
+    if (matches_.empty() && *pem_begin_ > segment_begin_) cut_unlabelled(*pem_begin_);
     pem_line_.clear();
     read_pem_line(text.substr(judged.pem_at));
   }
@@ -372,9 +379,15 @@ void TextStream::State::take_gap(char decoded, size_t raw_length) {
   track_code_point(decoded);
   before_ = decoded;
   scan_ += raw_length;
+  cut_if_gathered();
+}
+
+// A place where a segment may end: cuts if enough was gathered.
+void TextStream::State::cut_if_gathered() {
   if (mode_ != Mode::kText || pem_begin_ || continuation_ > 0) return;
   const uint64_t offset = base_ + segment_begin_;
   const size_t gathered = scan_ - segment_begin_;
+  if (gathered == 0) return;
   if (offset < kUngatheredBytes || gathered >= kSegmentBytesMin) cut_unlabelled(scan_);
 }
 
@@ -403,7 +416,7 @@ void TextStream::State::read_pem_line(std::string_view text) {
   constexpr std::string_view kMarker = "PRIVATE KEY";
   pem_line_ += text;
   if (pem_line_.starts_with("PuTTY-User-Key-File-")) {
-    open_stretch(*pem_begin_, "private-key", kScorePem, Mode::kToTheEnd);
+    open_key_file();
     return;
   }
   const size_t marker = pem_line_.find(kMarker);
@@ -412,10 +425,17 @@ void TextStream::State::read_pem_line(std::string_view text) {
   });
   const auto read = static_cast<size_t>(outside - pem_line_.begin());
   if (marker != std::string::npos && marker + kMarker.size() <= read) {
-    open_stretch(*pem_begin_, "private-key", kScorePem, Mode::kToTheEnd);
+    open_key_file();
   } else if (read < pem_line_.size() || pem_line_.size() >= kPemLineBytesMax) {
     pem_begin_.reset();
   }
+}
+
+// Everything from the opening marker on, or from a match that stands in front of it in its word.
+void TextStream::State::open_key_file() {
+  size_t begin = *pem_begin_;
+  for (const Match& match : matches_) begin = std::min(begin, match.begin);
+  open_stretch(begin, "private-key", kScorePem, Mode::kToTheEnd);
 }
 
 // Cuts out the matches of the word that was just judged; overlapping ones become one segment.
@@ -423,8 +443,7 @@ void TextStream::State::emit_matches() {
   if (matches_.empty()) return;
   if (pem_begin_) {
     // A secret inside an opening line: the line is not let go any more.
-    const size_t begin = *pem_begin_;
-    open_stretch(begin, "private-key", kScorePem, Mode::kToTheEnd);
+    open_key_file();
     return;
   }
   size_t i = 0;

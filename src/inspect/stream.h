@@ -13,7 +13,7 @@ namespace proviso::inspect {
 
 // A word longer than this is judged in overlapping windows; with the segment being gathered it fills
 // the hold-back. Counted in decoded bytes: escaped JSON may take six bytes for one.
-inline constexpr size_t kWordBytesMax = 224;
+inline constexpr size_t kWordBytesMax = 220;
 // Segments gather this many bytes before they are cut at the next safe place, so that a long text is
 // not cut into single words. The first bytes of a text are not gathered: they are waited for.
 inline constexpr size_t kSegmentBytesMin = 32;
@@ -62,7 +62,9 @@ struct TextStream::State {
   void emit_matches();
   void open_stretch(size_t from, std::string_view rule, int64_t score, Mode mode);
   void read_pem_line(std::string_view text);
+  void open_key_file();
   void track_code_point(char c);
+  void cut_if_gathered();
   void cut_unlabelled(size_t end);
   void cut_labelled(size_t end, std::vector<Finding> findings, bool open_ended);
 

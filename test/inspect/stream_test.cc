@@ -301,6 +301,21 @@ TEST(InspectStream, APrivateKeyIsDeniedFromItsOpeningLineOn) {
   for (const Segment& segment : out) EXPECT_LE(segment.text.size(), kHoldBackBytesMax + 64);
 }
 
+// Found by reading: the opening line began behind a token in one word, and the token left unlabelled.
+TEST(InspectStream, ATokenGluedToAnOpeningLineIsLabelled) {
+  const Inspector inspector = Inspector::create();
+  SecretMaker maker(13);
+  for (const char* behind : {"-----BEGIN X", "-----BEGIN RSA PRIVATE KEY-----", "-----BEGIN", "://",
+                             "PuTTY-User-Key-File-2: x", ".eyJ", "://a:b@c"}) {
+    const std::string key = maker.github();
+    const std::string text = "x " + key + behind + " rest";
+    EXPECT_EQ(leaked_bytes(inspector.segments(text), 2, 2 + key.size()), 0u) << text;
+    const std::string before = "x " + std::string(behind) + key + " rest";
+    const size_t begin = before.find(key);
+    EXPECT_EQ(leaked_bytes(inspector.segments(before), begin, begin + key.size()), 0u) << before;
+  }
+}
+
 TEST(InspectStream, PublicKeysAndCertificatesPass) {
   const Inspector inspector = Inspector::create();
   SecretMaker maker(6);
