@@ -21,6 +21,8 @@ static_assert(fits_hold_back());
 
 bool is_blank_or_control(char c) { return static_cast<uint8_t>(c) <= 0x20 || c == 0x7f; }
 
+bool is_continuation(char c) { return (static_cast<uint8_t>(c) & 0xc0) == 0x80; }
+
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -152,11 +154,7 @@ void TextStream::State::scan() {
 }
 
 void TextStream::State::begin_word() {
-  if (continuation_ > 0) {
-    // The code point before it is broken off, so nothing is split here.
-    continuation_ = 0;
-    cut_if_gathered();
-  }
+  leave_broken_code_point();
   in_word_ = true;
   escaped_ = false;
   word_begin_ = scan_;
@@ -368,6 +366,13 @@ void TextStream::State::overflow() {
   suspect_ = 1;
 }
 
+// The code point before this byte is broken off, so nothing is split here.
+void TextStream::State::leave_broken_code_point() {
+  if (continuation_ == 0) return;
+  continuation_ = 0;
+  cut_if_gathered();
+}
+
 // A byte, or an escape, that is in no word. A segment may end after it.
 void TextStream::State::take_gap(char decoded, size_t raw_length) {
   if (!context_.idle()) {
@@ -376,6 +381,7 @@ void TextStream::State::take_gap(char decoded, size_t raw_length) {
     quote_ = opens && context_.wants_password() ? decoded : '\0';
   }
   if (pem_begin_) read_pem_line({&decoded, 1});
+  if (!is_continuation(decoded)) leave_broken_code_point();
   track_code_point(decoded);
   before_ = decoded;
   scan_ += raw_length;
@@ -402,7 +408,7 @@ void TextStream::State::track_code_point(char c) {
     continuation_ = 2;
   } else if (byte >= 0xc2 && byte < 0xe0) {
     continuation_ = 1;
-  } else if ((byte & 0xc0) == 0x80 && continuation_ > 0) {
+  } else if (is_continuation(c) && continuation_ > 0) {
     --continuation_;
   } else {
     continuation_ = 0;
@@ -501,9 +507,10 @@ void TextStream::State::scan_stretch() {
       continuation_ = 0;
       return;
     }
+    const bool splits = continuation_ > 0 && is_continuation(c);
+    if (scan_ - segment_begin_ >= kPieceBytes && !splits) cut_labelled(scan_, {}, true);
     track_code_point(c);
     ++scan_;
-    if (scan_ - segment_begin_ >= kPieceBytes && continuation_ == 0) cut_labelled(scan_, {}, true);
   }
 }
 

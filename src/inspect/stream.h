@@ -64,6 +64,7 @@ struct TextStream::State {
   void read_pem_line(std::string_view text);
   void open_key_file();
   void track_code_point(char c);
+  void leave_broken_code_point();
   void cut_if_gathered();
   void cut_unlabelled(size_t end);
   void cut_labelled(size_t end, std::vector<Finding> findings, bool open_ended);
