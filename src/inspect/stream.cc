@@ -15,7 +15,7 @@ constexpr size_t kCodePointBytesMax = 4;
 constexpr bool fits_hold_back() {
   return kWordBytesMax + kSegmentBytesMin + kCodePointBytesMax <= kHoldBackBytesMax &&
          kLeadBytesMax + kBoundedBodyBytesMax + kSegmentBytesMin < kWordBytesMax &&
-         kPemLineBytesMax <= kWordBytesMax;
+         kPieceBytes + kCodePointBytesMax <= kHoldBackBytesMax && kPemLineBytesMax <= kWordBytesMax;
 }
 static_assert(fits_hold_back());
 

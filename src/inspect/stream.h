@@ -19,7 +19,7 @@ inline constexpr size_t kWordBytesMax = 220;
 inline constexpr size_t kSegmentBytesMin = 32;
 inline constexpr size_t kUngatheredBytes = 64;
 // A stretch that stays labelled leaves in pieces of this size.
-inline constexpr size_t kPieceBytes = 256;
+inline constexpr size_t kPieceBytes = 240;
 // What push() works on at once; bounds the buffer.
 inline constexpr size_t kSliceBytes = 1024;
 
