@@ -14,6 +14,8 @@ constexpr int64_t kScoreOpening = 800;
 constexpr uint8_t kNameBytesMax = 24;      // between a name and its operator, as gitleaks has it
 constexpr uint8_t kOperatorBytesMax = 12;  // operator, blanks and quotes before the value
 
+constexpr size_t kUncheckedBytesMax = 64;  // of a token that may still pass its check
+
 constexpr Set kAssignedBody = kIdent | kDot | kEq | kPlus | kTilde | kPercent;
 constexpr Set kLeadBody = kIdent | kDot | kTilde;
 
@@ -95,7 +97,10 @@ class Walk {
     return i + 1;
   }
 
-  void undecided(size_t from) { judged_.open_from = std::min(judged_.open_from, from); }
+  void undecided(size_t from) {
+    judged_.open_at_start = judged_.open_at_start || from == 0;
+    if (from > 0) judged_.open_from = std::min(judged_.open_from, from);
+  }
   [[nodiscard]] bool touches(size_t end) const {
     return word_.edge == Edge::kOpen && end == text_.size();
   }
@@ -195,8 +200,15 @@ class Walk {
         rule.lead > 0 ? std::string_view{} : text_.substr(i + 1, length);
     const int64_t score = score_token(text_.substr(begin, end - begin), body, rule.check);
     if (score > 0) return found(begin, end, rule.name, score);
-    if (touches(end)) undecided(begin);
+    if (touches(end) && may_become(rule, text_.substr(begin))) undecided(begin);
     return i;
+  }
+
+  // A token without an end that fails its check may pass it when more of it is there. Long ones are
+  // not waited for, or a word full of beginnings would be judged again and again.
+  static bool may_become(const PrefixRule& rule, std::string_view token) {
+    if (rule.check != Check::kJwt) return token.size() < kUncheckedBytesMax;
+    return token.size() < kUncheckedBytesMax || score_opening(token) > 0;
   }
 
   // No letter or digit stands before `at`. The n of an escape "\n" that stands as text is none.

@@ -70,8 +70,10 @@ struct Word {
 
 struct Judged {
   static constexpr size_t kNowhere = ~size_t{0};
-  // For kOpen: where the earliest candidate that is still undecided begins; else the word's end.
+  // For kOpen: where the earliest candidate that is still undecided begins, apart from one at the
+  // word's very beginning; else the word's end.
   size_t open_from = 0;
+  bool open_at_start = false;  // one begins there
   size_t pem_at = kNowhere;  // where "-----BEGIN" stands
 };
 

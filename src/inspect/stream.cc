@@ -312,8 +312,8 @@ void TextStream::State::end_word() {
   if (mode_ == Mode::kText) emit_matches();
 }
 
-// The word fills the window and goes on. What is decided leaves; the word then begins where the
-// earliest undecided candidate does.
+// The word fills the window and goes on. A candidate that fills the window undecided is decided by its
+// opening. What is decided leaves; the word then begins where the earliest undecided candidate does.
 void TextStream::State::overflow() {
   if (pem_begin_) {
     read_pem_line(word_text());
@@ -336,13 +336,10 @@ void TextStream::State::overflow() {
     emit_matches();
     return;
   }
-  if (rest == 0) {
-    const int64_t score = score_opening(word_text());
-    if (score > 0) {
-      open_stretch(word_begin_, "jwt", score, Mode::kLongToken);
-      return;
-    }
-    rest = word_text().size() - kLeadBytesMax;
+  const int64_t opening = judged.open_at_start ? score_opening(word_text()) : 0;
+  if (opening > 0) {
+    open_stretch(word_begin_, "jwt", opening, Mode::kLongToken);
+    return;
   }
   if (judged.pem_at != Judged::kNowhere) rest = std::min(rest, judged.pem_at);
   if (rest == 0) rest = 1;

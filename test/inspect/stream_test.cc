@@ -341,6 +341,27 @@ TEST(InspectStream, ALongTokenIsLabelledToItsEnd) {
   }
 }
 
+// Words made of beginnings: nothing hides behind them, and they cost no more than a few times as much.
+TEST(InspectStream, BeginningsDoNotHideATokenBehindThem) {
+  const Inspector inspector = Inspector::create();
+  SecretMaker maker(14);
+  for (std::string_view beginning : {"glpat-", "eyJ", "sk-ant-", "xoxb-", "pat.", "v1.0-", "a:", "Q~",
+                                     "ghp_", "://", "qqqqqqq/", "AKIA", "eyaaaaaaaaaaaaaaaaa."}) {
+    for (size_t repeats : {1u, 7u, 40u, 61u, 97u}) {
+      for (const std::string& token : {maker.github(), maker.jwt(40), maker.jwt(600)}) {
+        std::string text;
+        for (size_t i = 0; i < repeats; ++i) text += beginning;
+        text += "/";
+        const size_t begin = text.size();
+        text += token + " rest";
+        const std::vector<Segment> out = inspector.segments(text);
+        EXPECT_EQ(leaked_bytes(out, begin, begin + token.size()), 0u)
+            << beginning << " " << repeats << " " << token.size();
+      }
+    }
+  }
+}
+
 TEST(InspectStream, TheStateStaysSmallOverAHundredMegabytes) {
   const Inspector inspector = Inspector::create();
   TextStream stream = inspector.open_stream();
