@@ -156,8 +156,10 @@ bool is_placeholder(std::string_view value) {
       if (value.size() == word.size() && contains_folded(value, word)) return true;
     }
   }
-  if (contains_folded(value, "examplekey")) return true;
-  if (contains_folded(value, "xxxx") && distinct(value) <= 10) return true;
+  if (value.find_first_of("xX") != std::string_view::npos) {
+    if (contains_folded(value, "examplekey")) return true;
+    if (contains_folded(value, "xxxx") && distinct(value) <= 10) return true;
+  }
   if (value.starts_with("$") || value.starts_with("%") || value.starts_with("os.environ") ||
       value.starts_with("process.env") || value.starts_with("env.")) {
     return true;

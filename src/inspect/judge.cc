@@ -173,7 +173,9 @@ class Walk {
     const size_t at = i + 1 - literal.size();
     if (text_.substr(at, literal.size()) != literal) return i;
     if (rule.check == Check::kPem) {
-      judged_.pem_at = std::min(judged_.pem_at, at);
+      // The last one counts; a line that says what it is at once stays.
+      if (!key_file_) judged_.pem_at = at;
+      key_file_ = key_file_ || literal.front() != '-';
       return i;
     }
     if (rule.check == Check::kUrl) return user_info_at(i + 1);
@@ -255,6 +257,7 @@ class Walk {
   Context& context_;
   std::vector<Match>& out_;
   Judged judged_;
+  bool key_file_ = false;  // a literal that is a key file's opening by itself was seen
   uint16_t state_ = 0;
 };
 

@@ -74,7 +74,7 @@ struct Judged {
   // word's very beginning; else the word's end.
   size_t open_from = 0;
   bool open_at_start = false;  // one begins there
-  size_t pem_at = kNowhere;  // where "-----BEGIN" stands
+  size_t pem_at = kNowhere;  // where the opening marker of a key file stands
 };
 
 // Appends matches in order of `begin`. `context` moves on to the end of the word.

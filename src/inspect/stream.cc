@@ -296,13 +296,14 @@ void TextStream::State::end_word() {
   Judged judged;
   judge(Edge::kEnded, context_, judged);
   const std::string_view text = word_text();
-  if (pem_begin_) {
-    read_pem_line(text);
-  } else if (judged.pem_at != Judged::kNowhere) {
+  if (judged.pem_at != Judged::kNowhere) {
+    // A second marker drops the first: no key file has two before its kind is said.
     pem_begin_ = raw_at(judged.pem_at);
     if (matches_.empty() && *pem_begin_ > segment_begin_) cut_unlabelled(*pem_begin_);
     pem_line_.clear();
     read_pem_line(text.substr(judged.pem_at));
+  } else if (pem_begin_) {
+    read_pem_line(text);
   }
   if (!text.empty()) before_ = text.back();
   in_word_ = false;
@@ -317,7 +318,9 @@ void TextStream::State::end_word() {
 void TextStream::State::overflow() {
   if (pem_begin_) {
     read_pem_line(word_text());
-    if (mode_ == Mode::kText) pem_begin_.reset();
+    if (mode_ != Mode::kText) return;
+    pem_begin_.reset();
+    if (word_begin_ > segment_begin_) cut_unlabelled(word_begin_);
     return;
   }
   if (suspect_ == 0 && !escaped_ && context_.idle()) {

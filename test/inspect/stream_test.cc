@@ -316,6 +316,22 @@ TEST(InspectStream, ATokenGluedToAnOpeningLineIsLabelled) {
   }
 }
 
+// Found by fuzzing and reading: what looked like another opening line hid the one behind it.
+TEST(InspectStream, ASecondOpeningLineIsReadToo) {
+  const Inspector inspector = Inspector::create();
+  SecretMaker maker(15);
+  const std::string key = maker.pem("RSA PRIVATE KEY", 64);
+  for (const std::string& before :
+       {std::string("-----BEGIN a"), std::string("-----BEGIN A "), std::string("-----BEGIN "),
+        "-----BEGIN " + std::string(100, 'A') + " ", "-----BEGIN " + std::string(300, 'A'),
+        "-----BEGIN A " + std::string(40, 'A') + " B "}) {
+    const std::string text = before + key;
+    EXPECT_EQ(leaked_bytes(inspector.segments(text), before.size(), text.size()), 0u) << text;
+  }
+  const std::string putty = "PuTTY-User-Key-File-3:-----BEGIN x\nPrivate-Lines: 1";
+  EXPECT_EQ(leaked_bytes(inspector.segments(putty), 0, putty.size()), 0u);
+}
+
 TEST(InspectStream, PublicKeysAndCertificatesPass) {
   const Inspector inspector = Inspector::create();
   SecretMaker maker(6);
