@@ -35,15 +35,16 @@ double best_us(const std::function<void()>& work) {
   return best;
 }
 
-std::string prose(size_t bytes) {
+// `names`: one word in ten is a name whose value might follow.
+std::string prose(size_t bytes, bool names) {
   static constexpr std::string_view kWords[] = {
-      "the", "report", "says", "that", "every", "unit", "keeps", "its", "key", "figures", "in", "a",
-      "table", "of", "supplies,", "dates", "and", "places.", "Access", "is", "granted", "by", "role;"};
+      "the", "report", "says", "that", "every", "unit", "keeps", "its", "own", "figures", "in", "a",
+      "table", "of", "supplies,", "dates", "and", "places.", "Leave", "is", "granted", "by", "rank;"};
   std::string text;
   size_t state = 1;
   while (text.size() < bytes) {
     state = state * 6364136223846793005u + 1442695040888963407u;
-    text += kWords[(state >> 33) % std::size(kWords)];
+    text += names && (state >> 40) % 10 == 0 ? "key" : kWords[(state >> 33) % std::size(kWords)];
     text += (state >> 60) == 0 ? '\n' : ' ';
   }
   text.resize(bytes);
@@ -95,8 +96,9 @@ void measure(const char* name, const std::string& text, TextKind kind) {
 
 int main(int argc, char** argv) {
   using namespace proviso::inspect;
-  measure("prose", prose(2560), TextKind::kPlain);
-  measure("prose, JSON", prose(2560), TextKind::kJson);
+  measure("prose", prose(2560, false), TextKind::kPlain);
+  measure("prose, JSON", prose(2560, false), TextKind::kJson);
+  measure("full of names", prose(2560, true), TextKind::kPlain);
   measure("one long word", std::string(2560, 'q'), TextKind::kPlain);
   std::string chinese;
   while (chinese.size() < 2560) chinese += "请按计划检查库存，并说明原因。";

@@ -140,7 +140,13 @@ void TextStream::State::scan() {
       scan_stretch();
       continue;
     }
-    if (in_word_ && scan_word() == Step::kOn) continue;
+    if (in_word_) {
+      if (scan_word() == Step::kOn) continue;
+    } else if (static_cast<uint8_t>(held_[scan_]) < 0x80 && context_.idle() && quote_ == 0 &&
+               !pem_begin_ && continuation_ == 0) {
+      scan_quiet();
+      if (in_word_) continue;
+    }
     if (scan_ == held_.size()) return;
     const char c = held_[scan_];
     if (kind_ == TextKind::kJson && c == '\\') {
@@ -151,6 +157,47 @@ void TextStream::State::scan() {
       take_gap(c, 1);
     }
   }
+}
+
+// The same as the steps below for the text that most text is: words that are not suspect, and ASCII
+// between them. Stops in front of whatever else comes, inside a word if it must be looked at.
+void TextStream::State::scan_quiet() {
+  const Rules& rules = *rules_;
+  const char* const bytes = held_.data();
+  const size_t size = held_.size();
+  size_t at = scan_;
+  while (at < size) {
+    if (in_set(bytes[at], kWord)) {
+      const size_t begin = at;
+      const size_t stop = std::min(size, begin + kWordBytesMax);
+      uint16_t three = 0;
+      uint64_t suspect = 0;
+      do {
+        three = rules.roll(three, bytes[at]);
+        suspect |= rules.suspect(three);
+        ++at;
+      } while (at < stop && in_set(bytes[at], kWord));
+      const bool escape_follows = kind_ == TextKind::kJson && at < stop && bytes[at] == '\\';
+      if (at < stop && suspect == 0 && !escape_follows) continue;
+      if (begin > scan_) before_ = bytes[begin - 1];
+      scan_ = at;
+      in_word_ = true;
+      escaped_ = false;
+      word_begin_ = begin;
+      three_ = three;
+      suspect_ = suspect;
+      kinds_ = kWord;
+      return;
+    }
+    if (static_cast<uint8_t>(bytes[at]) >= 0x80 || bytes[at] == '\\') break;
+    ++at;
+    const size_t gathered = at - segment_begin_;
+    if (gathered >= kSegmentBytesMin || base_ + segment_begin_ < kUngatheredBytes) {
+      cut_unlabelled(at);
+    }
+  }
+  if (at > scan_) before_ = bytes[at - 1];
+  scan_ = at;
 }
 
 void TextStream::State::begin_word() {

@@ -41,6 +41,7 @@ struct TextStream::State {
   enum class Step : uint8_t { kOn, kNeedsMore };
 
   void scan();
+  void scan_quiet();
   Step scan_word();
   Step scan_escape();
   void take_word_byte(char decoded, size_t raw_length);
