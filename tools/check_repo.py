@@ -172,7 +172,7 @@ def self_test():
     good.update({"fuzz/corpus/base_json/%d" % i: "x" for i in range(3)})
     assert with_files(good) == [], with_files(good)
     one({**good, "docs/b.md": "built in /wo" "rk/main"}, "a path of one machine")
-    one({**good, "tools/x.sh": "cd /home/ann/src"}, "a path of one machine")
+    one({**good, "tools/x.sh": "cd /home/an" "n/src"}, "a path of one machine")
     one({**good, "src/base/b.h": "// TO" "DO later\n"}, "an unfinished note")
     one({**good, "docs/c.md": "a\n" + "<" * 7 + " HEAD\n"}, "a conflict marker")
     one({**good, "src/base/b.h": "\n" * 601}, "601 lines")

@@ -187,6 +187,7 @@ void TextStream::State::scan_quiet() {
       three_ = three;
       suspect_ = suspect;
       kinds_ = kWord;
+      if (at - begin == kWordBytesMax) overflow();
       return;
     }
     if (static_cast<uint8_t>(bytes[at]) >= 0x80 || bytes[at] == '\\') break;

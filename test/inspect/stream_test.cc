@@ -205,6 +205,21 @@ TEST(InspectStream, WithoutHoldBackItLeaks) {
   EXPECT_GT(leaking * 10, cases.size() * 9);
 }
 
+// Found by fuzzing: a text that ended with a word of exactly one window was cut only in pieces.
+TEST(InspectStream, WordsAroundTheWindowAreCutTheSame) {
+  const Inspector inspector = Inspector::create();
+  for (const char* lead : {"", "a ", "token: ", "-----BEGIN ", "eyJhbGciOiJ"}) {
+    for (size_t length = 200; length < 480; ++length) {
+      const std::string text = lead + std::string(length, 'q');
+      std::vector<Segment> out;
+      TextStream stream = inspector.open_stream();
+      for (char byte : text) stream.push({&byte, 1}, out);
+      stream.finish(out);
+      ASSERT_EQ(out, inspector.segments(text)) << lead << length;
+    }
+  }
+}
+
 TEST(InspectStream, OneByteAtATimeIsTheWholeText) {
   const Inspector inspector = Inspector::create();
   for (const Case& c : make_cases(9)) {
