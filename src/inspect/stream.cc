@@ -145,7 +145,7 @@ void TextStream::State::scan() {
     } else if (static_cast<uint8_t>(held_[scan_]) < 0x80 && context_.idle() && quote_ == 0 &&
                !pem_begin_ && continuation_ == 0) {
       scan_quiet();
-      if (in_word_) continue;
+      if (in_word_ || mode_ != Mode::kText) continue;
     }
     if (scan_ == held_.size()) return;
     const char c = held_[scan_];
