@@ -149,7 +149,7 @@ void print(const char* what, const Tally& tally) {
 TEST(InspectStream, NoCutLeaksOrChangesAnything) {
   const Inspector inspector = Inspector::create();
   Tally tally;
-  for (const Case& c : make_cases(7)) try_cuts(inspector, c, 3000, tally);
+  for (const Case& c : make_cases(7)) try_cuts(inspector, c, 20000, tally);
   print("plain text", tally);
   EXPECT_EQ(tally.leaked, 0u);
   EXPECT_EQ(tally.different, 0u);
