@@ -1,6 +1,7 @@
 #include "ledger/frame.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -30,8 +31,10 @@ std::string frame_sum(std::string_view bytes) {
   return checksum("proviso/wal-batch@v1", bytes, kFrameSumBytes);
 }
 
+// Many megabytes at every start: compares the bytes with themselves, one further.
 bool all_zero(std::string_view bytes) {
-  return bytes.find_first_not_of('\0') == std::string_view::npos;
+  return bytes.empty() ||
+         (bytes[0] == '\0' && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
 // Whether some piece of `bytes`, cut where the file's sectors are cut, holds nothing but zeros.
