@@ -1,5 +1,6 @@
-// The record path: one fact root, one sealed record, and whole commits at several depths of load, each
-// answer checked. Beside each figure stands what one plain sync costs on the same disk in the same run.
+// The record path: one fact root, one sealed record, and whole commits at several depths of load,
+// each answer checked. Beside each figure stands what one plain sync costs on the same disk in the
+// same run.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
@@ -32,7 +33,8 @@ audit::Record record(UtcSeconds time, size_t body) {
   out.leaf.node = "node-1";
   out.leaf.verb = "ask";
   out.leaf.decision = "allow";
-  for (int i = 0; i < 16; ++i) out.facts.set(fmt::format("context.content.fact_{:02}", i), int64_t{i} * 1000);
+  for (int i = 0; i < 16; ++i)
+    out.facts.set(fmt::format("context.content.fact_{:02}", i), int64_t{i} * 1000);
   out.facts.set("exchange.id", std::string("ex_0123456789abcdef0123456789abcdef"));
   out.facts.set("context.content.labels", std::vector<std::string>{"pii", "secret"});
   out.facts.set("context.moment.purpose", std::string("analysis"));
@@ -55,7 +57,8 @@ double per_call(size_t calls, F&& f) {
 // `depth` submissions are always under way; how long each waits for its receipt.
 class Load final : public audit::Sink {
  public:
-  Load(audit::Committer& committer, vault::Vault& vault, size_t body) : committer_(committer), vault_(vault), body_(body) {}
+  Load(audit::Committer& committer, vault::Vault& vault, size_t body)
+      : committer_(committer), vault_(vault), body_(body) {}
 
   void run(size_t depth, size_t total, const PublicKey& key) {
     started_.resize(total);
@@ -74,15 +77,19 @@ class Load final : public audit::Sink {
         PV_CHECK(committer_.submit(std::move(*sealed), *this, token));
         lock.lock();
       }
-      if (next == total || next - answered_ >= depth) changed_.wait(lock, [&] { return answered_ == next || next - answered_ < depth; });
+      changed_.wait(lock,
+                    [&] { return next == total ? answered_ == total : next - answered_ < depth; });
     }
     const double seconds = micros(Clock_::now() - begin) / 1e6;
     const auto after = committer_.figures();
     PV_CHECK(last_ && last_->verify(key).has_value());
     std::ranges::sort(waits_);
-    fmt::print("commit depth {:>4}, {} B: {:>7.0f}/s  p50 {:>6.0f} us  p99 {:>6.0f} us  {:.1f} leaves a sync\n", depth,
-               body_, static_cast<double>(total) / seconds, waits_[total / 2], waits_[total * 99 / 100],
-               static_cast<double>(total) / static_cast<double>(after.batches - before.batches));
+    fmt::print(
+        "commit depth {:>4}, {} B: {:>7.0f}/s  p50 {:>6.0f} us  p99 {:>6.0f} us  {:.1f} leaves a "
+        "sync\n",
+        depth, body_, static_cast<double>(total) / seconds, waits_[total / 2],
+        waits_[total * 99 / 100],
+        static_cast<double>(total) / static_cast<double>(after.batches - before.batches));
     answered_ = 0;
   }
   void deliver(std::vector<audit::Committed> batch) override {
@@ -121,7 +128,8 @@ void plain_sync(const std::string& dir) {
     times.push_back(micros(Clock_::now() - begin));
   }
   std::ranges::sort(times);
-  fmt::print("plain write and sync of 1.7 KB: p50 {:.0f} us  p99 {:.0f} us\n", times[250], times[495]);
+  fmt::print("plain write and sync of 1.7 KB: p50 {:.0f} us  p99 {:.0f} us\n", times[250],
+             times[495]);
   close(fd);
 }
 
@@ -140,20 +148,24 @@ int main(int argc, char** argv) {
   std::string dir = base + "/proviso-bench-XXXXXX";
   PV_CHECK(mkdtemp(dir.data()) != nullptr);
   PV_CHECK(ledger::create_keys(dir + "/keys", "bench.example").has_value());
-  const auto signer = signer_for({dir + "/log", dir + "/keys/log.key", dir + "/keys/receipt.key", dir + "/keys/state", 0});
+  const auto signer = signer_for(
+      {dir + "/log", dir + "/keys/log.key", dir + "/keys/receipt.key", dir + "/keys/state", 0});
   auto log = ledger::Log::open({dir + "/log", "bench.example", nullptr}, *signer).value();
   auto vault = vault::Vault::open(dir + "/vault").value();
   const SystemClock clock;
   const std::string secret(32, 's');
   const auto one = record(clock.now(), 2400);
-  fmt::print("fact root of {} facts: {:.1f} us\n", one.facts.items().size(), per_call(2000, [&] { (void)audit::fact_root(one.facts, secret); }));
+  fmt::print("fact root of {} facts: {:.1f} us\n", one.facts.items().size(),
+             per_call(2000, [&] { (void)audit::fact_root(one.facts, secret); }));
   for (const size_t body : {1000u, 2400u, 4000u}) {
     const auto whole = record(clock.now(), body);
-    fmt::print("seal of 20 facts and {} B: {:.1f} us\n", body, per_call(1000, [&] { PV_CHECK(audit::seal(*vault, whole).has_value()); }));
+    fmt::print("seal of 20 facts and {} B: {:.1f} us\n", body,
+               per_call(1000, [&] { PV_CHECK(audit::seal(*vault, whole).has_value()); }));
   }
   plain_sync(dir);
   auto committer = audit::Committer::start(*log, *vault, clock).value();
-  const auto key = ledger::ed25519_key(*ledger::read_verifier_key(dir + "/keys/receipt.pub")).value();
+  const auto key =
+      ledger::ed25519_key(*ledger::read_verifier_key(dir + "/keys/receipt.pub")).value();
   for (const size_t body : {1000u, 4000u}) {
     for (const size_t depth : {1u, 16u, 64u, 256u, 1024u}) {
       Load load(*committer, *vault, body);

@@ -1,5 +1,5 @@
-// The log's framing: what parses is one spelling, and no bytes at the end of a file stop the program.
-// The first byte says where in a sector the bytes begin.
+// The log's framing: what parses is one spelling, and no bytes at the end of a file stop the
+// program. The first byte says where in a sector the bytes begin.
 #include "base/check.h"
 #include "ledger/frame.h"
 #include "ledger/layout.h"

@@ -5,8 +5,8 @@
 using namespace proviso;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const auto key =
-      note::VerifierKey::ed25519("log.example/test", PrivateKey::create(std::string(32, 'k'))->public_key());
+  static const auto key = note::VerifierKey::ed25519(
+      "log.example/test", PrivateKey::create(std::string(32, 'k'))->public_key());
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   const auto proof = ledger::TlogProof::parse(bytes);
   if (!proof) return 0;

@@ -19,8 +19,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr size_t kInFlightMax = 4;                  // batches durable but not yet answered
-constexpr auto kQuietPeriod = milliseconds(50);     // this long without a commit is idle
+constexpr size_t kInFlightMax = 4;               // batches durable but not yet answered
+constexpr auto kQuietPeriod = milliseconds(50);  // this long without a commit is idle
 
 struct Item {
   SealedRecord record;
@@ -28,7 +28,9 @@ struct Item {
   uint64_t token;
 };
 
-size_t bytes_of(const SealedRecord& record) { return record.entry.size() + record.sealed.bytes.size(); }
+size_t bytes_of(const SealedRecord& record) {
+  return record.entry.size() + record.sealed.bytes.size();
+}
 
 struct Asked {  // whom a batch's receipts belong to, in order
   Sink* sink;
@@ -100,8 +102,8 @@ class CommitterImpl final : public Committer {
   std::deque<Batch> in_flight_;
   steady_clock::time_point last_commit_;
   bool unpublished_ = false;
-  bool closing_ = false;         // nothing more is submitted
-  bool writer_done_ = false;     // nothing more comes in flight
+  bool closing_ = false;      // nothing more is submitted
+  bool writer_done_ = false;  // nothing more comes in flight
   bool answers_done_ = false;
   std::string failure_;
 
@@ -144,7 +146,8 @@ std::string CommitterImpl::failure() const {
 }
 
 Error CommitterImpl::refusal() const {
-  return {Code::kUnavailable, "the ledger has failed and nothing is recorded any more: " + failure()};
+  return {Code::kUnavailable,
+          "the ledger has failed and nothing is recorded any more: " + failure()};
 }
 
 Committer::Figures CommitterImpl::figures() const {
@@ -169,12 +172,17 @@ bool CommitterImpl::submit(SealedRecord record, Sink& sink, uint64_t token) {
 }
 
 Result<ledger::Receipt> CommitterImpl::commit(SealedRecord record) {
+  using Answer = std::promise<Result<ledger::Receipt>>;
   struct Waiter final : Sink {
-    std::promise<Result<ledger::Receipt>> answer;
-    void deliver(std::vector<Committed> batch) override { answer.set_value(std::move(batch[0].receipt)); }
+    std::shared_ptr<Answer> answer = std::make_shared<Answer>();
+    // The waiting thread goes on, and this object away, while set_value() has not returned yet.
+    void deliver(std::vector<Committed> batch) override {
+      const auto kept = answer;
+      kept->set_value(std::move(batch[0].receipt));
+    }
   };
   Waiter waiter;
-  auto answer = waiter.answer.get_future();
+  auto answer = waiter.answer->get_future();
   if (!submit(std::move(record), waiter, 0)) {
     if (!healthy()) return std::unexpected(refusal());
     return fail(Code::kLimit, "the ledger's queue is full");
@@ -230,9 +238,9 @@ void CommitterImpl::write_batch(std::vector<Item>& items, size_t begin, size_t e
   in_flight_changed_.notify_all();
 }
 
-// The order is the design. The vault first: a leaf whose record is missing could never be replayed, a
-// record whose leaf is missing is dropped at the next start. Then the log: its sync is the commit.
-// Nothing is signed before both are durable.
+// The order is the design. The vault first: a leaf whose record is missing could never be replayed,
+// a record whose leaf is missing is dropped at the next start. Then the log: its sync is the
+// commit. Nothing is signed before both are durable.
 Status CommitterImpl::make_durable(std::span<Item> items, const Batch& batch, int64_t newest) {
   std::vector<const vault::Sealed*> records;
   std::vector<std::string> entries;
@@ -286,7 +294,8 @@ void CommitterImpl::answer(const Batch& batch) {
   auto receipt = receipts->begin();
   for (const auto& asked : batch) {
     if (asked.stale) {
-      deliveries.add(asked, fail(Code::kConflict, "the decision waited too long to be recorded: ask again"));
+      deliveries.add(
+          asked, fail(Code::kConflict, "the decision waited too long to be recorded: ask again"));
     } else {
       deliveries.add(asked, std::move(*receipt++));
     }
@@ -308,7 +317,8 @@ void CommitterImpl::fail_for_good(const Error& error) {
   healthy_ = false;
 }
 
-// Beside the batches, on a thread of its own: tiles and checkpoint are derived, nobody waits for them.
+// Beside the batches, on a thread of its own: tiles and checkpoint are derived, nobody waits for
+// them.
 void CommitterImpl::publish_loop() {
   std::unique_lock lock(mutex_);
   for (;;) {
@@ -346,8 +356,10 @@ Result<std::unique_ptr<Committer>> Committer::start(ledger::Log& log, vault::Vau
 
 Result<SealedRecord> seal(const vault::Vault& vault, Record record) {
   PV_TRY_VOID(record.facts.within_limits());
-  if (record.payloads.size() > kPayloadsMax) return fail(Code::kLimit, "a leaf has at most 64 payloads");
-  Contents contents{random_bytes(kLeafSecretBytes), std::move(record.facts), std::move(record.payloads)};
+  if (record.payloads.size() > kPayloadsMax)
+    return fail(Code::kLimit, "a leaf has at most 64 payloads");
+  Contents contents{random_bytes(kLeafSecretBytes), std::move(record.facts),
+                    std::move(record.payloads)};
   Leaf& leaf = record.leaf;
   leaf.fact_count = contents.facts.items().size();
   leaf.fact_root = fact_root(contents.facts, contents.secret);

@@ -1,8 +1,9 @@
 #pragma once
 // The commit point. Event loops seal records (hashing and encryption, on their own core) and submit
-// them; one ledger thread takes what has queued as a batch: vault bytes, log bytes, both synced, then
-// signed, then answered with one wake-up per loop. Nothing is answered that is not durable. After a
-// failure every pending and later submission is answered with an error and healthy() is false for good.
+// them; one ledger thread takes what has queued as a batch: vault bytes, log bytes, both synced,
+// then signed, then answered with one wake-up per loop. Nothing is answered that is not durable.
+// After a failure every pending and later submission is answered with an error and healthy() is
+// false for good.
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -47,14 +48,15 @@ class Sink {
 
 class Committer {
  public:
-  // Recovers vault against log, then starts the threads. kConflict if `clock` stands before the last
-  // leaf. `log`, `vault` and `clock` must outlive it.
+  // Recovers vault against log, then starts the threads. kConflict if `clock` stands before the
+  // last leaf. `log`, `vault` and `clock` must outlive it.
   static Result<std::unique_ptr<Committer>> start(ledger::Log& log, vault::Vault& vault,
                                                   const Clock& clock);
   virtual ~Committer() = default;  // drains, publishes a last checkpoint, joins
-  // The leaf's time is a value of now(); one that is more than kLeafLagSMax behind an earlier leaf is
-  // answered with kConflict. True: `sink` will be told, with a receipt or an error, exactly once. False if the queue is full or
-  // the ledger has failed: nothing was queued. `sink` must outlive the committer. Thread-safe.
+  // The leaf's time is a value of now(); one that is more than kLeafLagSMax behind an earlier leaf
+  // is answered with kConflict. True: `sink` will be told, with a receipt or an error, exactly
+  // once. False if the queue is full or the ledger has failed: nothing was queued. `sink` must
+  // outlive the committer. Thread-safe.
   virtual bool submit(SealedRecord record, Sink& sink, uint64_t token) = 0;
   // Blocks until durable: for commands and start-up. Never from a sink.
   virtual Result<ledger::Receipt> commit(SealedRecord record) = 0;

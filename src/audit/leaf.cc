@@ -52,7 +52,8 @@ Result<int64_t> count_member(json::Object object, std::string_view name) {
 }
 
 bool known_verb(std::string_view verb) {
-  return exchange::parse_verb(verb).has_value() || std::ranges::find(kOtherVerbs, verb) != kOtherVerbs.end();
+  return exchange::parse_verb(verb).has_value() ||
+         std::ranges::find(kOtherVerbs, verb) != kOtherVerbs.end();
 }
 
 void put_text(std::string& out, std::string_view text) {
@@ -134,7 +135,8 @@ Result<Leaf> Leaf::parse(std::string_view text) {
   PV_TRY(leaf.vendor, digest_member(object, "vendor"));
   PV_TRY(leaf.verb, text_member(object, "verb"));
   leaf.fact_count = static_cast<uint64_t>(count);
-  if (leaf.fact_count > exchange::kFactsMax) return fail(Code::kLimit, "a leaf has at most 256 facts");
+  if (leaf.fact_count > exchange::kFactsMax)
+    return fail(Code::kLimit, "a leaf has at most 256 facts");
   if (leaf.node.empty() || leaf.node.size() > kNodeBytesMax) {
     return fail(Code::kInvalid, "a leaf's `node` is 1 to 128 bytes");
   }
@@ -164,10 +166,13 @@ Digest fact_value_hash(const Digest& salt, std::string_view canonical_value) {
 Digest fact_commitment(std::string_view path, const Digest& value_hash) {
   std::array<char, 2> length{static_cast<char>(path.size() >> 8), static_cast<char>(path.size())};
   // merkle::leaf_hash(length || path || value_hash), without putting the entry together first.
-  return sha256({std::string_view("\0", 1), std::string_view(length.data(), 2), path, value_hash.view()});
+  return sha256(
+      {std::string_view("\0", 1), std::string_view(length.data(), 2), path, value_hash.view()});
 }
 
-Digest vendor_digest(std::string_view vendor_id) { return sha256({"proviso/vendor/v1\n", vendor_id}); }
+Digest vendor_digest(std::string_view vendor_id) {
+  return sha256({"proviso/vendor/v1\n", vendor_id});
+}
 
 Digest model_digest(const agreement::Model& model) {
   if (const auto weights = digest_from_hex(model.weights_sha256)) return *weights;
@@ -205,7 +210,8 @@ std::string Contents::encode() const {
 Result<Contents> Contents::decode(std::string_view bytes) {
   ByteReader reader(bytes);
   PV_TRY(const auto magic, reader.bytes(kContentsMagic.size()));
-  if (magic != kContentsMagic) return fail(Code::kUnsupported, "not a record's contents of version 1");
+  if (magic != kContentsMagic)
+    return fail(Code::kUnsupported, "not a record's contents of version 1");
   Contents contents;
   PV_TRY(const auto secret, reader.bytes(kLeafSecretBytes));
   contents.secret = secret;

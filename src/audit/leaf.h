@@ -1,7 +1,8 @@
 #pragma once
-// What a leaf of ours says. In clear only what everyone may know; everything else is a fact under the
-// fact root, each committed with a salt of its own, so that one fact can be opened alone and a fact's
-// absence shown. Salts come from one 32-byte secret per leaf. Formats: docs/formats.md. Pure.
+// What a leaf of ours says. In clear only what everyone may know; everything else is a fact under
+// the fact root, each committed with a salt of its own, so that one fact can be opened alone and a
+// fact's absence shown. Salts come from one 32-byte secret per leaf. Formats: docs/formats.md.
+// Pure.
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -15,35 +16,37 @@
 namespace proviso::audit {
 
 inline constexpr size_t kLeafSecretBytes = 32;
-inline constexpr size_t kLeafBytesMax = 2048;    // a leaf is small; payloads live in the vault
-inline constexpr size_t kNodeBytesMax = 128;     // a node's name, in clear in every leaf
-inline constexpr int64_t kLeafLagSMax = 10;      // a leaf's time may stand this far behind an earlier leaf's
-inline constexpr size_t kPayloadsMax = 64;       // named payloads of one leaf
+inline constexpr size_t kLeafBytesMax = 2048;  // a leaf is small; payloads live in the vault
+inline constexpr size_t kNodeBytesMax = 128;   // a node's name, in clear in every leaf
+inline constexpr int64_t kLeafLagSMax =
+    10;  // a leaf's time may stand this far behind an earlier leaf's
+inline constexpr size_t kPayloadsMax = 64;  // named payloads of one leaf
 inline constexpr size_t kPayloadNameBytesMax = 255;
 
 // Kinds of leaf beside decisions: keys, agreements, workers, refusals in bulk.
-// `verb` is a Verb's name, or one of "key", "agreement", "worker", "person", "unauthorized", "start".
-// A "release" may decide nothing: the outcome of an intent of which nothing came that could leave.
+// `verb` is a Verb's name, or one of "key", "agreement", "worker", "person", "unauthorized",
+// "start". A "release" may decide nothing: the outcome of an intent of which nothing came that
+// could leave.
 struct Leaf {
   UtcSeconds time;
   std::string node;
   std::string verb;
-  std::string decision;      // "allow", "deny", "hold"; "-" for what decides nothing
+  std::string decision;  // "allow", "deny", "hold"; "-" for what decides nothing
   Digest agreement;
-  Digest vendor;             // digest of the vendor's id, zero where there is none
+  Digest vendor;  // digest of the vendor's id, zero where there is none
   Digest model;
   uint64_t fact_count = 0;
   Digest fact_root;
-  Digest sealed;             // the vault record's ciphertext digest
+  Digest sealed;  // the vault record's ciphertext digest
 
-  [[nodiscard]] std::string text() const;            // canonical JSON
+  [[nodiscard]] std::string text() const;  // canonical JSON
   // kInvalid unless text() gives the same bytes back; kUnsupported for another format version.
   static Result<Leaf> parse(std::string_view text);
   friend bool operator==(const Leaf&, const Leaf&) = default;
 };
 
-// Root over the facts' commitments in path order: RFC 6962, each commitment a leaf hash. `secret` is 32
-// bytes.
+// Root over the facts' commitments in path order: RFC 6962, each commitment a leaf hash. `secret`
+// is 32 bytes.
 Digest fact_root(const exchange::Facts& facts, std::string_view secret);
 // One fact's commitment, from its salt (opened) or from the hash of salt and value (path only).
 Digest fact_salt(std::string_view secret, uint64_t position);
@@ -51,8 +54,8 @@ Digest fact_value_hash(const Digest& salt, std::string_view canonical_value);
 // The RFC 6962 leaf hash under the fact root.
 Digest fact_commitment(std::string_view path, const Digest& value_hash);
 
-// What `vendor` and `model` of a leaf hold: the vendor's id under a domain; the weights' digest, or the
-// model's id under a domain where there are no weights.
+// What `vendor` and `model` of a leaf hold: the vendor's id under a domain; the weights' digest, or
+// the model's id under a domain where there are no weights.
 Digest vendor_digest(std::string_view vendor_id);
 Digest model_digest(const agreement::Model& model);
 

@@ -49,8 +49,8 @@ class Replay {
   std::unordered_map<std::string, uint64_t> open_;  // exchange id -> its `ask`
 };
 
-// DESIGN: time is one value per decision, from a clock that is never before the last leaf. Event loops
-// decide side by side, so neighbours may cross, by no more than the committer lets through.
+// DESIGN: time is one value per decision, from a clock that is never before the last leaf. Event
+// loops decide side by side, so neighbours may cross, by no more than the committer lets through.
 void Replay::check_time(const Leaf& leaf) {
   if (leaf.time.value < latest_ - kLeafLagSMax) {
     fault("time", fmt::format("the leaf says {}, an earlier one {}", format_time(leaf.time),
@@ -94,7 +94,8 @@ std::optional<Contents> Replay::open(const Leaf& leaf) {
 bool Replay::check_facts(const Leaf& leaf, const Contents& contents) {
   const size_t count = contents.facts.items().size();
   if (count != leaf.fact_count) {
-    fault("facts", fmt::format("the record holds {} facts, the leaf commits to {}", count, leaf.fact_count));
+    fault("facts",
+          fmt::format("the record holds {} facts, the leaf commits to {}", count, leaf.fact_count));
     return false;
   }
   if (fact_root(contents.facts, contents.secret) != leaf.fact_root) {
@@ -120,7 +121,8 @@ bool Replay::same_clauses(const agreement::Decision& decision, const exchange::F
 bool Replay::same_model(const Leaf& leaf, const Agreement& in_force, const exchange::Facts& facts) {
   const auto* type = facts.find("resource.type");
   const auto* id = facts.find("resource.id");
-  if (type == nullptr || id == nullptr || *type != exchange::FactValue(std::string("Model"))) return true;
+  if (type == nullptr || id == nullptr || *type != exchange::FactValue(std::string("Model")))
+    return true;
   const auto* name = std::get_if<std::string>(id);
   const auto* model = name ? in_force.model(*name) : nullptr;
   const Digest vendor = model ? vendor_digest(model->vendor) : Digest{};
@@ -145,8 +147,9 @@ void Replay::check_decision(const Leaf& leaf, const exchange::Facts& facts) {
   const std::string_view outcome = agreement::outcome_name(decision.outcome);
   bool same = outcome == leaf.decision;
   if (!same) {
-    fault("decision", fmt::format("the facts give `{}`, the leaf says `{}`{}", outcome, leaf.decision,
-                                  decision.reason.empty() ? "" : ": " + decision.reason));
+    fault("decision",
+          fmt::format("the facts give `{}`, the leaf says `{}`{}", outcome, leaf.decision,
+                      decision.reason.empty() ? "" : ": " + decision.reason));
   }
   if (leaf.decision == "allow") {
     if (const auto period = (*in_force)->check_period(leaf.time); !period) {
@@ -169,7 +172,8 @@ void Replay::check_pairing(const Leaf& leaf, const exchange::Facts& facts) {
   const auto found = open_.find(*id);
   if (leaf.verb == "ask") {
     if (found != open_.end()) {
-      fault("pairing", fmt::format("exchange `{}` was asked already by leaf {}", *id, found->second));
+      fault("pairing",
+            fmt::format("exchange `{}` was asked already by leaf {}", *id, found->second));
     } else if (leaf.decision == "allow") {
       open_.emplace(*id, index_);
     }
@@ -183,7 +187,8 @@ void Replay::check_pairing(const Leaf& leaf, const exchange::Facts& facts) {
     return;
   }
   const auto* outcome = facts.find("exchange.outcome");
-  if (outcome == nullptr || *outcome != exchange::FactValue(std::string("open"))) open_.erase(found);
+  if (outcome == nullptr || *outcome != exchange::FactValue(std::string("open")))
+    open_.erase(found);
 }
 
 void Replay::take(uint64_t index, std::string_view entry) {
@@ -195,8 +200,10 @@ void Replay::take(uint64_t index, std::string_view entry) {
   const auto contents = open(*leaf);
   if (!contents || !check_facts(*leaf, *contents)) return;
   check_pairing(*leaf, contents->facts);
-  if (leaf->decision == "-") ++report_.others;
-  else check_decision(*leaf, contents->facts);
+  if (leaf->decision == "-")
+    ++report_.others;
+  else
+    check_decision(*leaf, contents->facts);
 }
 
 ReplayReport Replay::finish() {
@@ -208,7 +215,7 @@ ReplayReport Replay::finish() {
 
 Result<std::shared_ptr<const Agreement>> AgreementShelf::load(const Digest& digest) const {
   const std::string folder = dir_ + "/" + digest.hex();
-  struct stat found {};
+  struct stat found{};
   if (::stat(folder.c_str(), &found) != 0) {
     return fail(Code::kNotFound, fmt::format("no agreement `{}` in `{}`", digest.hex(), dir_));
   }
@@ -216,8 +223,8 @@ Result<std::shared_ptr<const Agreement>> AgreementShelf::load(const Digest& dige
   const std::string manifest = agreement::manifest_of(files);
   if (sha256(manifest) != digest) {
     return fail(Code::kUnverified,
-                fmt::format("`{}`: its files are not those that were in force (their digest is {})", folder,
-                            sha256(manifest).hex()));
+                fmt::format("`{}`: its files are not those that were in force (their digest is {})",
+                            folder, sha256(manifest).hex()));
   }
   auto loaded = Agreement::load(files);
   if (!loaded) return fail_at("`" + folder + "`", loaded.error());

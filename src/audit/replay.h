@@ -1,6 +1,6 @@
 #pragma once
-// Replay: every decision derived again from log, vault and agreements, by code that shares nothing with
-// the gate but the rooms below. What cannot be opened is counted apart and never called right.
+// Replay: every decision derived again from log, vault and agreements, by code that shares nothing
+// with the gate but the rooms below. What cannot be opened is counted apart and never called right.
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -21,8 +21,8 @@ inline constexpr size_t kReplayFaultsMax = 1000;  // kept for showing; all are c
 class AgreementShelf {
  public:
   explicit AgreementShelf(std::string dir) : dir_(std::move(dir)) {}
-  // kNotFound if there is none of that digest; kUnverified if the folder's bytes give another digest or
-  // its parties' signatures do not hold, with the file named where it is known.
+  // kNotFound if there is none of that digest; kUnverified if the folder's bytes give another
+  // digest or its parties' signatures do not hold, with the file named where it is known.
   Result<std::shared_ptr<const agreement::Agreement>> get(const Digest& digest);
 
  private:
@@ -32,8 +32,9 @@ class AgreementShelf {
 };
 
 struct ReplayFault {
-  uint64_t index = 0;   // of the leaf
-  std::string part;     // "leaf", "vault", "facts", "agreement", "decision", "clauses", "time", "pairing"
+  uint64_t index = 0;  // of the leaf
+  std::string
+      part;  // "leaf", "vault", "facts", "agreement", "decision", "clauses", "time", "pairing"
   std::string message;  // what disagrees with what
 };
 
@@ -47,8 +48,8 @@ struct ReplayReport {
   std::vector<ReplayFault> faults;  // the first kReplayFaultsMax
 };
 
-// Reads the whole log once, in order. `vault` may be null: then every leaf is withheld. An error is one
-// of the log itself; whatever is wrong with a leaf is a fault.
+// Reads the whole log once, in order. `vault` may be null: then every leaf is withheld. An error is
+// one of the log itself; whatever is wrong with a leaf is a fault.
 Result<ReplayReport> replay(const ledger::LogReader& log, const vault::Vault* vault,
                             AgreementShelf& agreements);
 

@@ -43,7 +43,8 @@ Result<Verdict> verify_state(const VerifyPlaces& places) {
   std::unique_ptr<vault::Vault> vault;
   if (!places.vault.empty()) {
     PV_TRY(vault, vault::Vault::open_reader(places.vault));
-    for (const auto& fault : vault->faults()) verdict.findings.push_back(finding_of("vault", fault));
+    for (const auto& fault : vault->faults())
+      verdict.findings.push_back(finding_of("vault", fault));
   }
   verdict.finding_count = verdict.findings.size();
   AgreementShelf agreements(places.agreements);
@@ -76,13 +77,17 @@ Status verify_receipt(const ledger::Receipt& receipt, std::string_view receipt_k
                                                receipt.origin, log->origin()));
   }
   if (receipt.index >= log->size()) {
-    return fail(Code::kUnverified, fmt::format("entry {} was receipted, the log ends before it at {}: it "
-                                               "was omitted", receipt.index, log->size()));
+    return fail(Code::kUnverified,
+                fmt::format("entry {} was receipted, the log ends before it at {}: it "
+                            "was omitted",
+                            receipt.index, log->size()));
   }
   PV_TRY(const auto leaf, log->leaf_hash(receipt.index));
   if (leaf != receipt.leaf) {
-    return fail(Code::kUnverified, fmt::format("the log holds another entry at {} than the one that was "
-                                               "receipted", receipt.index));
+    return fail(Code::kUnverified,
+                fmt::format("the log holds another entry at {} than the one that was "
+                            "receipted",
+                            receipt.index));
   }
   return {};
 }

@@ -31,12 +31,12 @@ struct Verdict {
   [[nodiscard]] int exit_code() const;
 };
 
-// Every byte of the log, every record, every decision. An error is one that leaves nothing to judge,
-// such as a folder that holds no log.
+// Every byte of the log, every record, every decision. An error is one that leaves nothing to
+// judge, such as a folder that holds no log.
 Result<Verdict> verify_state(const VerifyPlaces& places);
 
-// A receipt alone under the receipt key's text; with `log` also that the log holds the very entry at the
-// very place. kUnverified says what was omitted or changed.
+// A receipt alone under the receipt key's text; with `log` also that the log holds the very entry
+// at the very place. kUnverified says what was omitted or changed.
 Status verify_receipt(const ledger::Receipt& receipt, std::string_view receipt_key,
                       const ledger::LogReader* log);
 

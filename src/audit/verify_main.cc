@@ -1,7 +1,8 @@
-// proviso-verify: judges what a gate left behind, without the gate. Links audit and what is below it.
-#include <CLI/CLI.hpp>
+// proviso-verify: judges what a gate left behind, without the gate. Links audit and what is below
+// it.
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <iostream>
@@ -47,7 +48,7 @@ int complain(const Error& error) {
 
 // A key given as a file's name or as its text.
 Result<std::string> key_text(const std::string& given) {
-  struct stat found {};
+  struct stat found{};
   if (::stat(given.c_str(), &found) != 0 && note::VerifierKey::parse(given)) return given;
   PV_TRY(const auto key, ledger::read_verifier_key(given));
   return key.text();
@@ -93,11 +94,14 @@ void print_text(const Verdict& verdict, const std::string& log_key, bool key_fro
   fmt::print("  {} decisions derived again and found the same, {} other leaves opened and right\n",
              replay.decisions, replay.others);
   if (replay.withheld > 0) fmt::print("  {} leaves not replayable: withheld\n", replay.withheld);
-  if (replay.open_intents > 0) fmt::print("  {} allowed requests without an outcome\n", replay.open_intents);
+  if (replay.open_intents > 0)
+    fmt::print("  {} allowed requests without an outcome\n", replay.open_intents);
   fmt::print("{}\n", verdict.finding_count == 0 ? "verified" : "NOT VERIFIED");
   if (key_from_state) {
-    fmt::print("The log's key was taken from the state folder. Compare it with the one you were given:\n"
-               "  {}\n", log_key);
+    fmt::print(
+        "The log's key was taken from the state folder. Compare it with the one you were given:\n"
+        "  {}\n",
+        log_key);
   }
 }
 
@@ -114,15 +118,18 @@ int run_state(Options options) {
   }
   if (options.no_vault) options.vault.clear();
   if (options.log.empty() || options.agreements.empty() || options.log_key.empty()) {
-    return complain({Code::kInvalid, "name a state folder, or --log, --agreements and --log-key "
-                                     "(`proviso-verify --help` shows how)"});
+    return complain({Code::kInvalid,
+                     "name a state folder, or --log, --agreements and --log-key "
+                     "(`proviso-verify --help` shows how)"});
   }
   const auto key = key_text(options.log_key);
   if (!key) return complain(key.error());
   const auto verdict = verify_state({options.log, options.vault, options.agreements, *key});
   if (!verdict) return complain(verdict.error());
-  if (options.json) print_json(*verdict, *key);
-  else print_text(*verdict, *key, key_from_state);
+  if (options.json)
+    print_json(*verdict, *key);
+  else
+    print_text(*verdict, *key, key_from_state);
   return verdict->exit_code();
 }
 
@@ -140,9 +147,12 @@ Result<std::string> read_input(const std::string& name) {
 void print_receipt(const Options& options, const ledger::Receipt& receipt, const Status& holds) {
   const bool in_log = !options.log.empty();
   if (!options.json) {
-    if (!holds) fmt::print("receipt: {}: {}\n", options.receipt, holds.error().message);
-    else fmt::print("{}: entry {} was recorded at {}{}\n", receipt.origin, receipt.index,
-                    format_time(receipt.time), in_log ? " and stands in the log" : "; the log was not looked at");
+    if (!holds)
+      fmt::print("receipt: {}: {}\n", options.receipt, holds.error().message);
+    else
+      fmt::print("{}: entry {} was recorded at {}{}\n", receipt.origin, receipt.index,
+                 format_time(receipt.time),
+                 in_log ? " and stands in the log" : "; the log was not looked at");
     return fmt::print("{}\n", holds ? "verified" : "NOT VERIFIED");
   }
   std::string out;
@@ -175,7 +185,8 @@ int run_receipt(Options options) {
     log = std::move(*opened);
   }
   const auto receipt = ledger::Receipt::parse(*text);
-  const Status holds = receipt ? verify_receipt(*receipt, *key, log.get()) : std::unexpected(receipt.error());
+  const Status holds =
+      receipt ? verify_receipt(*receipt, *key, log.get()) : std::unexpected(receipt.error());
   print_receipt(options, receipt ? *receipt : ledger::Receipt{}, holds);
   return holds ? 0 : 1;
 }
@@ -184,7 +195,8 @@ int run(int argc, char** argv) {
   Options options;
   CLI::App app{"Verifies what a Proviso gate recorded, without trusting the gate."};
   app.footer(kFooter);
-  app.add_option("STATE_DIR", options.state, "the gate's state folder: log, vault, agreements, keys");
+  app.add_option("STATE_DIR", options.state,
+                 "the gate's state folder: log, vault, agreements, keys");
   const auto shared = [&options](CLI::App& command) {
     command.add_option("--log", options.log, "the log's folder");
     command.add_option("--receipt-key", options.receipt_key, "the receipt key: a file or its text");
@@ -195,7 +207,8 @@ int run(int argc, char** argv) {
   app.add_option("--agreements", options.agreements, "agreements by digest");
   app.add_option("--log-key", options.log_key, "the log's verifier key: a file or its text");
   app.add_flag("--no-vault", options.no_vault, "open nothing: check log and leaves only");
-  auto* receipt = app.add_subcommand("receipt", "verify one receipt, and that the log holds its entry");
+  auto* receipt =
+      app.add_subcommand("receipt", "verify one receipt, and that the log holds its entry");
   receipt->add_option("FILE", options.receipt, "the receipt, or - for standard input")->required();
   receipt->add_option("--state", options.state, "the gate's state folder");
   shared(*receipt);

@@ -40,8 +40,8 @@ bool all_zero(std::string_view bytes) {
 // Whether some piece of `bytes`, cut where the file's sectors are cut, holds nothing but zeros.
 bool misses_a_sector(std::string_view bytes, uint64_t file_offset) {
   while (!bytes.empty()) {
-    const size_t piece =
-        std::min<size_t>(bytes.size(), kSectorBytes - static_cast<size_t>(file_offset % kSectorBytes));
+    const size_t piece = std::min<size_t>(
+        bytes.size(), kSectorBytes - static_cast<size_t>(file_offset % kSectorBytes));
     if (all_zero(bytes.substr(0, piece))) return true;
     bytes.remove_prefix(piece);
     file_offset += piece;
@@ -49,7 +49,8 @@ bool misses_a_sector(std::string_view bytes, uint64_t file_offset) {
   return false;
 }
 
-// Whether a later frame's head stands anywhere in `bytes`: then what is before it was complete once.
+// Whether a later frame's head stands anywhere in `bytes`: then what is before it was complete
+// once.
 bool holds_later_frame(std::string_view bytes, uint64_t after_index) {
   for (size_t at = bytes.find(kFrameMagic); at != std::string_view::npos;
        at = bytes.find(kFrameMagic, at + 1)) {
@@ -82,7 +83,8 @@ Result<FileHead> parse_file_head(std::string_view bytes) {
   if (magic != kFileMagic) return fail(Code::kCorrupt, "not a log: the file does not begin as one");
   PV_TRY(const auto version, reader.u32());
   if (version != kFileVersion) {
-    return fail(Code::kUnsupported, "log format version " + std::to_string(version) + " is unknown");
+    return fail(Code::kUnsupported,
+                "log format version " + std::to_string(version) + " is unknown");
   }
   PV_TRY(const auto origin_bytes, reader.u16());
   PV_TRY(const auto origin, reader.bytes(origin_bytes));
@@ -95,8 +97,8 @@ Result<FileHead> parse_file_head(std::string_view bytes) {
   return FileHead{std::string(origin), summed + kFileSumBytes};
 }
 
-std::string encode_frame(uint64_t first_index, UtcSeconds time, std::span<const std::string> entries,
-                         const Digest& root) {
+std::string encode_frame(uint64_t first_index, UtcSeconds time,
+                         std::span<const std::string> entries, const Digest& root) {
   size_t body = 0;
   for (const auto& entry : entries) body += 2 + entry.size();
   PV_CHECK(!entries.empty() && entries.size() <= kBatchEntriesMax && body <= kBatchBytesMax);
@@ -150,7 +152,8 @@ Result<FrameBody> parse_frame(const FrameHead& head, std::string_view frame) {
   if (tail.substr(0, 32) != body.root.view()) {
     return fail(Code::kCorrupt, "the entries of a batch do not give the root written behind them");
   }
-  if (tail.substr(32) != kFrameEnd) return fail(Code::kCorrupt, "a batch does not end where it should");
+  if (tail.substr(32) != kFrameEnd)
+    return fail(Code::kCorrupt, "a batch does not end where it should");
   return body;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// The system calls through which the log changes the disk, behind a seam so that tests can make each
-// of them fail. Every call behaves like its namesake: -1 and errno.
+// The system calls through which the log changes the disk, behind a seam so that tests can make
+// each of them fail. Every call behaves like its namesake: -1 and errno.
 #include <sys/types.h>
 
 #include <cstdint>

@@ -41,7 +41,8 @@ Result<NamedKey> parse_private_key(std::string_view line) {
   const auto id_end = name_end == line.npos ? line.npos : line.find('+', name_end + 1);
   if (id_end == line.npos) return bad("it has name, hash and key with `+` between them");
   PV_TRY(const auto key, base64_decode(line.substr(id_end + 1)));
-  if (key.size() != 33 || key[0] != static_cast<char>(kEd25519)) return bad("only Ed25519 is known");
+  if (key.size() != 33 || key[0] != static_cast<char>(kEd25519))
+    return bad("only Ed25519 is known");
   PV_TRY(auto private_key, PrivateKey::create(std::string_view(key).substr(1)));
   const std::string name(line.substr(0, name_end));
   PV_TRY(const auto verifier, note::VerifierKey::ed25519(name, private_key.public_key()));
@@ -55,19 +56,22 @@ Status create_keys(const std::string& dir, std::string_view origin) {
   PV_TRY_VOID(check_origin(origin));
   PV_TRY_VOID(make_dirs(dir));
   for (const char* name : {"log.key", "log.vkey", "receipt.key", "receipt.pub"}) {
-    struct stat found {};
+    struct stat found{};
     if (lstat((dir + "/" + name).c_str(), &found) == 0) {
-      return fail(Code::kConflict, fmt::format("`{}/{}` exists: a log's keys are made once", dir, name));
+      return fail(Code::kConflict,
+                  fmt::format("`{}/{}` exists: a log's keys are made once", dir, name));
     }
   }
-  const auto write_pair = [&](const NamedKey& key, const char* secret, const char* shown) -> Status {
+  const auto write_pair = [&](const NamedKey& key, const char* secret,
+                              const char* shown) -> Status {
     PV_TRY(const auto verifier, note::VerifierKey::ed25519(key.name, key.key.public_key()));
-    PV_TRY_VOID(write_file_durable(dir + "/" + secret, format_private_key(key) + "\n",
-                                   FileMode::kPrivate));
+    PV_TRY_VOID(
+        write_file_durable(dir + "/" + secret, format_private_key(key) + "\n", FileMode::kPrivate));
     return write_file_durable(dir + "/" + shown, verifier.text() + "\n", FileMode::kShared);
   };
   PV_TRY_VOID(write_pair({std::string(origin), PrivateKey::generate()}, "log.key", "log.vkey"));
-  return write_pair({receipt_key_name(origin), PrivateKey::generate()}, "receipt.key", "receipt.pub");
+  return write_pair({receipt_key_name(origin), PrivateKey::generate()}, "receipt.key",
+                    "receipt.pub");
 }
 
 Result<NamedKey> read_private_key(const std::string& path) {

@@ -16,7 +16,7 @@ inline constexpr uint8_t kTileLevelMax = 63;
 struct TilePath {
   enum class Kind { kHash, kEntries };
   Kind kind = Kind::kHash;
-  uint8_t level = 0;    // hash tiles only
+  uint8_t level = 0;  // hash tiles only
   uint64_t index = 0;
   uint32_t width = kTileWidth;  // 1 to 255 for a partial one
 

@@ -38,7 +38,8 @@ Result<Fd> take_lock(Io& io, const std::string& dir) {
   const std::string path = dir + "/lock";
   PV_TRY(auto fd, open_file(io, path, O_RDWR | O_CREAT, 0600));
   if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    return fail(Code::kConflict, fmt::format("`{}` is held: another process writes this log", path));
+    return fail(Code::kConflict,
+                fmt::format("`{}` is held: another process writes this log", path));
   }
   return fd;
 }
@@ -80,7 +81,7 @@ class LogImpl final : public Log {
  private:
   Status create_wal();
   Status replay(const std::optional<Published>& published);
-  Status cut_tail(uint64_t offset);
+  Status cut_tail();
   Status agree_with_signer(const std::optional<Published>& published);
   Status check_entries(std::span<const std::string> entries, UtcSeconds now) const;
   Status write_frame(std::string_view frame);
@@ -99,8 +100,9 @@ class LogImpl final : public Log {
   Fd wal_;
 
   // The appending thread's.
-  uint64_t offset_ = 0;     // where the next batch goes
-  uint64_t allocated_ = 0;  // the file's size
+  uint64_t offset_ = 0;       // where the next batch goes
+  uint64_t allocated_ = 0;    // the file's size
+  Tail tail_ = Tail::kEmpty;  // what stood behind the last complete batch at the start
   merkle::Frontier frontier_;
 
   // The publishing thread's.
@@ -129,17 +131,19 @@ Status LogImpl::ready() const {
 std::unexpected<Error> LogImpl::fail_for_good(Error error) {
   const std::lock_guard lock(mutex_);
   if (!failure_) {
-    failure_ = Error{Code::kUnavailable, "the log has failed and takes nothing more: " + error.message};
+    failure_ =
+        Error{Code::kUnavailable, "the log has failed and takes nothing more: " + error.message};
   }
   return std::unexpected(std::move(error));
 }
 
 Status LogImpl::create_wal() {
-  struct stat found {};
+  struct stat found{};
   if (::stat(wal_path_.c_str(), &found) == 0) return {};
   if (errno != ENOENT) return std::unexpected(io_error("look at", wal_path_, errno));
   if (::stat((options_.dir + "/checkpoint").c_str(), &found) == 0) {
-    return fail(Code::kCorrupt, fmt::format("`{}` is missing, yet a checkpoint is there", wal_path_));
+    return fail(Code::kCorrupt,
+                fmt::format("`{}` is missing, yet a checkpoint is there", wal_path_));
   }
   return replace_file(io_, wal_path_, encode_file_head(options_.origin), FileMode::kPrivate);
 }
@@ -153,7 +157,8 @@ Status LogImpl::start() {
   PV_TRY(const auto published, read_published(options_.dir));
   PV_TRY_VOID(replay(published));
   has_checkpoint_ = published.has_value();
-  return agree_with_signer(published);
+  PV_TRY_VOID(agree_with_signer(published));
+  return cut_tail();
 }
 
 Status LogImpl::replay(const std::optional<Published>& published) {
@@ -165,8 +170,9 @@ Status LogImpl::replay(const std::optional<Published>& published) {
   const auto check_root = [&]() -> Status {
     if (!published || published->checkpoint.size != frontier_.size()) return {};
     if (published->checkpoint.root == frontier_.root()) return {};
-    return fail(Code::kCorrupt, fmt::format("`{}/checkpoint` and the first {} entries of `{}` disagree",
-                                            options_.dir, frontier_.size(), wal_path_));
+    return fail(Code::kCorrupt,
+                fmt::format("`{}/checkpoint` and the first {} entries of `{}` disagree",
+                            options_.dir, frontier_.size(), wal_path_));
   };
   PV_TRY_VOID(check_root());
   for (;;) {
@@ -185,10 +191,7 @@ Status LogImpl::replay(const std::optional<Published>& published) {
                             published->checkpoint.size, wal_path_, frontier_.size()));
   }
   offset_ = cursor.offset();
-  if (cursor.tail() == Tail::kIncomplete) PV_TRY_VOID(cut_tail(offset_));
-  struct stat found {};
-  if (fstat(wal_.get(), &found) != 0) return std::unexpected(io_error("look at", wal_path_, errno));
-  allocated_ = static_cast<uint64_t>(found.st_size);
+  tail_ = cursor.tail();
   state_ = {frontier_.size(), frontier_.root(), cursor.last_time(),
             published ? published->checkpoint.size : 0};
   cursor.set_read_ahead(kFollowBytes);
@@ -196,32 +199,39 @@ Status LogImpl::replay(const std::optional<Published>& published) {
   return tiles_.restore_partials();
 }
 
-// Nothing of an incomplete batch was ever signed or answered: the signer reads complete ones only, and
-// is asked only after the sync.
-Status LogImpl::cut_tail(uint64_t offset) {
-  if (io_.ftruncate(wal_.get(), static_cast<int64_t>(offset)) != 0) {
-    return std::unexpected(io_error("cut", wal_path_, errno));
+// Nothing of an incomplete batch was ever signed or answered: the signer reads complete ones only,
+// and is asked only after the sync. It has just agreed that it signed no more than what stands
+// before the cut.
+Status LogImpl::cut_tail() {
+  if (tail_ == Tail::kIncomplete) {
+    if (io_.ftruncate(wal_.get(), static_cast<int64_t>(offset_)) != 0) {
+      return std::unexpected(io_error("cut", wal_path_, errno));
+    }
+    if (io_.fsync(wal_.get()) != 0) return std::unexpected(io_error("sync", wal_path_, errno));
   }
-  if (io_.fsync(wal_.get()) != 0) return std::unexpected(io_error("sync", wal_path_, errno));
+  struct stat found{};
+  if (fstat(wal_.get(), &found) != 0) return std::unexpected(io_error("look at", wal_path_, errno));
+  allocated_ = static_cast<uint64_t>(found.st_size);
   return {};
 }
 
 Status LogImpl::agree_with_signer(const std::optional<Published>& published) {
   PV_TRY(const auto standing, signer_.replay());
   if (standing.origin != options_.origin) {
-    return fail(Code::kConflict, fmt::format("the signer signs for `{}`, not for `{}`", standing.origin,
-                                             options_.origin));
+    return fail(Code::kConflict, fmt::format("the signer signs for `{}`, not for `{}`",
+                                             standing.origin, options_.origin));
   }
   // Two programs, each from the bytes on disk: a flipped bit in the memory of one shows here.
   if (standing.size != state_.size || standing.root != state_.root) {
-    return fail(Code::kCorrupt, fmt::format("`{}`: the signer and the log read different entries",
-                                            wal_path_));
+    return fail(Code::kCorrupt,
+                fmt::format("`{}`: the signer and the log read different entries", wal_path_));
   }
   if (!published) return {};
   PV_TRY(const auto key, note::VerifierKey::parse(standing.log_key));
   const auto opened = note::open(published->note, std::span(&key, 1));
   if (!opened) {
-    return fail(Code::kCorrupt, fmt::format("`{}/checkpoint`: {}", options_.dir, opened.error().message));
+    return fail(Code::kCorrupt,
+                fmt::format("`{}/checkpoint`: {}", options_.dir, opened.error().message));
   }
   return {};
 }
@@ -233,7 +243,8 @@ LogState LogImpl::state() const {
 
 Status LogImpl::check_entries(std::span<const std::string> entries, UtcSeconds now) const {
   if (entries.empty()) return fail(Code::kInvalid, "a batch has at least one entry");
-  if (entries.size() > kBatchEntriesMax) return fail(Code::kLimit, "a batch has at most 1024 entries");
+  if (entries.size() > kBatchEntriesMax)
+    return fail(Code::kLimit, "a batch has at most 1024 entries");
   size_t bytes = 0;
   for (const auto& entry : entries) {
     if (entry.size() > kEntryBytesMax) return fail(Code::kLimit, "an entry is at most 65535 bytes");
@@ -244,14 +255,16 @@ Status LogImpl::check_entries(std::span<const std::string> entries, UtcSeconds n
   if (now.value < 0 || now < state_.last_time) {
     return fail(Code::kInvalid, "a batch is never older than the one before it");
   }
-  if (pending_.size() >= kUnsignedBatchesMax) return fail(Code::kLimit, "too many batches are unsigned");
+  if (pending_.size() >= kUnsignedBatchesMax)
+    return fail(Code::kLimit, "too many batches are unsigned");
   return {};
 }
 
 Status LogImpl::make_room(size_t bytes) {
   if (offset_ + bytes <= allocated_) return {};
   const uint64_t grow = std::max<uint64_t>(kPreallocateBytes, bytes);
-  if (io_.fallocate(wal_.get(), static_cast<int64_t>(allocated_), static_cast<int64_t>(grow)) == 0) {
+  if (io_.fallocate(wal_.get(), static_cast<int64_t>(allocated_), static_cast<int64_t>(grow)) ==
+      0) {
     allocated_ += grow;
     return {};
   }
@@ -308,12 +321,13 @@ Status LogImpl::request_signature() {
   return fail(Code::kConflict, "every batch was asked for already");
 }
 
-Result<std::vector<Receipt>> LogImpl::collect_front(const Pending& batch, SignerClient::Ticket ticket) {
+Result<std::vector<Receipt>> LogImpl::collect_front(const Pending& batch,
+                                                    SignerClient::Ticket ticket) {
   PV_TRY(const auto interval, signer_.wait(ticket));
   if (interval.start != batch.start || interval.end != batch.start + batch.tree.size() ||
       interval.root != batch.tree.root() || interval.time != batch.time) {
-    return fail(Code::kCorrupt, fmt::format("`{}`: the signer read another batch at entry {}", wal_path_,
-                                            batch.start));
+    return fail(Code::kCorrupt, fmt::format("`{}`: the signer read another batch at entry {}",
+                                            wal_path_, batch.start));
   }
   std::vector<Receipt> receipts;
   receipts.reserve(batch.tree.size());
@@ -361,7 +375,8 @@ Result<std::vector<Receipt>> LogImpl::sign() {
 Status LogImpl::feed_tiles(uint64_t size) {
   while (tiles_.size() < size) {
     PV_TRY(const auto frame, published_to_->next());
-    if (!frame) return fail(Code::kCorrupt, fmt::format("`{}` holds less than was signed", wal_path_));
+    if (!frame)
+      return fail(Code::kCorrupt, fmt::format("`{}` holds less than was signed", wal_path_));
     for (size_t i = 0; i < frame->body.entries.size(); ++i) {
       PV_TRY_VOID(tiles_.feed(frame->body.entries[i], frame->body.leaf_hashes[i]));
     }
@@ -397,7 +412,8 @@ Result<Frame> LogImpl::frame_of(uint64_t index, std::string& bytes) const {
   WalIndex::Place from;
   {
     const std::lock_guard lock(mutex_);
-    if (index >= state_.size) return fail(Code::kNotFound, fmt::format("there is no entry {}", index));
+    if (index >= state_.size)
+      return fail(Code::kNotFound, fmt::format("there is no entry {}", index));
     from = index_.before(index);
   }
   return read_frame(io_, wal_.get(), wal_path_, from, index, bytes);
@@ -416,12 +432,12 @@ Result<Receipt> LogImpl::receipt(uint64_t index) const {
   const IntervalTree tree(std::move(frame.body.leaf_hashes));
   if (interval.start != frame.head.first_index || interval.end != frame.head.end_index() ||
       interval.root != tree.root()) {
-    return fail(Code::kCorrupt, fmt::format("`{}`: the signer read another batch at entry {}", wal_path_,
-                                            interval.start));
+    return fail(Code::kCorrupt, fmt::format("`{}`: the signer read another batch at entry {}",
+                                            wal_path_, interval.start));
   }
   const auto at = static_cast<size_t>(index - interval.start);
-  return Receipt{options_.origin, index,         tree.leaf(at),  interval.start, interval.end,
-                 interval.time,   tree.path(at), interval.signature};
+  return Receipt{options_.origin, index,         tree.leaf(at), interval.start,
+                 interval.end,    interval.time, tree.path(at), interval.signature};
 }
 
 }  // namespace

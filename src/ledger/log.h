@@ -1,9 +1,9 @@
 #pragma once
-// The log: one append-only file of framed batches, synced once per batch, from which tree, tiles and
-// checkpoints are derived. It knows nothing of what an entry means. One writer at a time (a lock file).
-// Signing is done by a process of its own (ledger/signer.h) that reads the batch back from disk, so a
-// caller that skips the write cannot get a signature. After a failed write or sync the log is failed
-// for good: every later call says so, nothing is retried.
+// The log: one append-only file of framed batches, synced once per batch, from which tree, tiles
+// and checkpoints are derived. It knows nothing of what an entry means. One writer at a time (a
+// lock file). Signing is done by a process of its own (ledger/signer.h) that reads the batch back
+// from disk, so a caller that skips the write cannot get a signature. After a failed write or sync
+// the log is failed for good: every later call says so, nothing is retried.
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -20,10 +20,10 @@ namespace proviso::ledger {
 class Io;
 class SignerClient;
 
-inline constexpr size_t kEntryBytesMax = 65'535;  // tlog-tiles entry bundles count in 16 bits
-inline constexpr size_t kBatchEntriesMax = 1024;  // bounds the time of one sync
+inline constexpr size_t kEntryBytesMax = 65'535;    // tlog-tiles entry bundles count in 16 bits
+inline constexpr size_t kBatchEntriesMax = 1024;    // bounds the time of one sync
 inline constexpr size_t kBatchBytesMax = 8u << 20;  // lengths and entries of one batch together
-inline constexpr size_t kUnsignedBatchesMax = 64;  // appended, not yet collected; beyond it kLimit
+inline constexpr size_t kUnsignedBatchesMax = 64;   // appended, not yet collected; beyond it kLimit
 
 struct LogOptions {
   std::string dir;     // holds log.wal, checkpoint, tile/…, lock
@@ -41,10 +41,10 @@ struct LogState {
 
 class Log {
  public:
-  // Opens or creates; recovers: cuts an incomplete last batch (nothing of it was ever signed), writes
-  // the tiles that a crash lost, checks root and published checkpoint against what the signer replayed
-  // on its own. kCorrupt names file and offset; kConflict if another process holds the lock. `signer`
-  // must outlive the log.
+  // Opens or creates; recovers: cuts an incomplete last batch (nothing of it was ever signed),
+  // writes the tiles that a crash lost, checks root and published checkpoint against what the
+  // signer replayed on its own. kCorrupt names file and offset; kConflict if another process holds
+  // the lock. `signer` must outlive the log.
   static Result<std::unique_ptr<Log>> open(LogOptions options, SignerClient& signer);
   virtual ~Log() = default;
 
@@ -53,16 +53,17 @@ class Log {
   // (empty batch, time before the last batch's) leave the log as it was; kIo fails it for good.
   // One thread at a time.
   virtual Status append(std::span<const std::string> entries, UtcSeconds now) = 0;
-  // Asks for the signature of the oldest appended batch that was not yet asked for, without waiting.
-  // kConflict if there is none. Same thread as append().
+  // Asks for the signature of the oldest appended batch that was not yet asked for, without
+  // waiting. kConflict if there is none. Same thread as append().
   virtual Status request_signature() = 0;
-  // Waits for the oldest asked-for batch: one receipt per entry, in order. kConflict if none is asked
-  // for. Any one thread, beside append(); so batch k+1 is written while batch k is signed.
+  // Waits for the oldest asked-for batch: one receipt per entry, in order. kConflict if none is
+  // asked for. Any one thread, beside append(); so batch k+1 is written while batch k is signed.
   virtual Result<std::vector<Receipt>> collect() = 0;
   // Asks for everything appended since the last call and collects it, batch by batch.
   virtual Result<std::vector<Receipt>> sign() = 0;
-  // Writes tiles for the current size and publishes a signed checkpoint for it (atomically replaced).
-  // Nothing happens if it is published already. Any one thread, beside append() and collect().
+  // Writes tiles for the current size and publishes a signed checkpoint for it (atomically
+  // replaced). Nothing happens if it is published already. Any one thread, beside append() and
+  // collect().
   virtual Status publish() = 0;
   // Entry bytes by index, from disk. Thread-safe.
   virtual Result<std::string> entry(uint64_t index) const = 0;
@@ -71,8 +72,8 @@ class Log {
 };
 
 // Reading a log that this process does not write: for verify, proof and show. Also opens a folder
-// that holds only what tlog-tiles publishes (checkpoint and tile/…), such as a mirror's. A snapshot:
-// what is appended after open() is not seen. Thread-safe.
+// that holds only what tlog-tiles publishes (checkpoint and tile/…), such as a mirror's. A
+// snapshot: what is appended after open() is not seen. Thread-safe.
 class LogReader {
  public:
   // kNotFound if there is neither log.wal nor checkpoint; kCorrupt names file and offset.

@@ -64,8 +64,8 @@ void Check::read_checkpoint(std::string_view log_key) {
   auto checkpoint = note::Checkpoint::parse(note->text);
   if (!checkpoint) return fault(Code::kCorrupt, path + ": " + checkpoint.error().message);
   if (checkpoint->origin != reader_.origin()) {
-    return fault(Code::kCorrupt, fmt::format("{} is of `{}`, the log is `{}`", path, checkpoint->origin,
-                                             reader_.origin()));
+    return fault(Code::kCorrupt, fmt::format("{} is of `{}`, the log is `{}`", path,
+                                             checkpoint->origin, reader_.origin()));
   }
   if (checkpoint->size > reader_.size()) {
     fault(Code::kCorrupt, fmt::format("{} covers {} entries, the log holds only {}", path,
@@ -76,14 +76,15 @@ void Check::read_checkpoint(std::string_view log_key) {
 
 void Check::see_size(uint64_t size) {
   if (!checkpoint_ || checkpoint_->size != size || checkpoint_->root == tree_.root()) return;
-  fault(Code::kCorrupt, fmt::format("`{}/checkpoint`: its root is not that of the first {} entries", dir_,
-                                    size));
+  fault(Code::kCorrupt,
+        fmt::format("`{}/checkpoint`: its root is not that of the first {} entries", dir_, size));
 }
 
 void Check::check_partials(const TilePath& full, std::string_view bytes,
                            std::span<const uint32_t> ends) {
   std::error_code ec;
-  for (const auto& file : std::filesystem::directory_iterator(dir_ + "/" + full.text() + ".p", ec)) {
+  for (const auto& file :
+       std::filesystem::directory_iterator(dir_ + "/" + full.text() + ".p", ec)) {
     const auto width = parse_u64(file.path().filename().string());
     if (!width || *width == 0 || *width > ends.size()) continue;  // check_names() says so
     const auto stored = read_file(file.path().string(), kFileBytesMax);
@@ -93,11 +94,14 @@ void Check::check_partials(const TilePath& full, std::string_view bytes,
   }
 }
 
-void Check::check_full(const TilePath& path, std::string_view bytes, std::span<const uint32_t> ends) {
+void Check::check_full(const TilePath& path, std::string_view bytes,
+                       std::span<const uint32_t> ends) {
   const std::string file = dir_ + "/" + path.text();
   const auto stored = read_file(file, kFileBytesMax);
-  if (!stored && stored.error().code != Code::kNotFound) fault(stored.error().code, stored.error().message);
-  if (stored && *stored != bytes) fault(Code::kCorrupt, fmt::format("`{}` is not what the entries give", file));
+  if (!stored && stored.error().code != Code::kNotFound)
+    fault(stored.error().code, stored.error().message);
+  if (stored && *stored != bytes)
+    fault(Code::kCorrupt, fmt::format("`{}` is not what the entries give", file));
   check_partials(path, bytes, ends);
 }
 
@@ -116,10 +120,11 @@ void Check::check_entries() {
     bundle_ends_.push_back(static_cast<uint32_t>(bundle_.size()));
     see_size(tree_.size());
     if (full.empty()) return {};
-    check_full({TilePath::Kind::kEntries, 0, full.front().index, kTileWidth}, bundle_, bundle_ends_);
+    check_full({TilePath::Kind::kEntries, 0, full.front().index, kTileWidth}, bundle_,
+               bundle_ends_);
     for (const auto& tile : full) {
-      check_full({TilePath::Kind::kHash, tile.level, tile.index, kTileWidth}, tile_bytes(tile.hashes),
-                 hash_ends(kTileWidth));
+      check_full({TilePath::Kind::kHash, tile.level, tile.index, kTileWidth},
+                 tile_bytes(tile.hashes), hash_ends(kTileWidth));
     }
     bundle_.clear();
     bundle_ends_.clear();
@@ -140,7 +145,8 @@ void Check::check_incomplete() {
                  bundle_ends_);
 }
 
-// SPEC tlog-tiles: the tiles of a published checkpoint MUST be there, a partial one or its full one.
+// SPEC tlog-tiles: the tiles of a published checkpoint MUST be there, a partial one or its full
+// one.
 void Check::check_present(uint8_t level, TilePath::Kind kind) {
   const auto at = tiles_at(level, checkpoint_->size);
   const auto missing = [&](const TilePath& path) {
@@ -163,14 +169,17 @@ void Check::check_names() {
     const auto name = std::filesystem::relative(file.path(), dir_, ec).generic_string();
     const auto path = TilePath::parse(name);
     if (!path) {
-      fault(Code::kInvalid, fmt::format("`{}/{}` is not a tile: {}", dir_, name, path.error().message));
+      fault(Code::kInvalid,
+            fmt::format("`{}/{}` is not a tile: {}", dir_, name, path.error().message));
       continue;
     }
     const auto at = tiles_at(path->level, tree_.size());
-    const bool within = path->index < at.full ||
-                        (path->index == at.full && path->width != kTileWidth && path->width <= at.partial);
+    const bool within =
+        path->index < at.full ||
+        (path->index == at.full && path->width != kTileWidth && path->width <= at.partial);
     if (!within) {
-      fault(Code::kCorrupt, fmt::format("`{}/{}` covers entries that the log does not hold", dir_, name));
+      fault(Code::kCorrupt,
+            fmt::format("`{}/{}` covers entries that the log does not hold", dir_, name));
     }
   }
 }
@@ -182,7 +191,8 @@ void Check::check_mark() {
                           ? parse_u64(std::string_view(*mark).substr(0, mark->size() - 1))
                           : fail(Code::kInvalid, "no number");
   if (!leaves || *leaves > tree_.size() || *leaves % kTileWidth != 0) {
-    fault(Code::kCorrupt, fmt::format("`{}/tiles.durable` does not say a number of synced leaves", dir_));
+    fault(Code::kCorrupt,
+          fmt::format("`{}/tiles.durable` does not say a number of synced leaves", dir_));
   }
 }
 
@@ -192,7 +202,8 @@ std::vector<Error> Check::run(std::string_view log_key) {
   check_incomplete();
   if (checkpoint_) {
     check_present(0, TilePath::Kind::kEntries);
-    for (uint8_t level = 0; level <= kTileLevelMax; ++level) check_present(level, TilePath::Kind::kHash);
+    for (uint8_t level = 0; level <= kTileLevelMax; ++level)
+      check_present(level, TilePath::Kind::kHash);
   }
   check_names();
   check_mark();
@@ -201,7 +212,8 @@ std::vector<Error> Check::run(std::string_view log_key) {
 
 }  // namespace
 
-std::vector<Error> check_log(const LogReader& reader, const std::string& dir, std::string_view log_key) {
+std::vector<Error> check_log(const LogReader& reader, const std::string& dir,
+                             std::string_view log_key) {
   return Check(reader, dir).run(log_key);
 }
 

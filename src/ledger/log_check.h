@@ -9,6 +9,7 @@
 namespace proviso::ledger {
 
 // `reader` reads the log in `dir`. What every fault is called: docs/ledger.md.
-std::vector<Error> check_log(const LogReader& reader, const std::string& dir, std::string_view log_key);
+std::vector<Error> check_log(const LogReader& reader, const std::string& dir,
+                             std::string_view log_key);
 
 }  // namespace proviso::ledger

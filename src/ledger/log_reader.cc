@@ -19,7 +19,7 @@ namespace {
 constexpr uint64_t kTileFileBytesMax = kTileWidth * (2 + kEntryBytesMax);
 
 bool exists(const std::string& path) {
-  struct stat found {};
+  struct stat found{};
   return ::stat(path.c_str(), &found) == 0;
 }
 
@@ -75,8 +75,8 @@ Status ReaderImpl::start() {
   return {};
 }
 
-// Walks the heads only; whether the last batch is complete is then looked at whole. Every other body is
-// checked when it is read.
+// Walks the heads only; whether the last batch is complete is then looked at whole. Every other
+// body is checked when it is read.
 Status ReaderImpl::start_from_wal() {
   Io& io = Io::system();
   PV_TRY(auto cursor, WalCursor::open(io, wal_path_));
@@ -144,8 +144,8 @@ Status ReaderImpl::scan_bundles(uint64_t from, const Visit& visit) const {
   return {};
 }
 
-// A partial tile is the beginning of the full one: an entry bundle is cut to the width asked for, hash
-// tiles are read by place and need not be.
+// A partial tile is the beginning of the full one: an entry bundle is cut to the width asked for,
+// hash tiles are read by place and need not be.
 Result<std::string> ReaderImpl::read_tile(const TilePath& path) const {
   auto bytes = read_file(dir_ + "/" + path.text(), kTileFileBytesMax);
   if (bytes || path.width == kTileWidth) return bytes;
@@ -183,7 +183,8 @@ Result<Digest> ReaderImpl::stored_hash(uint8_t level, uint64_t index) const {
   const uint64_t tile = index / kTileWidth;
   const auto at = tiles_at(level, published_);
   const uint32_t width = tile < at.full ? kTileWidth : tile == at.full ? at.partial : 0;
-  if (index % kTileWidth >= width) return fail(Code::kNotFound, "no published tile holds this hash");
+  if (index % kTileWidth >= width)
+    return fail(Code::kNotFound, "no published tile holds this hash");
   PV_TRY(const auto bytes, read_tile({TilePath::Kind::kHash, level, tile, width}));
   const size_t offset = (index % kTileWidth) * 32;
   if (bytes.size() < offset + 32) {
@@ -192,8 +193,8 @@ Result<Digest> ReaderImpl::stored_hash(uint8_t level, uint64_t index) const {
   return digest_from_bytes(std::string_view(bytes).substr(offset, 32));
 }
 
-// The root over `leaves`, a power of two, from `start`, a multiple of it. From tiles where they reach,
-// from the entries where they do not.
+// The root over `leaves`, a power of two, from `start`, a multiple of it. From tiles where they
+// reach, from the entries where they do not.
 Result<Digest> ReaderImpl::perfect(uint64_t start, uint64_t leaves) const {
   const auto level = static_cast<uint8_t>(std::countr_zero(leaves) / 8);
   const uint64_t span = uint64_t{1} << (8 * level);

@@ -32,7 +32,8 @@ Result<std::string_view> text_member(json::Object object, std::string_view name)
   return member<std::string_view>(object, name);
 }
 
-// The root that `path` leads to (RFC 9162 2.1.3.2): the signature then says whether it is the right one.
+// The root that `path` leads to (RFC 9162 2.1.3.2): the signature then says whether it is the right
+// one.
 Result<Digest> fold_path(uint64_t index, uint64_t size, const Digest& leaf,
                          std::span<const Digest> path) {
   uint64_t last = size - 1;
@@ -58,7 +59,8 @@ Status check_origin(std::string_view origin) {
   const bool printable = std::ranges::all_of(origin, [](char c) { return c > ' ' && c < 127; });
   if (origin.empty() || origin.size() > kOriginBytesMax || !printable ||
       origin.find('+') != std::string_view::npos) {
-    return fail(Code::kInvalid, "an origin is 1 to 255 printable ASCII characters without space or `+`");
+    return fail(Code::kInvalid,
+                "an origin is 1 to 255 printable ASCII characters without space or `+`");
   }
   return {};
 }
@@ -95,11 +97,13 @@ std::string Receipt::text() const {
 }
 
 Result<Receipt> Receipt::parse(std::string_view text) {
-  if (text.size() > kReceiptTextBytesMax) return fail(Code::kLimit, "a receipt is at most 2048 bytes");
+  if (text.size() > kReceiptTextBytesMax)
+    return fail(Code::kLimit, "a receipt is at most 2048 bytes");
   json::Parser parser;
   PV_TRY(const auto element, parser.parse(text));
   json::Object object;
-  if (element.get(object) != simdjson::SUCCESS) return fail(Code::kInvalid, "a receipt is an object");
+  if (element.get(object) != simdjson::SUCCESS)
+    return fail(Code::kInvalid, "a receipt is an object");
   Receipt receipt;
   PV_TRY(const auto format, text_member(object, "format"));
   if (format != "proviso/receipt@v1") return fail(Code::kUnsupported, "not a receipt of version 1");

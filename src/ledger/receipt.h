@@ -13,24 +13,25 @@
 
 namespace proviso::ledger {
 
-inline constexpr size_t kReceiptPathMax = 10;       // an interval has at most 1024 entries
+inline constexpr size_t kReceiptPathMax = 10;         // an interval has at most 1024 entries
 inline constexpr size_t kReceiptTextBytesMax = 2048;  // fits a header line with every proxy's limit
-inline constexpr size_t kOriginBytesMax = 255;      // tlog-cosignature counts origins in one byte
+inline constexpr size_t kOriginBytesMax = 255;        // tlog-cosignature counts origins in one byte
 
 struct Receipt {
   std::string origin;
-  uint64_t index = 0;   // of the entry
-  Digest leaf;          // RFC 6962 leaf hash of the entry
-  uint64_t start = 0;   // the interval [start, end) that was committed together
+  uint64_t index = 0;  // of the entry
+  Digest leaf;         // RFC 6962 leaf hash of the entry
+  uint64_t start = 0;  // the interval [start, end) that was committed together
   uint64_t end = 0;
-  UtcSeconds time;      // of the batch, as written in the log
+  UtcSeconds time;           // of the batch, as written in the log
   std::vector<Digest> path;  // from the leaf to the RFC 6962 root over the interval's leaf hashes
   std::string signature;     // 64 bytes, by the receipt key over receipt_message()
 
   [[nodiscard]] std::string text() const;  // one line of canonical JSON, fit for a header
   // kInvalid unless text() gives the same bytes back; kLimit beyond kReceiptTextBytesMax.
   static Result<Receipt> parse(std::string_view text);
-  // kUnverified unless the path and the signature hold under `key`; kInvalid if the shape is impossible.
+  // kUnverified unless the path and the signature hold under `key`; kInvalid if the shape is
+  // impossible.
   [[nodiscard]] Status verify(const PublicKey& key) const;
   friend bool operator==(const Receipt&, const Receipt&) = default;
 };

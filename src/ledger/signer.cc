@@ -33,7 +33,8 @@ struct Signed {
 };
 
 std::string encode_state(std::string_view origin, const Signed& last) {
-  std::string text = fmt::format("{}\n{}\n{}\n{}\n", kStateFormat, origin, last.size, last.root.hex());
+  std::string text =
+      fmt::format("{}\n{}\n{}\n{}\n", kStateFormat, origin, last.size, last.root.hex());
   text += sha256(text).hex() + "\n";
   PV_CHECK(text.size() <= kStateBytes);
   text.resize(kStateBytes, '\n');
@@ -59,8 +60,8 @@ Result<Signed> decode_state(std::string_view bytes, std::string_view origin) {
   return last;
 }
 
-// Consecutive batches in one piece of the log, with a digest over all their heads and roots: enough to
-// see whether a batch that is read again is the one that was read first.
+// Consecutive batches in one piece of the log, with a digest over all their heads and roots: enough
+// to see whether a batch that is read again is the one that was read first.
 struct Window {
   WalIndex::Place place;
   uint64_t end = 0;
@@ -147,9 +148,10 @@ Status Signer::remember() {
 Status Signer::check_last_signed(uint64_t before) {
   if (last_.size <= before || last_.size > frontier_.size()) return {};
   if (last_.size == frontier_.size() && last_.root == frontier_.root()) return {};
-  return fail(Code::kConflict, fmt::format("the first {} entries of `{}` are not the ones that were "
-                                           "signed: nothing more is signed",
-                                           last_.size, wal_path_));
+  return fail(Code::kConflict,
+              fmt::format("the first {} entries of `{}` are not the ones that were "
+                          "signed: nothing more is signed",
+                          last_.size, wal_path_));
 }
 
 Status Signer::take(const Frame& frame) {
@@ -168,8 +170,8 @@ Status Signer::replay() {
   if (!cursor_) {
     PV_TRY(auto cursor, WalCursor::open(Io::system(), wal_path_));
     if (cursor.origin() != log_key_->name) {
-      return fail(Code::kConflict, fmt::format("`{}` is the log of `{}`, the key is of `{}`", wal_path_,
-                                               cursor.origin(), log_key_->name));
+      return fail(Code::kConflict, fmt::format("`{}` is the log of `{}`, the key is of `{}`",
+                                               wal_path_, cursor.origin(), log_key_->name));
     }
     cursor_ = std::move(cursor);
   }
@@ -180,9 +182,11 @@ Status Signer::replay() {
   }
   cursor_->set_read_ahead(kFollowBytes);
   if (frontier_.size() < last_.size) {
-    return fail(Code::kConflict,
-                fmt::format("`{}` holds {} entries, fewer than the {} that were signed: nothing more "
-                            "is signed", wal_path_, frontier_.size(), last_.size));
+    return fail(
+        Code::kConflict,
+        fmt::format("`{}` holds {} entries, fewer than the {} that were signed: nothing more "
+                    "is signed",
+                    wal_path_, frontier_.size(), last_.size));
   }
   replayed_ = true;
   return {};
@@ -204,11 +208,13 @@ SignerClient::Interval Signer::interval(const FrameHead& head, const Digest& roo
 
 Result<SignerClient::Interval> Signer::sign_batch() {
   PV_TRY(const auto frame, cursor_->next());
-  if (!frame) return fail(Code::kNotFound, fmt::format("`{}` has no new complete batch", wal_path_));
+  if (!frame)
+    return fail(Code::kNotFound, fmt::format("`{}` has no new complete batch", wal_path_));
   const int64_t skew = SystemClock().now().value - frame->head.time.value;
   if (options_.skew_s_max > 0 && std::abs(skew) > options_.skew_s_max) {
-    return fail(Code::kConflict, fmt::format("the batch at entry {} says a time {} s from the clock",
-                                             frame->head.first_index, skew));
+    return fail(Code::kConflict,
+                fmt::format("the batch at entry {} says a time {} s from the clock",
+                            frame->head.first_index, skew));
   }
   PV_TRY_VOID(take(*frame));
   PV_TRY_VOID(remember());
@@ -216,7 +222,8 @@ Result<SignerClient::Interval> Signer::sign_batch() {
 }
 
 Result<SignerClient::Interval> Signer::sign_again(uint64_t index) {
-  if (index >= frontier_.size()) return fail(Code::kNotFound, fmt::format("there is no entry {}", index));
+  if (index >= frontier_.size())
+    return fail(Code::kNotFound, fmt::format("there is no entry {}", index));
   auto window = std::prev(windows_.end());
   while (window->place.first_index > index) --window;
   std::optional<SignerClient::Interval> found;
@@ -234,8 +241,10 @@ Result<SignerClient::Interval> Signer::sign_again(uint64_t index) {
     at = {frame.head.end_index(), frame.offset + frame.head.frame_bytes()};
   }
   if (chain != window->chain) {
-    return fail(Code::kCorrupt, fmt::format("`{}` at byte {}: the batches here are not the ones that "
-                                            "were read before", wal_path_, window->place.offset));
+    return fail(Code::kCorrupt,
+                fmt::format("`{}` at byte {}: the batches here are not the ones that "
+                            "were read before",
+                            wal_path_, window->place.offset));
   }
   return interval(wanted.first, wanted.second);
 }
@@ -251,7 +260,8 @@ Result<std::string> Signer::dispatch(std::string_view request) {
   PV_TRY(const auto op, reader.u8());
   if (!replayed_ || op == static_cast<uint8_t>(wire::Op::kReplay)) PV_TRY_VOID(replay());
   switch (static_cast<wire::Op>(op)) {
-    case wire::Op::kReplay: return standing();
+    case wire::Op::kReplay:
+      return standing();
     case wire::Op::kBatch: {
       PV_TRY(const auto signed_now, sign_batch());
       return wire::encode_interval(signed_now);
@@ -261,7 +271,8 @@ Result<std::string> Signer::dispatch(std::string_view request) {
       PV_TRY(const auto signed_before, sign_again(index));
       return wire::encode_interval(signed_before);
     }
-    case wire::Op::kCheckpoint: return sign_checkpoint();
+    case wire::Op::kCheckpoint:
+      return sign_checkpoint();
   }
   return fail(Code::kInvalid, "the signer does not know this request");
 }

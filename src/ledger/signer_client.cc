@@ -213,9 +213,11 @@ Result<std::unique_ptr<SignerClient>> SignerClient::attach(int fd) {
 }
 
 std::vector<std::string> signer_args(const SignerOptions& options) {
-  return {"--log-dir",  options.log_dir,    "--log-key",  options.log_key_file,
-          "--receipt-key", options.receipt_key_file, "--state", options.state_file,
-          "--skew-max", std::to_string(options.skew_s_max)};
+  return {"--log-dir",     options.log_dir,
+          "--log-key",     options.log_key_file,
+          "--receipt-key", options.receipt_key_file,
+          "--state",       options.state_file,
+          "--skew-max",    std::to_string(options.skew_s_max)};
 }
 
 Result<SignerOptions> parse_signer_args(std::span<const std::string> args) {
@@ -225,10 +227,14 @@ Result<SignerOptions> parse_signer_args(std::span<const std::string> args) {
       return fail(Code::kInvalid, fmt::format("the signer's argument `{}` has no value", args[i]));
     }
     const auto& value = args[i + 1];
-    if (args[i] == "--log-dir") options.log_dir = value;
-    else if (args[i] == "--log-key") options.log_key_file = value;
-    else if (args[i] == "--receipt-key") options.receipt_key_file = value;
-    else if (args[i] == "--state") options.state_file = value;
+    if (args[i] == "--log-dir")
+      options.log_dir = value;
+    else if (args[i] == "--log-key")
+      options.log_key_file = value;
+    else if (args[i] == "--receipt-key")
+      options.receipt_key_file = value;
+    else if (args[i] == "--state")
+      options.state_file = value;
     else if (args[i] == "--skew-max") {
       PV_TRY(const auto seconds, parse_u64(value));
       options.skew_s_max = static_cast<int64_t>(seconds);

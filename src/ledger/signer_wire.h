@@ -1,6 +1,7 @@
 #pragma once
-// What signer and client say to each other: one datagram each way. A request is an operation byte and
-// its argument; a reply is a status byte (0, or 1 + Code) and the result, or the error's sentence.
+// What signer and client say to each other: one datagram each way. A request is an operation byte
+// and its argument; a reply is a status byte (0, or 1 + Code) and the result, or the error's
+// sentence.
 #include <cstdint>
 #include <string>
 #include <string_view>

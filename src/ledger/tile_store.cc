@@ -141,7 +141,8 @@ Status TileStore::restore_partials_of(const TilePath& full, uint32_t width_now,
                                       const std::string& bytes) {
   std::error_code ec;
   std::vector<TilePath> found;
-  for (const auto& file : std::filesystem::directory_iterator(dir_ + "/" + full.text() + ".p", ec)) {
+  for (const auto& file :
+       std::filesystem::directory_iterator(dir_ + "/" + full.text() + ".p", ec)) {
     TilePath path = full;
     path.width = static_cast<uint32_t>(parse_u64(file.path().filename().string()).value_or(0));
     if (path.width != 0 && path.width <= width_now) found.push_back(path);

@@ -1,7 +1,7 @@
 #pragma once
-// The files that C2SP tlog-tiles publishes, derived from log.wal and never the other way round. Full
-// tiles are synced in groups and remembered in `tiles.durable`; what a crash loses behind that mark is
-// written again at the next start, from the log.
+// The files that C2SP tlog-tiles publishes, derived from log.wal and never the other way round.
+// Full tiles are synced in groups and remembered in `tiles.durable`; what a crash loses behind that
+// mark is written again at the next start, from the log.
 #include <cstdint>
 #include <span>
 #include <string>
@@ -46,8 +46,8 @@ class TileStore {
   TileStore(Io& io, std::string dir);
   // Feeds the next entry and writes what it completes.
   Status feed(std::string_view entry, const Digest& leaf_hash);
-  // After the whole log was fed at start: writes the partial files of earlier checkpoints again, which
-  // a crash may have left empty.
+  // After the whole log was fed at start: writes the partial files of earlier checkpoints again,
+  // which a crash may have left empty.
   Status restore_partials();
   // Writes the partial tiles and the partial bundle for the present size.
   Status write_partials();
@@ -66,9 +66,9 @@ class TileStore {
   uint64_t durable_ = 0;   // leaves whose full tiles are synced
   uint64_t complete_ = 0;  // leaves whose full level-0 tiles are written
   TileTree tree_;
-  std::string bundle_;                    // the incomplete entry bundle
-  std::vector<uint32_t> bundle_ends_;     // where each of its entries ends
-  std::vector<TilePath> unsynced_;        // full tiles since the last sync()
+  std::string bundle_;                 // the incomplete entry bundle
+  std::vector<uint32_t> bundle_ends_;  // where each of its entries ends
+  std::vector<TilePath> unsynced_;     // full tiles since the last sync()
 };
 
 }  // namespace proviso::ledger

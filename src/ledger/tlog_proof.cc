@@ -34,7 +34,8 @@ std::string TlogProof::text() const {
 }
 
 Result<TlogProof> TlogProof::parse(std::string_view text) {
-  if (text.size() > kProofBytesMax) return fail(Code::kLimit, "a tlog-proof is at most 1100000 bytes");
+  if (text.size() > kProofBytesMax)
+    return fail(Code::kLimit, "a tlog-proof is at most 1100000 bytes");
   TlogProof proof;
   std::string_view rest = text;
   PV_TRY(const auto format, take_line(rest));
@@ -78,18 +79,22 @@ Result<std::string> tlog_proof(const LogReader& reader, uint64_t index) {
   PV_TRY(const auto note, note::parse(proof.checkpoint));
   PV_TRY(const auto checkpoint, note::Checkpoint::parse(note.text));
   if (index >= checkpoint.size) {
-    return fail(Code::kNotFound, fmt::format("the published checkpoint covers {} entries, not entry {}",
-                                             checkpoint.size, index));
+    return fail(Code::kNotFound,
+                fmt::format("the published checkpoint covers {} entries, not entry {}",
+                            checkpoint.size, index));
   }
-  PV_TRY(proof.hashes, merkle::inclusion_path(index, checkpoint.size, [&](uint64_t start, uint64_t end) {
+  PV_TRY(proof.hashes,
+         merkle::inclusion_path(index, checkpoint.size, [&](uint64_t start, uint64_t end) {
            return reader.subtree(start, end);
          }));
   PV_TRY(const auto leaf, reader.leaf_hash(index));
   const auto holds =
       merkle::verify_inclusion(index, checkpoint.size, leaf, proof.hashes, checkpoint.root);
   if (!holds) {
-    return fail(Code::kCorrupt, fmt::format("the tiles do not lead from entry {} to the published root: "
-                                            "run `proviso ledger verify`", index));
+    return fail(Code::kCorrupt,
+                fmt::format("the tiles do not lead from entry {} to the published root: "
+                            "run `proviso ledger verify`",
+                            index));
   }
   return proof.text();
 }

@@ -1,6 +1,6 @@
 #pragma once
-// C2SP tlog-proof: one entry's inclusion proof and the checkpoint it leads to, as one text file that
-// any C2SP client verifies. Pure but for reading through a LogReader.
+// C2SP tlog-proof: one entry's inclusion proof and the checkpoint it leads to, as one text file
+// that any C2SP client verifies. Pure but for reading through a LogReader.
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -24,8 +24,8 @@ struct TlogProof {
   [[nodiscard]] std::string text() const;
   // kInvalid if malformed, kLimit beyond the limits. The checkpoint is not looked into.
   static Result<TlogProof> parse(std::string_view text);
-  // kUnverified unless a known key signed the checkpoint and the proof leads from `leaf` to its root;
-  // with `origin`, the checkpoint's must be that.
+  // kUnverified unless a known key signed the checkpoint and the proof leads from `leaf` to its
+  // root; with `origin`, the checkpoint's must be that.
   [[nodiscard]] Status verify(const Digest& leaf, std::span<const note::VerifierKey> known,
                               std::string_view origin) const;
 };

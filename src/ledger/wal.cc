@@ -35,8 +35,7 @@ Result<WalCursor> WalCursor::open(Io& io, const std::string& path) {
   PV_TRY(auto fd, open_file(io, path, O_RDONLY));
   WalCursor cursor(io, std::move(fd), path);
   std::string head(kFileHeadBytesMax, '\0');
-  PV_TRY(const auto got,
-         read_some(io, cursor.fd_.get(), head.data(), head.size(), 0, path));
+  PV_TRY(const auto got, read_some(io, cursor.fd_.get(), head.data(), head.size(), 0, path));
   const auto parsed = parse_file_head(std::string_view(head).substr(0, got));
   if (!parsed) return corrupt(path, 0, parsed.error().message);
   cursor.origin_ = parsed->origin;
@@ -56,14 +55,15 @@ Result<std::string_view> WalCursor::need(size_t count) {
   const uint64_t buffered_end = buffer_offset_ + buffer_.size();
   if (offset_ < buffer_offset_ || offset_ + count > buffered_end) {
     const bool keep = offset_ >= buffer_offset_ && offset_ < buffered_end;
-    if (keep) buffer_.erase(0, static_cast<size_t>(offset_ - buffer_offset_));
-    else buffer_.clear();
+    if (keep)
+      buffer_.erase(0, static_cast<size_t>(offset_ - buffer_offset_));
+    else
+      buffer_.clear();
     buffer_offset_ = offset_;
     const size_t have = buffer_.size();
     buffer_.resize(std::max(count, have + read_ahead_));
-    PV_TRY(const auto got,
-           read_some(*io_, fd_.get(), buffer_.data() + have, buffer_.size() - have,
-                     static_cast<int64_t>(offset_ + have), path_));
+    PV_TRY(const auto got, read_some(*io_, fd_.get(), buffer_.data() + have, buffer_.size() - have,
+                                     static_cast<int64_t>(offset_ + have), path_));
     buffer_.resize(have + got);
   }
   return std::string_view(buffer_).substr(static_cast<size_t>(offset_ - buffer_offset_), count);
@@ -76,9 +76,11 @@ Result<std::optional<Frame>> WalCursor::parse_buffered() {
     return fail(Code::kCorrupt, fmt::format("a batch begins at entry {} where {} is due",
                                             head.first_index, next_index_));
   }
-  if (head.time < last_time_) return fail(Code::kCorrupt, "a batch is older than the one before it");
+  if (head.time < last_time_)
+    return fail(Code::kCorrupt, "a batch is older than the one before it");
   PV_TRY(const auto bytes, need(head.frame_bytes()));
-  if (bytes.size() < head.frame_bytes()) return fail(Code::kCorrupt, "the file ends within a batch");
+  if (bytes.size() < head.frame_bytes())
+    return fail(Code::kCorrupt, "the file ends within a batch");
   PV_TRY(auto body, parse_frame(head, bytes));
   return Frame{head, offset_, std::move(body)};
 }
@@ -100,7 +102,7 @@ Result<std::optional<Frame>> WalCursor::next() {
 
 Result<std::optional<Frame>> WalCursor::end_or_damage(const Error& why) {
   buffer_.clear();
-  struct stat found {};
+  struct stat found{};
   if (fstat(fd_.get(), &found) != 0) return std::unexpected(io_error("look at", path_, errno));
   const auto file_bytes = std::max(static_cast<uint64_t>(found.st_size), offset_);
   std::string rest(std::min(file_bytes - offset_, kTailBytesMax + 1), '\0');

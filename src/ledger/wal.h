@@ -63,7 +63,8 @@ class WalCursor {
   void set_read_ahead(size_t bytes) { read_ahead_ = bytes; }
 
  private:
-  WalCursor(Io& io, Fd fd, std::string path) : io_(&io), fd_(std::move(fd)), path_(std::move(path)) {}
+  WalCursor(Io& io, Fd fd, std::string path)
+      : io_(&io), fd_(std::move(fd)), path_(std::move(path)) {}
   Result<std::string_view> need(size_t count);
   Result<std::optional<Frame>> parse_buffered();
   Result<std::optional<Frame>> end_or_damage(const Error& why);
@@ -76,7 +77,7 @@ class WalCursor {
   uint64_t next_index_ = 0;
   UtcSeconds last_time_;
   Tail tail_ = Tail::kEmpty;
-  std::string buffer_;        // bytes of the file from buffer_offset_ on
+  std::string buffer_;  // bytes of the file from buffer_offset_ on
   uint64_t buffer_offset_ = 0;
   size_t read_ahead_ = 1u << 20;
 };

@@ -32,10 +32,10 @@ TEST(Seal, PutsTheFactsUnderTheRootAndTheContentsIntoTheVault) {
 }
 
 TEST(Committer, AnswersEachSubmissionOnceWithAReceiptThatHolds) {
+  Counter sinks[2];
   State state;
   ASSERT_OK(state.start());
   constexpr uint64_t kEach = 400;
-  Counter sinks[2];
   std::vector<std::thread> loops;
   for (auto& sink : sinks) {
     loops.emplace_back([&] {
@@ -50,7 +50,8 @@ TEST(Committer, AnswersEachSubmissionOnceWithAReceiptThatHolds) {
     sink.wait_for(kEach);
     EXPECT_EQ(sink.receipts.size(), kEach);
     EXPECT_TRUE(std::ranges::all_of(sink.times, [](const auto& one) { return one.second == 1; }));
-    for (const auto& [token, receipt] : sink.receipts) EXPECT_OK(receipt.verify(state.place.receipt_key()));
+    for (const auto& [token, receipt] : sink.receipts)
+      EXPECT_OK(receipt.verify(state.place.receipt_key()));
   }
   EXPECT_EQ(state.committer->figures().entries, 2 * kEach);
   EXPECT_LT(state.committer->figures().batches, 2 * kEach);
@@ -63,9 +64,9 @@ TEST(Committer, AnswersEachSubmissionOnceWithAReceiptThatHolds) {
 }
 
 TEST(Committer, AnswersWhatIsPendingWhenItIsClosed) {
+  Counter sink;
   State state;
   ASSERT_OK(state.start());
-  Counter sink;
   for (uint64_t i = 0; i < 50; ++i) EXPECT_TRUE(state.committer->submit(sealed(state, i), sink, i));
   state.committer.reset();
   EXPECT_EQ(sink.receipts.size(), 50u);
@@ -73,10 +74,11 @@ TEST(Committer, AnswersWhatIsPendingWhenItIsClosed) {
 
 // The gate waits for the sync: while it hangs, nothing is answered.
 TEST(Committer, AnswersNothingBeforeTheSync) {
-  State state;
-  FaultyIo io;
   std::atomic<bool> hold{false};
   std::atomic<bool> reached{false};
+  FaultyIo io;
+  Counter sink;
+  State state;
   io.plan = [&](std::string_view call) {
     if (call == "fdatasync" && hold) {
       reached = true;
@@ -85,13 +87,12 @@ TEST(Committer, AnswersNothingBeforeTheSync) {
     return 0;
   };
   ASSERT_OK(state.start(&io));
-  Counter sink;
   hold = true;
   EXPECT_TRUE(state.committer->submit(sealed(state, 1), sink, 1));
   while (!reached) std::this_thread::yield();
   EXPECT_EQ(sink.count, 0u);
   const std::string written = slurp(state.place.dir() + "/log.wal").substr(0, 8192);
-  EXPECT_EQ(written.find("ex-1"), std::string::npos);  // a fact, never in clear
+  EXPECT_EQ(written.find("ex-1"), std::string::npos);    // a fact, never in clear
   EXPECT_NE(written.find("node-1"), std::string::npos);  // written already
   hold = false;
   sink.wait_for(1);
@@ -99,12 +100,12 @@ TEST(Committer, AnswersNothingBeforeTheSync) {
 }
 
 TEST(Committer, RefusesEverythingAfterAFailedSync) {
-  State state;
-  FaultyIo io;
   std::atomic<bool> broken{false};
+  FaultyIo io;
+  Counter sink;
+  State state;
   io.plan = [&](std::string_view call) { return call == "fdatasync" && broken ? EIO : 0; };
   ASSERT_OK(state.start(&io));
-  Counter sink;
   EXPECT_TRUE(state.committer->submit(sealed(state, 1), sink, 1));
   sink.wait_for(1);
   broken = true;
@@ -116,7 +117,8 @@ TEST(Committer, RefusesEverythingAfterAFailedSync) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kUnavailable);
   EXPECT_FALSE(state.committer->healthy());
-  EXPECT_NE(state.committer->failure().find("sync"), std::string::npos) << state.committer->failure();
+  EXPECT_NE(state.committer->failure().find("sync"), std::string::npos)
+      << state.committer->failure();
   EXPECT_FALSE(state.committer->submit(last, sink, 99));
   state.committer.reset();
   EXPECT_EQ(sink.receipts.size(), 1u);

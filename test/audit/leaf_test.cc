@@ -79,10 +79,10 @@ TEST(FactRoot, IsTheTreeOverTheCommitmentsInPathOrder) {
   for (const auto& [path, value] : facts.items()) {
     const auto salt = sha256(std::string("proviso/salt/v1") + secret + std::string(7, '\0') +
                              static_cast<char>(position++));
-    const auto value_hash =
-        sha256(std::string("proviso/value/v1") + std::string(salt.view()) + exchange::canonical_value(value));
-    hashes.push_back(merkle::leaf_hash(std::string(1, '\0') + static_cast<char>(path.size()) + path +
-                                       std::string(value_hash.view())));
+    const auto value_hash = sha256(std::string("proviso/value/v1") + std::string(salt.view()) +
+                                   exchange::canonical_value(value));
+    hashes.push_back(merkle::leaf_hash(std::string(1, '\0') + static_cast<char>(path.size()) +
+                                       path + std::string(value_hash.view())));
   }
   EXPECT_EQ(fact_root(facts, secret), merkle::root(hashes));
   EXPECT_EQ(fact_root({}, secret), merkle::empty_root());
@@ -110,7 +110,8 @@ TEST(FactRoot, ShowsThatAFactIsAbsent) {
   std::vector<Digest> hashes;
   std::vector<Digest> value_hashes;
   for (const auto& [path, value] : facts.items()) {
-    value_hashes.push_back(fact_value_hash(fact_salt(secret, hashes.size()), exchange::canonical_value(value)));
+    value_hashes.push_back(
+        fact_value_hash(fact_salt(secret, hashes.size()), exchange::canonical_value(value)));
     hashes.push_back(fact_commitment(path, value_hashes.back()));
   }
   const auto subtree = [&](uint64_t start, uint64_t end) -> Result<Digest> {
@@ -120,15 +121,16 @@ TEST(FactRoot, ShowsThatAFactIsAbsent) {
   for (const uint64_t i : {2u, 3u}) {
     const auto path = merkle::inclusion_path(i, hashes.size(), subtree);
     ASSERT_TRUE(path);
-    EXPECT_TRUE(merkle::verify_inclusion(i, hashes.size(), fact_commitment(facts.items()[i].first, value_hashes[i]),
-                                         *path, root));
-    EXPECT_FALSE(merkle::verify_inclusion(i, hashes.size(), fact_commitment("principal.name", value_hashes[i]),
-                                          *path, root));
+    EXPECT_TRUE(merkle::verify_inclusion(
+        i, hashes.size(), fact_commitment(facts.items()[i].first, value_hashes[i]), *path, root));
+    EXPECT_FALSE(merkle::verify_inclusion(
+        i, hashes.size(), fact_commitment("principal.name", value_hashes[i]), *path, root));
   }
 }
 
 TEST(Contents, ComeBackAsTheyWere) {
-  Contents contents{std::string(32, 's'), some_facts(), {{"request", "{}"}, {"answer", std::string(1, '\0')}}};
+  Contents contents{
+      std::string(32, 's'), some_facts(), {{"request", "{}"}, {"answer", std::string(1, '\0')}}};
   const auto bytes = contents.encode();
   const auto decoded = Contents::decode(bytes);
   ASSERT_TRUE(decoded) << decoded.error().message;
@@ -140,7 +142,8 @@ TEST(Contents, ComeBackAsTheyWere) {
 TEST(Contents, AreRefusedWhenCutOrExtended) {
   const Contents contents{std::string(32, 's'), some_facts(), {{"request", "{}"}}};
   const auto bytes = contents.encode();
-  for (size_t keep = 0; keep < bytes.size(); ++keep) EXPECT_FALSE(Contents::decode(bytes.substr(0, keep))) << keep;
+  for (size_t keep = 0; keep < bytes.size(); ++keep)
+    EXPECT_FALSE(Contents::decode(bytes.substr(0, keep))) << keep;
   EXPECT_FALSE(Contents::decode(bytes + "x"));
   std::string unordered = bytes;
   unordered.replace(unordered.find("principal.role"), 14, "aaaaaaaaa.role");

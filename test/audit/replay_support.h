@@ -22,7 +22,8 @@ inline agreement::Files signed_agreement(const std::string& folder) {
     keys.emplace(party.name, key);
   }
   files = agreement::with_party_keys(std::move(files), lines).value();
-  for (const auto& [party, key] : keys) files = agreement::sign_for_party(std::move(files), party, key).value();
+  for (const auto& [party, key] : keys)
+    files = agreement::sign_for_party(std::move(files), party, key).value();
   return files;
 }
 
@@ -72,8 +73,8 @@ class House {
   }
 
   // Decides and records; true if allowed.
-  bool decide(Verb verb, const std::string& id, const std::string& purpose, const std::string& outcome = "",
-              const Bend& bend = {}) {
+  bool decide(Verb verb, const std::string& id, const std::string& purpose,
+              const std::string& outcome = "", const Bend& bend = {}) {
     Record record;
     record.facts = facts(verb, purpose);
     const auto decision = in_force->decide(verb, record.facts);
@@ -136,7 +137,8 @@ class House {
 };
 
 // Whether some finding is about `what` and `where`, and says `why`.
-inline bool names(const Verdict& verdict, std::string_view what, std::string_view where, std::string_view why) {
+inline bool names(const Verdict& verdict, std::string_view what, std::string_view where,
+                  std::string_view why) {
   for (const auto& finding : verdict.findings) {
     if (finding.what == what && finding.where.find(where) != std::string::npos &&
         finding.why.find(why) != std::string::npos) {
@@ -147,7 +149,8 @@ inline bool names(const Verdict& verdict, std::string_view what, std::string_vie
 }
 inline std::string all(const Verdict& verdict) {
   std::string out = "exit " + std::to_string(verdict.exit_code()) + "\n";
-  for (const auto& finding : verdict.findings) out += finding.what + ": " + finding.where + ": " + finding.why + "\n";
+  for (const auto& finding : verdict.findings)
+    out += finding.what + ": " + finding.where + ": " + finding.why + "\n";
   return out;
 }
 

@@ -61,24 +61,27 @@ std::string find_file(const std::string& dir, std::string_view part) {
 
 TEST(Verify, NamesWhatWasTamperedWith) {
   const std::vector<Tamper> cases = {
-      {"leaf", [](House& h) { flip_in(h.state.place.dir() + "/log.wal", "node-1"); }, "log", "log.wal",
-       "at byte"},
-      {"tile", [](House& h) { flip_bit(h.state.place.dir() + "/tile/0/000.p/8", 40); }, "log", "tile/0/000.p/8",
-       "not what the entries give"},
-      {"bundle", [](House& h) { flip_bit(h.state.place.dir() + "/tile/entries/000.p/8", 40); }, "log",
-       "tile/entries/000.p/8", "not what the entries give"},
+      {"leaf", [](House& h) { flip_in(h.state.place.dir() + "/log.wal", "node-1"); }, "log",
+       "log.wal", "at byte"},
+      {"tile", [](House& h) { flip_bit(h.state.place.dir() + "/tile/0/000.p/8", 40); }, "log",
+       "tile/0/000.p/8", "not what the entries give"},
+      {"bundle", [](House& h) { flip_bit(h.state.place.dir() + "/tile/entries/000.p/8", 40); },
+       "log", "tile/entries/000.p/8", "not what the entries give"},
       {"checkpoint", [](House& h) { flip_in(h.state.place.dir() + "/checkpoint", "\n8\n"); }, "log",
        "checkpoint", ""},
-      {"clause", [](House& h) { flip_in(h.folder() + "/clauses/1-purposes.md", "analysis"); }, "leaf 1",
-       "agreement", "not those that were in force"},
-      {"signature", [](House& h) { flip_in(find_file(h.folder() + "/signatures", ".sig"), "U1NIU0lH"); }, "leaf 1",
-       "agreement", "signatures/"},
-      {"agreement gone", [](House& h) { std::filesystem::remove_all(h.folder()); }, "leaf 1", "agreement",
-       "no agreement"},
-      {"vault record", [](House& h) {
+      {"clause", [](House& h) { flip_in(h.folder() + "/clauses/1-purposes.md", "analysis"); },
+       "leaf 1", "agreement", "not those that were in force"},
+      {"signature",
+       [](House& h) { flip_in(find_file(h.folder() + "/signatures", ".sig"), "U1NIU0lH"); },
+       "leaf 1", "agreement", "signatures/"},
+      {"agreement gone", [](House& h) { std::filesystem::remove_all(h.folder()); }, "leaf 1",
+       "agreement", "no agreement"},
+      {"vault record",
+       [](House& h) {
          const auto path = find_file(h.state.place.root() + "/vault/segments", "2026-01");
          flip_bit(path, slurp(path).find_last_not_of(std::string_view("\0", 1)) / 2);
-       }, "", "", ""},
+       },
+       "", "", ""},
   };
   for (const auto& tamper : cases) {
     House house;
@@ -89,7 +92,8 @@ TEST(Verify, NamesWhatWasTamperedWith) {
     const auto verdict = house.verdict();
     EXPECT_EQ(verdict.exit_code(), 1) << tamper.name;
     if (tamper.what[0] != '\0') {
-      EXPECT_TRUE(names(verdict, tamper.what, tamper.where, tamper.why)) << tamper.name << "\n" << all(verdict);
+      EXPECT_TRUE(names(verdict, tamper.what, tamper.where, tamper.why)) << tamper.name << "\n"
+                                                                         << all(verdict);
     }
     EXPECT_FALSE(verdict.findings.empty()) << tamper.name;
   }
@@ -106,18 +110,25 @@ struct Altered {
 TEST(Verify, FindsADecisionThatWasAlteredConsistently) {
   const std::vector<Altered> cases = {
       {"nothing", {}, "", ""},
-      {"deny became allow", [](Record& r) { r.leaf.decision = "allow"; }, "decision", "the facts give `deny`"},
-      {"another clause", [](Record& r) { r.facts.set("decision.clauses", std::vector<std::string>{"9.9"}); },
+      {"deny became allow", [](Record& r) { r.leaf.decision = "allow"; }, "decision",
+       "the facts give `deny`"},
+      {"another clause",
+       [](Record& r) { r.facts.set("decision.clauses", std::vector<std::string>{"9.9"}); },
        "clauses", "`9.9`"},
-      {"no clause", [](Record& r) { r.facts.set("decision.clauses", std::vector<std::string>()); }, "clauses",
-       "none"},
-      {"another purpose", [](Record& r) { r.facts.set("context.moment.purpose", std::string("analysis")); },
+      {"no clause", [](Record& r) { r.facts.set("decision.clauses", std::vector<std::string>()); },
+       "clauses", "none"},
+      {"another purpose",
+       [](Record& r) { r.facts.set("context.moment.purpose", std::string("analysis")); },
        "decision", "the facts give `allow`"},
-      {"another model", [](Record& r) { r.leaf.model = sha256("x"); }, "decision", "another vendor or model"},
-      {"another moment", [](Record& r) { r.facts.set("context.moment.now", int64_t{1'780'000'000}); }, "time",
+      {"another model", [](Record& r) { r.leaf.model = sha256("x"); }, "decision",
+       "another vendor or model"},
+      {"another moment",
+       [](Record& r) { r.facts.set("context.moment.now", int64_t{1'780'000'000}); }, "time",
        "another time"},
-      {"another agreement", [](Record& r) { r.leaf.agreement = sha256("x"); }, "agreement", "no agreement"},
-      {"no exchange", [](Record& r) { r.facts.set("exchange.id", int64_t{1}); }, "pairing", "exchange.id"},
+      {"another agreement", [](Record& r) { r.leaf.agreement = sha256("x"); }, "agreement",
+       "no agreement"},
+      {"no exchange", [](Record& r) { r.facts.set("exchange.id", int64_t{1}); }, "pairing",
+       "exchange.id"},
   };
   for (const auto& altered : cases) {
     House house;
@@ -129,7 +140,8 @@ TEST(Verify, FindsADecisionThatWasAlteredConsistently) {
       continue;
     }
     EXPECT_EQ(verdict.exit_code(), 1) << altered.name;
-    EXPECT_TRUE(names(verdict, "leaf 0", altered.where, altered.why)) << altered.name << "\n" << all(verdict);
+    EXPECT_TRUE(names(verdict, "leaf 0", altered.where, altered.why)) << altered.name << "\n"
+                                                                      << all(verdict);
   }
 }
 
@@ -178,7 +190,8 @@ TEST(VerifyReceipt, ProvesAnOmission) {
   const auto foreign = ledger::LogReader::open(other.state.place.dir()).value();
   const auto differs = verify_receipt(house.receipts[3], key, foreign.get());
   ASSERT_FALSE(differs);
-  EXPECT_NE(differs.error().message.find("another entry at 3"), std::string::npos) << differs.error().message;
+  EXPECT_NE(differs.error().message.find("another entry at 3"), std::string::npos)
+      << differs.error().message;
 
   auto changed = house.receipts[3];
   changed.index = 4;

@@ -60,8 +60,10 @@ class Counter final : public Sink {
     const std::lock_guard lock(mutex_);
     for (auto& one : batch) {
       ++times[one.token];
-      if (one.receipt) receipts[one.token] = std::move(*one.receipt);
-      else errors[one.token] = one.receipt.error();
+      if (one.receipt)
+        receipts[one.token] = std::move(*one.receipt);
+      else
+        errors[one.token] = one.receipt.error();
       ++count;
     }
     changed_.notify_all();

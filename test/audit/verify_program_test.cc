@@ -16,7 +16,8 @@ Ran run(const std::string& arguments) {
   Ran ran;
   FILE* pipe = popen((std::string(PV_VERIFY_PROGRAM) + " " + arguments + " 2>&1").c_str(), "r");
   char buffer[4096];
-  for (size_t got = 0; (got = fread(buffer, 1, sizeof buffer, pipe)) > 0;) ran.out.append(buffer, got);
+  for (size_t got = 0; (got = fread(buffer, 1, sizeof buffer, pipe)) > 0;)
+    ran.out.append(buffer, got);
   ran.status = WEXITSTATUS(pclose(pipe));
   return ran;
 }

@@ -27,8 +27,10 @@ class CheckTest : public ::testing::Test {
 TEST_F(CheckTest, FindsNothingInAGoodLog) { EXPECT_TRUE(faults().empty()); }
 
 TEST_F(CheckTest, NamesTheFileOfEveryFlippedBit) {
-  const char* files[] = {"log.wal", "checkpoint", "tiles.durable", "tile/0/000", "tile/0/003", "tile/0/004.p/46",
-                         "tile/1/000.p/4", "tile/entries/000", "tile/entries/003", "tile/entries/004.p/46"};
+  const char* files[] = {
+      "log.wal",          "checkpoint",           "tiles.durable",  "tile/0/000",
+      "tile/0/003",       "tile/0/004.p/46",      "tile/1/000.p/4", "tile/entries/000",
+      "tile/entries/003", "tile/entries/004.p/46"};
   for (const auto* file : files) {
     const std::string path = place.dir() + "/" + file;
     const auto good = slurp(path);
@@ -38,7 +40,8 @@ TEST_F(CheckTest, NamesTheFileOfEveryFlippedBit) {
       flip_bit(path, step * (used - 1) / 11, static_cast<int>(step % 8));
       const auto found = faults();
       ASSERT_FALSE(found.empty()) << file << " " << step;
-      EXPECT_NE(found[0].message.find(file), std::string::npos) << file << " " << step << ": " << found[0].message;
+      EXPECT_NE(found[0].message.find(file), std::string::npos)
+          << file << " " << step << ": " << found[0].message;
       spill(path, good);
     }
   }
@@ -95,7 +98,8 @@ TEST_F(CheckTest, KnowsACheckpointOfAnotherHistory) {
   spill(place.dir() + "/checkpoint", good);
   const auto found = faults();
   ASSERT_EQ(found.size(), 1u);
-  EXPECT_NE(found[0].message.find("its root is not that of the first 1070 entries"), std::string::npos);
+  EXPECT_NE(found[0].message.find("its root is not that of the first 1070 entries"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -21,8 +21,8 @@ constexpr Fault kFatal[] = {
 
 TEST(Fault, EndsTheLogForGood) {
   for (const auto& fault : kFatal) {
-    Place place;
     FaultyIo io;
+    Place place;
     ASSERT_OK(place.open(&io));
     const bool before_any = std::string_view(fault.call) == "fallocate";
     if (!before_any) add(place, numbered(0, 3), 10);
@@ -34,7 +34,8 @@ TEST(Fault, EndsTheLogForGood) {
     EXPECT_NE(appended.error().message.find("log.wal"), std::string::npos);
     // A later call that would succeed says nothing about the one that failed.
     io.plan = [](std::string_view) { return 0; };
-    EXPECT_EQ(place.log->append(numbered(3, 2), {11}).error().code, Code::kUnavailable) << fault.name;
+    EXPECT_EQ(place.log->append(numbered(3, 2), {11}).error().code, Code::kUnavailable)
+        << fault.name;
     EXPECT_EQ(place.log->request_signature().error().code, Code::kUnavailable);
     EXPECT_EQ(place.log->collect().error().code, Code::kUnavailable);
     EXPECT_EQ(place.log->sign().error().code, Code::kUnavailable);
@@ -43,7 +44,8 @@ TEST(Fault, EndsTheLogForGood) {
     const uint64_t acknowledged = before_any ? 0 : 3;
     ASSERT_OK(place.open());
     EXPECT_GE(place.log->state().size, acknowledged) << fault.name;
-    for (uint64_t i = 0; i < acknowledged; ++i) EXPECT_EQ(place.log->entry(i).value(), numbered(i, 1)[0]);
+    for (uint64_t i = 0; i < acknowledged; ++i)
+      EXPECT_EQ(place.log->entry(i).value(), numbered(i, 1)[0]);
     add(place, numbered(50, 2), 12);
     ASSERT_OK(place.log->publish());
     EXPECT_TRUE(LogReader::open(place.dir()).value()->check(place.log_key()).empty()) << fault.name;
@@ -51,13 +53,15 @@ TEST(Fault, EndsTheLogForGood) {
 }
 
 TEST(Fault, ShortAndInterruptedWritesAreCompleted) {
-  Place place;
   FaultyIo io;
+  Place place;
   ASSERT_OK(place.open(&io));
   io.plan = [](std::string_view call) { return call == "pwrite" ? -1 : 0; };
   add(place, numbered(0, 30), 10);
   int interrupted = 0;
-  io.plan = [&](std::string_view call) { return call == "pwrite" && ++interrupted % 2 == 1 ? EINTR : 0; };
+  io.plan = [&](std::string_view call) {
+    return call == "pwrite" && ++interrupted % 2 == 1 ? EINTR : 0;
+  };
   add(place, numbered(30, 30), 10);
   EXPECT_GT(interrupted, 1);
   io.plan = [](std::string_view) { return 0; };
@@ -66,8 +70,8 @@ TEST(Fault, ShortAndInterruptedWritesAreCompleted) {
 }
 
 TEST(Fault, GrowsTheFileWhereNothingCanBeReserved) {
-  Place place;
   FaultyIo io;
+  Place place;
   ASSERT_OK(place.open(&io));
   io.plan = [](std::string_view call) { return call == "fallocate" ? EOPNOTSUPP : 0; };
   add(place, numbered(0, 30), 10);
@@ -76,12 +80,13 @@ TEST(Fault, GrowsTheFileWhereNothingCanBeReserved) {
   EXPECT_EQ(place.log->state().size, 33u);
 }
 
-// Every call of a publication fails once: the checkpoint on disk is always whole, and one of the two.
+// Every call of a publication fails once: the checkpoint on disk is always whole, and one of the
+// two.
 TEST(Fault, LeavesAWholeCheckpointAtEveryCallOfAPublication) {
   size_t points = 0;
   for (int fails_at = 1;; ++fails_at) {
-    Place place;
     FaultyIo io;
+    Place place;
     ASSERT_OK(place.open(&io));
     add(place, numbered(0, 250), 10);
     ASSERT_OK(place.log->publish());
@@ -111,22 +116,24 @@ TEST(Fault, LeavesAWholeCheckpointAtEveryCallOfAPublication) {
   EXPECT_GT(points, 8u);
 }
 
-// The control for all of the above: a log whose sync was removed cannot tell, so the order is what is
-// tested: the signer is asked only after the sync came back.
+// The control for all of the above: a log whose sync was removed cannot tell, so the order is what
+// is tested: the signer is asked only after the sync came back.
 TEST(Fault, AsksForNoSignatureBeforeTheSync) {
-  Place place;
   FaultyIo io;
+  Place place;
   ASSERT_OK(place.open(&io));
   bool synced = false;
   io.plan = [&](std::string_view call) {
     if (call == "fdatasync") {
-      EXPECT_EQ(place.log->request_signature().error().code, Code::kConflict);  // nothing to ask for yet
+      EXPECT_EQ(place.log->request_signature().error().code,
+                Code::kConflict);  // nothing to ask for yet
       synced = true;
     }
     return 0;
   };
   ASSERT_OK(place.log->append(numbered(0, 1), {1}));
   EXPECT_TRUE(synced);
+  io.plan = [](std::string_view) { return 0; };
   EXPECT_OK(place.log->sign());
 }
 

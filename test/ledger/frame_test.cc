@@ -58,7 +58,8 @@ TEST(Frame, MayHoldAFrame) {
 TEST(Tail, KnowsZerosFromDamage) {
   EXPECT_EQ(classify_tail("", 0, 0), Tail::kEmpty);
   EXPECT_EQ(classify_tail(std::string(10'000, '\0'), 0, 0), Tail::kEmpty);
-  EXPECT_EQ(classify_tail(std::string(5000, '\0') + "x", 0, 0), Tail::kIncomplete);  // a first sector never arrived
+  EXPECT_EQ(classify_tail(std::string(5000, '\0') + "x", 0, 0),
+            Tail::kIncomplete);  // a first sector never arrived
   EXPECT_EQ(classify_tail(std::string(100, 'x'), 0, 0), Tail::kDamaged);
   // What stands in front of a later batch was complete once.
   const auto later = frame_of(4, numbered(4, 2));

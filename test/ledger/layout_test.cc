@@ -49,8 +49,10 @@ TEST(Layout, AgreesWithThePublishedPaths) {
   size_t passed = 0;
   for (const auto one : (*document)["cases"].get_array().value()) {
     ++total;
-    if (path_case_holds(one)) ++passed;
-    else ADD_FAILURE() << text_of(one, "id") << " " << text_of(one, "path");
+    if (path_case_holds(one))
+      ++passed;
+    else
+      ADD_FAILURE() << text_of(one, "id") << " " << text_of(one, "path");
   }
   std::printf("ledger: tile-paths %zu/%zu\n", passed, total);
 }
@@ -75,8 +77,10 @@ TEST(Layout, AgreesWithThePublishedGeometry) {
       holds = holds && at.full == full && at.partial == partial;
     }
     ++total;
-    if (holds) ++passed;
-    else ADD_FAILURE() << size;
+    if (holds)
+      ++passed;
+    else
+      ADD_FAILURE() << size;
   }
   std::printf("ledger: tile-geometry %zu/%zu\n", passed, total);
 }

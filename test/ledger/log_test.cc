@@ -116,8 +116,8 @@ TEST(Log, MemoryOfAnEmptyLogIsACheckpointToo) {
   EXPECT_TRUE((*reader)->check(place.log_key()).empty());
 }
 
-// A batch that was being written when the machine stopped, at every length: once as a file that ends
-// there, once with the zeros of preallocation behind it.
+// A batch that was being written when the machine stopped, at every length: once as a file that
+// ends there, once with the zeros of preallocation behind it.
 TEST(LogRecovery, CutsATornTailAtEveryByte) {
   Place place;
   ASSERT_OK(place.open());
@@ -196,7 +196,8 @@ TEST(LogRecovery, NeverCutsACompleteBatch) {
       const auto faults = (*reader)->check(place.log_key());
       ASSERT_FALSE(faults.empty()) << byte;
       EXPECT_EQ(faults[0].code, Code::kCorrupt);
-      EXPECT_NE(faults[0].message.find("log.wal` at byte "), std::string::npos) << faults[0].message;
+      EXPECT_NE(faults[0].message.find("log.wal` at byte "), std::string::npos)
+          << faults[0].message;
     } else {
       EXPECT_NE(reader.error().message.find("log.wal` at byte "), std::string::npos)
           << reader.error().message;
@@ -225,6 +226,26 @@ TEST(LogRecovery, RefusesALogThatIsShorterThanItsCheckpoint) {
   EXPECT_EQ(opened.error().code, Code::kCorrupt);
   std::filesystem::remove(wal_of(place));
   EXPECT_FALSE(place.open());
+}
+
+// A batch that was signed and then made to look torn is not cut: the signer remembers it.
+TEST(LogRecovery, CutsNothingThatWasSigned) {
+  Place place;
+  ASSERT_OK(place.open());
+  add(place, numbered(0, 3), 10);
+  place.close();
+  const std::string whole = slurp(wal_of(place));
+  std::string torn = whole;
+  torn[whole.find_last_not_of('\0')] = '\0';
+  spill(wal_of(place), torn);
+  const auto opened = place.open();
+  ASSERT_FALSE(opened);
+  EXPECT_NE(opened.error().message.find("fewer than the 3"), std::string::npos)
+      << opened.error().message;
+  place.close();
+  EXPECT_EQ(slurp(wal_of(place)), torn);  // what is left of it is still there
+  spill(wal_of(place), whole);
+  EXPECT_OK(place.open());
 }
 
 TEST(LogRecovery, WritesLostTilesAgain) {

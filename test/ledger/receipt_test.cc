@@ -16,8 +16,11 @@ std::vector<Digest> leaves(size_t count) {
 Receipt make(const PrivateKey& key, size_t count, size_t at) {
   const IntervalTree tree(leaves(count));
   const uint64_t start = 1000;
-  return {kOrigin, start + at, tree.leaf(at), start, start + count, {77}, tree.path(at),
-          key.sign(receipt_message(kOrigin, start, start + count, tree.root(), {77}))};
+  return {
+      kOrigin,       start + at,
+      tree.leaf(at), start,
+      start + count, {77},
+      tree.path(at), key.sign(receipt_message(kOrigin, start, start + count, tree.root(), {77}))};
 }
 
 TEST(IntervalTree, IsTheTreeOfRfc6962) {
@@ -96,8 +99,10 @@ TEST(Receipt, IsNoNote) {
 }
 
 TEST(Origin, FitsANameAndAHeader) {
-  for (const auto* good : {"log.example", "a", "log.example/gate-1"}) EXPECT_TRUE(check_origin(good));
-  for (const auto* bad : {"", "two words", "a+b", "a\nb", "z\xc3\xbcrich"}) EXPECT_FALSE(check_origin(bad)) << bad;
+  for (const auto* good : {"log.example", "a", "log.example/gate-1"})
+    EXPECT_TRUE(check_origin(good));
+  for (const auto* bad : {"", "two words", "a+b", "a\nb", "z\xc3\xbcrich"})
+    EXPECT_FALSE(check_origin(bad)) << bad;
   EXPECT_TRUE(check_origin(std::string(255, 'a')));
   EXPECT_FALSE(check_origin(std::string(256, 'a')));
 }

@@ -59,8 +59,8 @@ TEST_F(SignerTest, SignsOnlyWhatStandsOnDisk) {
   EXPECT_EQ(interval->start, 5u);
   EXPECT_EQ(interval->end, 7u);
   EXPECT_EQ(interval->time.value, 11);
-  EXPECT_TRUE(place.receipt_key().verify(
-      receipt_message(kOrigin, 5, 7, interval->root, {11}), interval->signature));
+  EXPECT_TRUE(place.receipt_key().verify(receipt_message(kOrigin, 5, 7, interval->root, {11}),
+                                         interval->signature));
 }
 
 TEST_F(SignerTest, RefusesAnIncompleteBatchUntilItIsComplete) {
@@ -84,7 +84,8 @@ TEST_F(SignerTest, RefusesForGoodWhatNoLogWrites) {
       {"a gap", [&] { write_frame(6, numbered(6, 2), 11); }},
       {"the same index again", [&] { write_frame(4, numbered(4, 2), 11); }},
       {"an older time", [&] { write_frame(5, numbered(5, 2), 9); }},
-      {"a wrong root", [&] {
+      {"a wrong root",
+       [&] {
          std::ofstream(wal, std::ios::binary | std::ios::app)
              << encode_frame(5, {11}, numbered(5, 2), sha256("another root"));
        }},
@@ -115,7 +116,8 @@ TEST_F(SignerTest, RefusesALogThatIsShorterThanWhatItSigned) {
   start();
   const auto standing = signer->replay();
   ASSERT_FALSE(standing);
-  EXPECT_NE(standing.error().message.find("fewer than the 7"), std::string::npos) << standing.error().message;
+  EXPECT_NE(standing.error().message.find("fewer than the 7"), std::string::npos)
+      << standing.error().message;
   EXPECT_FALSE(signer->checkpoint());
 }
 
@@ -184,10 +186,12 @@ TEST_F(SignerTest, SaysWhyItsKeysCannotBeUsed) {
   start();
   const auto standing = signer->replay();
   ASSERT_FALSE(standing);
-  EXPECT_NE(standing.error().message.find("log.key"), std::string::npos) << standing.error().message;
+  EXPECT_NE(standing.error().message.find("log.key"), std::string::npos)
+      << standing.error().message;
   auto options = place.signer_options();
   chmod((place.keys() + "/log.key").c_str(), 0600);
-  options.receipt_key_file = options.log_key_file;  // one key for both would let one signature pass as another
+  options.receipt_key_file =
+      options.log_key_file;  // one key for both would let one signature pass as another
   signer = fork_signer(options);
   EXPECT_EQ(signer->replay().error().code, Code::kInvalid);
 }
@@ -266,7 +270,7 @@ TEST(Keys, AreMadeOnceAndPrivate) {
   TempDir dir;
   ASSERT_OK(create_keys(dir.path(), kOrigin));
   EXPECT_EQ(create_keys(dir.path(), kOrigin).error().code, Code::kConflict);
-  struct stat found {};
+  struct stat found{};
   for (const auto* name : {"/log.key", "/receipt.key"}) {
     ASSERT_EQ(stat((dir.path() + name).c_str(), &found), 0);
     EXPECT_EQ(found.st_mode & 0777, 0600u);

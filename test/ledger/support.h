@@ -1,6 +1,6 @@
 #pragma once
-// What the tests of log and signer share: a folder that goes away, keys, a forked signer, and system
-// calls that fail on demand.
+// What the tests of log and signer share: a folder that goes away, keys, a forked signer, and
+// system calls that fail on demand.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -28,8 +28,9 @@ namespace proviso::ledger::testing {
 // ASSERT that a Result holds, showing its error.
 #define ASSERT_OK(expression) \
   if (const auto& ok_ = (expression); !ok_) FAIL() << #expression << ": " << ok_.error().message
-#define EXPECT_OK(expression) \
-  if (const auto& ok_ = (expression); !ok_) ADD_FAILURE() << #expression << ": " << ok_.error().message
+#define EXPECT_OK(expression)               \
+  if (const auto& ok_ = (expression); !ok_) \
+  ADD_FAILURE() << #expression << ": " << ok_.error().message
 
 class TempDir {
  public:
@@ -102,7 +103,9 @@ class Place {
     log.reset();
     signer.reset();
   }
-  [[nodiscard]] std::string log_key() const { return read_verifier_key(keys() + "/log.vkey")->text(); }
+  [[nodiscard]] std::string log_key() const {
+    return read_verifier_key(keys() + "/log.vkey")->text();
+  }
   [[nodiscard]] PublicKey receipt_key() const {
     return *ed25519_key(*read_verifier_key(keys() + "/receipt.pub"));
   }
@@ -139,8 +142,8 @@ inline void add(Place& place, const std::vector<std::string>& entries, int64_t n
   }
 }
 
-// Fails or shortens system calls when `plan` says so: it is given the call's name and returns an errno,
-// 0 to let it pass, or -1 to write only half.
+// Fails or shortens system calls when `plan` says so: it is given the call's name and returns an
+// errno, 0 to let it pass, or -1 to write only half.
 class FaultyIo final : public Io {
  public:
   std::function<int(std::string_view call)> plan = [](std::string_view) { return 0; };

@@ -37,8 +37,8 @@ TEST(Tessera, ItsLogIsReadAndProvenAtEverySize) {
     for (uint64_t index = 0; index < (*reader)->size(); ++index) {
       const auto text = tlog_proof(**reader, index);
       ASSERT_OK(text);
-      EXPECT_OK(TlogProof::parse(*text)->verify((*reader)->leaf_hash(index).value(), std::span(&*key, 1),
-                                                "example.com/log/testdata"));
+      EXPECT_OK(TlogProof::parse(*text)->verify((*reader)->leaf_hash(index).value(),
+                                                std::span(&*key, 1), "example.com/log/testdata"));
     }
     if (size > 0) {  // the control: one bit in a tile
       const std::string tile = dir.path() + "/tile/0/000.p/" + std::to_string(size);

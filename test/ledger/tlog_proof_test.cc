@@ -16,9 +16,11 @@ bool proof_case_holds(json::Element one) {
   if (!one["valid"].get_bool().value()) return !proof;
   std::string_view extra;
   const bool has_extra = one["extra_b64"].get(extra) == simdjson::SUCCESS;
-  return proof && proof->text() == text && proof->hashes.size() == one["hashes"].get_uint64().value() &&
+  return proof && proof->text() == text &&
+         proof->hashes.size() == one["hashes"].get_uint64().value() &&
          std::to_string(proof->index) == one["index"].get_string().value() &&
-         proof->extra.has_value() == has_extra && (!has_extra || base64_encode(*proof->extra) == extra);
+         proof->extra.has_value() == has_extra &&
+         (!has_extra || base64_encode(*proof->extra) == extra);
 }
 
 TEST(TlogProof, AgreesWithThePublishedFiles) {
@@ -31,8 +33,10 @@ TEST(TlogProof, AgreesWithThePublishedFiles) {
   size_t passed = 0;
   for (const auto one : (*document)["cases"].get_array().value()) {
     ++total;
-    if (proof_case_holds(one)) ++passed;
-    else ADD_FAILURE() << one["id"].get_string().value();
+    if (proof_case_holds(one))
+      ++passed;
+    else
+      ADD_FAILURE() << one["id"].get_string().value();
   }
   std::printf("ledger: tlog-proof %zu/%zu\n", passed, total);
 }
