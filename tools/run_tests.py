@@ -89,6 +89,12 @@ def main():
     env = dict(os.environ)
     env.setdefault("PROVISO_DATA", os.path.normpath(os.path.join(TOP, "..", "shared")))
     env["PROVISO_BIN"] = os.path.join(TOP, "build", args.programs, "bin")
+    env.setdefault("PROVISO_CACHE", os.path.join(os.path.expanduser("~"), ".cache", "proviso"))
+    where = subprocess.run([os.path.join(TOP, "tools", "build_worker.sh"), "--where"], env=env,
+                           capture_output=True, text=True)
+    env.setdefault("PROVISO_WORKER", where.stdout.strip())
+    env.setdefault("PROVISO_MODEL", os.path.join(env["PROVISO_CACHE"], "models",
+                                                 "SmolLM2-135M-Instruct.Q4_1.gguf"))
     env["PATH"] = env["PROVISO_BIN"] + os.pathsep + env["PATH"]
     bin_dir = os.path.join(TOP, "build", args.preset, "bin")
 

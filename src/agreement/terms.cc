@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <set>
 
+#include "agreement/clause_file.h"
 #include "base/sshsig.h"
 
 #define TOML_HEADER_ONLY 1
@@ -424,6 +425,8 @@ size_t byte_offset(std::string_view text, toml::source_position position) {
 }  // namespace
 
 Result<std::vector<PartyKeySpan>> party_key_spans(std::string_view toml_text) {
+  Faults faults;
+  if (!check_text(kTermsFile, toml_text, faults)) return std::unexpected(faults.error());
   const toml::parse_result parsed = toml::parse(toml_text);
   if (!parsed) {
     return fail(Code::kInvalid, fmt::format("{}: not TOML: {}",

@@ -16,7 +16,8 @@ inline constexpr size_t kIdBytesMax = 128;       // ids are names that people ty
 inline constexpr size_t kTextBytesMax = 4096;    // descriptions are sentences
 inline constexpr int64_t kMarkingMax = 1'000'000;  // markings are small ranks
 
-// Adds to `faults` what is wrong; the result is usable for further checks either way.
+// Adds to `faults` what is wrong; the result is usable for further checks either way. The caller has
+// run check_text(): toml++ stops the program on some control characters.
 Terms parse_terms(std::string_view toml, Faults& faults);
 
 // Where a party's key stands in the bytes of agreement.toml, quotes included.

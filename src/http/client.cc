@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/bytes.h"
 #include "http/dial.h"
 #include "http/frame.h"
 #include "http/parse.h"
@@ -59,6 +60,7 @@ class Upstream final : private Wire::Watcher {
   bool wake();
 
   [[nodiscard]] const ResponseHead& head() const { return head_; }
+  [[nodiscard]] bool finished() const { return parser_.complete(); }
   [[nodiscard]] Client::Impl& client() const { return client_; }
 
  private:
@@ -266,7 +268,14 @@ Task<Result<std::optional<std::string_view>>> Reply::read_some() {
 
 Task<Result<std::string>> Reply::read_all(uint64_t bytes_max) {
   std::string body;
+  if (const auto length = headers().get("Content-Length")) {
+    const auto announced = parse_u64(*length);
+    if (announced && *announced > bytes_max && !impl_->upstream->finished())
+      co_return fail(Code::kLimit, "the upstream's answer is too large");
+    if (announced) body.reserve(static_cast<size_t>(std::min<uint64_t>(*announced, 1 << 20)));
+  }
   while (true) {
+    if (impl_->upstream->finished()) co_return body;
     auto some = co_await read_some();
     if (!some) co_return std::unexpected(some.error());
     if (!*some) co_return body;

@@ -51,6 +51,10 @@ void Headers::add(std::string_view name, std::string_view value) {
     valid_ = false;
     return;
   }
+  if (spans_.empty()) {
+    spans_.reserve(16);
+    text_.reserve(512);
+  }
   const size_t at = text_.size();
   text_.append(name);
   text_.append(value);

@@ -9,6 +9,7 @@
 // value, or references to what outlives the await; never a capturing lambda coroutine that outlives its
 // captures. A Task belongs to the loop it first runs on. Exceptions travel to the awaiter.
 #include <coroutine>
+#include <cstddef>
 #include <exception>
 #include <optional>
 #include <utility>
@@ -22,7 +23,14 @@ class Task;
 
 namespace detail {
 
+// Memory of coroutine frames, recycled per thread.
+void* take_frame(size_t size);
+void give_frame(void* frame, size_t size) noexcept;
+
 struct PromiseBase {
+  static void* operator new(size_t size) { return take_frame(size); }
+  static void operator delete(void* frame, size_t size) { give_frame(frame, size); }
+
   std::coroutine_handle<> continuation = std::noop_coroutine();
   std::exception_ptr exception;
 

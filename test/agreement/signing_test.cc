@@ -136,6 +136,16 @@ TEST(Signing, OnlyThePartysOwnKeySigns) {
   EXPECT_FALSE(with_party_keys(ready, {{"Operator", "ssh-rsa AAAA"}}).has_value());
 }
 
+// toml++ asserts on a control character in a table's name.
+TEST(Signing, ControlCharactersInTheTermsAreAFaultNotAStop) {
+  Files files = folder("test/agreement/base");
+  files["agreement.toml"] += "[\x14\x14[party]]\nn";
+  const auto keyed_files = with_party_keys(files, {});
+  ASSERT_FALSE(keyed_files.has_value());
+  EXPECT_EQ(keyed_files.error().message, "agreement.toml:24: control character 0x14; remove it");
+  EXPECT_FALSE(Agreement::load(files).has_value());
+}
+
 TEST(Signing, FreshKeysDropOldSignatures) {
   const Files files = folder("agreements/enclave");
   const auto keys = keys_for(files);
