@@ -4,7 +4,7 @@
 #     SOURCES log.cc tiles.cc          # in src/ledger
 #     DEPS    base                     # rooms below, the only ones it may include
 #     LIBS    OpenSSL::Crypto          # libraries from outside
-#     TESTS   log_test.cc              # in test/ledger
+#     TESTS   log_test.cc              # in tests/ledger
 #     FUZZ    frame)                   # fuzz/ledger_frame.cc with fuzz/corpus/ledger_frame/
 #
 # Without PV_FUZZ a fuzz target is linked with a small main that replays its corpus as a test.
@@ -19,10 +19,10 @@ function(pv_room name)
   target_link_libraries(${lib} PUBLIC ${deps} ${ROOM_LIBS} PRIVATE pv_warnings)
 
   if(ROOM_TESTS)
-    list(TRANSFORM ROOM_TESTS PREPEND ${PROJECT_SOURCE_DIR}/test/${name}/ OUTPUT_VARIABLE tests)
+    list(TRANSFORM ROOM_TESTS PREPEND ${PROJECT_SOURCE_DIR}/tests/${name}/ OUTPUT_VARIABLE tests)
     list(TRANSFORM ROOM_TEST_DEPS PREPEND pv_ OUTPUT_VARIABLE test_deps)
     add_executable(test_${name} ${tests})
-    target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/test)
+    target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
     target_compile_definitions(test_${name} PRIVATE PV_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     target_link_libraries(test_${name} PRIVATE ${lib} ${test_deps} pv_warnings GTest::gtest_main)
     add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})

@@ -94,7 +94,7 @@ def size_faults(name, text):
     lines = text.count("\n")
     if lines > FILE_LINES_MAX and name not in REASONS:
         yield "%s: %d lines; more than %d ask for a reason" % (name, lines, FILE_LINES_MAX)
-    if name.endswith(CODE) and not name.startswith("test/"):
+    if name.endswith(CODE) and not name.startswith("tests/"):
         for function, line, length in functions_in(text):
             if length > FUNCTION_LINES_MAX and "%s:%s" % (name, function) not in REASONS:
                 yield "%s:%d: `%s` has %d lines; more than %d ask for a reason" % (
@@ -131,7 +131,7 @@ def corpus_faults(names, cmake):
 def source_faults(names, cmake):
     for name in names:
         match = (re.fullmatch(r"src/([a-z]+)/(\w+\.cc)", name)
-                 or re.fullmatch(r"test/([a-z]+)/(\w+_test\.cc)", name))
+                 or re.fullmatch(r"tests/([a-z]+)/(\w+_test\.cc)", name))
         if match and match.group(1) in cmake and not re.search(
                 r"(?<![\w.])%s" % re.escape(match.group(2)), cmake[match.group(1)]):
             yield "%s: src/%s/CMakeLists.txt does not name it" % (name, match.group(1))
@@ -167,7 +167,7 @@ def self_test():
         assert len(found) == 1 and words in found[0], (words, found)
 
     good = {"src/base/CMakeLists.txt": "pv_room(base SOURCES a.cc TESTS a_test.cc FUZZ json)",
-            "src/base/a.cc": "int f() { return 1; }\n", "test/base/a_test.cc": "",
+            "src/base/a.cc": "int f() { return 1; }\n", "tests/base/a_test.cc": "",
             "fuzz/base_json.cc": "", "docs/a.md": "see ../shared and /etc/hosts, https://x.org/work/y"}
     good.update({"fuzz/corpus/base_json/%d" % i: "x" for i in range(3)})
     assert with_files(good) == [], with_files(good)
@@ -183,7 +183,7 @@ def self_test():
     one({k: v for k, v in good.items() if not k.endswith("/2")}, "its corpus has 2 inputs")
     one({**good, "fuzz/corpus/base_gone/1": ""}, "there is no fuzz/base_gone.cc")
     one({**good, "src/base/b.cc": ""}, "does not name it")
-    one({**good, "test/base/b_test.cc": ""}, "does not name it")
+    one({**good, "tests/base/b_test.cc": ""}, "does not name it")
     missing = {**good, "src/base/CMakeLists.txt": "pv_room(base SOURCES a.cc TESTS a_test.cc)"}
     one(missing, "does not build it")
 

@@ -69,9 +69,9 @@ def steps_of(family, bin_dir, env):
         for fuzz in sorted(glob.glob(os.path.join(bin_dir, "fuzz_%s_*" % family))):
             corpus = os.path.join(TOP, "fuzz", "corpus", os.path.basename(fuzz)[len("fuzz_"):])
             yield (os.path.basename(fuzz),) + run_one([fuzz, corpus], env)
-    # Programs: every test/<family>/*_test.{py,sh} is one test.
-    for script in sorted(glob.glob(os.path.join(TOP, "test", family, "*_test.py")) +
-                         glob.glob(os.path.join(TOP, "test", family, "*_test.sh"))):
+    # Programs: every tests/<family>/*_test.{py,sh} is one test.
+    for script in sorted(glob.glob(os.path.join(TOP, "tests", family, "*_test.py")) +
+                         glob.glob(os.path.join(TOP, "tests", family, "*_test.sh"))):
         runner = [sys.executable] if script.endswith(".py") else ["bash"]
         yield (os.path.relpath(script, TOP),) + run_one(runner + [script], env)
 

@@ -223,8 +223,12 @@ class Tour {
     PV_TRY(const Finished before, run_program(verifier({state_}), log()));
     if (before.status != 0) return fail(Code::kInvalid, "the ledger does not verify untouched:\n" + before.output);
     const std::string copy = dir_ + "/copy";
-    std::error_code ec;
-    fs::copy(state_, copy, fs::copy_options::recursive | fs::copy_options::skip_symlinks, ec);
+    for (const char* part : {"/log", "/vault", "/agreements", "/keys"}) {
+      std::error_code ec;
+      fs::create_directories(copy + part, ec);
+      fs::copy(state_ + part, copy + part, fs::copy_options::recursive, ec);
+      if (ec) return fail(Code::kIo, fmt::format("copy `{}{}`: {}", state_, part, ec.message()));
+    }
     const std::string wal = gate::Layout{copy}.log() + "/log.wal";
     PV_TRY(std::string bytes, read_file(wal, 1ull << 30));
     const size_t at = bytes.find(R"("decision":"deny")");

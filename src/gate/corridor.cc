@@ -122,6 +122,11 @@ http::Task<Step<>> Corridor::enter(http::Call& call, Passage& passage) {
   passage.principal = std::move(*principal);
   const http::Headers& headers = call.head().headers;
   passage.purpose = std::string(headers.get_or("Proviso-Purpose", passage.principal.default_purpose));
+  if (passage.purpose.size() > kPurposeBytesMax) {
+    co_return std::unexpected(Turned{ErrorKind::kInvalidRequest,
+                                     fmt::format("the purpose is longer than {} bytes", kPurposeBytesMax),
+                                     "invalid_purpose", false, ""});
+  }
 
   exchange::ReadOptions options;
   if (passage.protocol == exchange::Protocol::kAnthropicMessages) {

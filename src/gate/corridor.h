@@ -37,6 +37,9 @@ class Corridor {
   http::Task<void> exchange(http::Call& call, exchange::Protocol protocol,
                             exchange::Endpoint endpoint);
 
+  // Closes the connections to models; nothing is exchanged afterwards. On its loop.
+  void close() { caller_.reset(); }
+
   // The person behind a call's key, for every endpoint that needs one.
   Step<identity::Principal> identify(const http::Call& call) const;
   // The error body of `protocol`, with the headers that every refusal carries.

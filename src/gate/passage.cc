@@ -19,8 +19,8 @@ audit::Leaf leaf_for(const Passage& passage, std::string_view node, exchange::Ve
   leaf.agreement = passage.in_force->agreement->digest();
   const agreement::Model* model = passage.in_force->agreement->model(passage.request.model);
   if (model != nullptr) {
-    leaf.vendor = vendor_digest(model->vendor);
-    leaf.model = model_digest(*model);
+    leaf.vendor = audit::vendor_digest(model->vendor);
+    leaf.model = audit::model_digest(*model);
   }
   return leaf;
 }
@@ -76,15 +76,6 @@ audit::Record failure_record(const Passage& passage, std::string_view node, exch
   put_exchange(facts, passage, outcome);
   record.facts = std::move(facts);
   return record;
-}
-
-Digest vendor_digest(std::string_view vendor_id) {
-  return sha256({"proviso/vendor/v1\n", vendor_id});
-}
-
-Digest model_digest(const agreement::Model& model) {
-  if (const auto weights = digest_from_hex(model.weights_sha256)) return *weights;
-  return sha256({"proviso/model/v1\n", model.id});
 }
 
 std::string denial_sentence(const agreement::Decision& decision) {

@@ -14,6 +14,8 @@
 
 namespace proviso::gate {
 
+inline constexpr size_t kPurposeBytesMax = 128;  // a purpose is a word of the agreement
+
 struct Passage {
   std::string id;  // "ex_" and 32 hex digits
   exchange::Protocol protocol = exchange::Protocol::kOpenAiChat;
@@ -42,10 +44,6 @@ audit::Record record_for(const Passage& passage, std::string_view node, exchange
 // The outcome of an exchange whose model failed: a release that decides nothing.
 audit::Record failure_record(const Passage& passage, std::string_view node, exchange::Facts facts,
                              std::string_view outcome);
-
-// Digests in the clear part of a leaf: by these a vendor's or model's absence can be shown.
-Digest vendor_digest(std::string_view vendor_id);
-Digest model_digest(const agreement::Model& model);
 
 // "4.1 Human judgement: …", what the person who was refused reads.
 std::string denial_sentence(const agreement::Decision& decision);

@@ -58,6 +58,19 @@ Result<std::unique_ptr<Routes>> Routes::create(House& house, http::Loops& loops,
   return routes;
 }
 
+namespace {
+
+http::Task<void> close_on_loop(Corridor& corridor) {
+  corridor.close();
+  co_return;
+}
+
+}  // namespace
+
+void Routes::close() {
+  for (auto& [loop, corridor] : corridors_) http::block_on(*loop, close_on_loop(*corridor));
+}
+
 http::Task<void> Routes::handle(http::Call& call) {
   Corridor& corridor = *corridors_.at(&call.loop());
   const http::RequestHead& head = call.head();

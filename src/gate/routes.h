@@ -17,6 +17,8 @@ class Routes {
                                                 std::shared_ptr<const models::Catalog> catalog,
                                                 const models::Worker* worker);
   http::Task<void> handle(http::Call& call);
+  // Closes upstream connections, each on its loop. Blocks; after the server has stopped.
+  void close();
 
  private:
   explicit Routes(House& house) : house_(house) {}

@@ -178,13 +178,15 @@ void Service::stop() {
   admin_.reset();
   caretaker_.reset();
   server_.reset();
+  // What waits on a loop keeps it running: upstream connections close first, on their loops.
+  if (routes_) routes_->close();
   if (worker_) worker_->stop();
-  // Corridors and their clients belong to their loops: the loops end first, then nothing runs on them.
+  // The committer drains into ports on the loops; then the loops end, then the ports may go.
+  engine_.reset();
   loops_.reset();
   routes_.reset();
   worker_.reset();
   house_.reset();
-  engine_.reset();
 }
 
 }  // namespace proviso::gate

@@ -5,7 +5,8 @@
 namespace proviso::gate {
 namespace {
 
-constexpr const char* kClientGone = "client_gone";
+constexpr std::string_view kClientGone = "client_gone";
+constexpr std::string_view kComplete = "complete";
 
 using exchange::ErrorKind;
 using exchange::StreamEvent;
@@ -23,7 +24,7 @@ http::Headers stream_headers(const Passage& passage) {
 }
 
 Turned client_gone() {
-  return Turned{ErrorKind::kInternal, "the client went away", kClientGone, false, ""};
+  return Turned{ErrorKind::kInternal, "the client went away", std::string(kClientGone), false, ""};
 }
 
 }  // namespace
@@ -101,7 +102,9 @@ http::Task<Step<>> StreamRelease::take(StreamEvent event) {
     case StreamEvent::Kind::kTextEnd: {
       std::vector<Judged> rest;
       judge_.end(event.channel, event.group, rest);
-      co_return co_await let_go(std::move(rest), event.choice);
+      Step<> gone = co_await let_go(std::move(rest), event.choice);
+      if (!gone) co_return std::unexpected(std::move(gone.error()));
+      co_return say({Kept::What::kTextEnd, event.channel, event.choice, {}, {}});
     }
     case StreamEvent::Kind::kToolCall: co_return co_await take_call(event.call);
     case StreamEvent::Kind::kDone: co_return co_await take_end(event);
@@ -124,8 +127,7 @@ http::Task<Step<>> StreamRelease::take_delta(const StreamEvent& event) {
     ++next.unreadable_parts;
     Step<> admitted = co_await admit(std::move(next));
     if (!admitted) co_return std::unexpected(std::move(admitted.error()));
-    writer_.text(out_, event.channel, event.choice, event.text);
-    co_return Step<>{};
+    co_return say({Kept::What::kText, event.channel, event.choice, event.text, {}});
   }
   std::vector<Judged> judged;
   judge_.push(event.channel, event.group, exchange::Syntax::kPlain, event.text, judged);
@@ -139,20 +141,40 @@ http::Task<Step<>> StreamRelease::let_go(std::vector<Judged> judged, int32_t cho
     next.add(part.segment.labels, part.segment.top_score);
     Step<> admitted = co_await admit(std::move(next));
     if (!admitted) co_return std::unexpected(std::move(admitted.error()));
-    if (whole_) {
-      kept_bytes_ += part.segment.text.size();
-      kept_.push_back({choice, std::move(part)});
-      if (kept_bytes_ > static_cast<size_t>(corridor_.house_.config.answer_bytes_max)) {
-        co_return std::unexpected(Turned{ErrorKind::kUpstream,
-                                         "the answer is longer than this gate judges whole",
-                                         "answer_too_long", false, ""});
-      }
-      continue;
-    }
-    note_released(part.segment.text);
-    writer_.text(out_, part.channel, choice, part.segment.text);
+    Step<> said =
+        say({Kept::What::kText, part.channel, choice, std::move(part.segment.text), {}});
+    if (!said) co_return std::unexpected(std::move(said.error()));
   }
   co_return Step<>{};
+}
+
+Step<> StreamRelease::say(Kept part) {
+  if (!whole_) {
+    write_out(part);
+    return {};
+  }
+  kept_bytes_ += part.text.size() + part.call.arguments.size();
+  kept_.push_back(std::move(part));
+  if (kept_bytes_ <= static_cast<size_t>(corridor_.house_.config.answer_bytes_max)) return {};
+  return std::unexpected(Turned{ErrorKind::kUpstream,
+                                "the answer is longer than this gate judges whole", "answer_too_long",
+                                false, ""});
+}
+
+void StreamRelease::write_out(const Kept& part) {
+  switch (part.what) {
+    case Kept::What::kText: writer_.text(out_, part.channel, part.choice, part.text); break;
+    case Kept::What::kTextEnd: writer_.text_end(out_, part.channel); break;
+    case Kept::What::kCall: writer_.tool_call(out_, part.call); break;
+  }
+  if (!whole_) note_released(part);
+}
+
+void StreamRelease::note_released(const Kept& part) {
+  for (const std::string* text : {&part.text, &part.call.arguments.open_for_inspection()}) {
+    released_.update(*text);
+    released_bytes_ += text->size();
+  }
 }
 
 bool StreamRelease::moment_passed() const {
@@ -196,12 +218,7 @@ http::Task<Step<>> StreamRelease::decide(const Content& next, std::string_view o
   if (!written) co_return std::unexpected(std::move(written.error()));
   if (allowed) co_return Step<>{};
   end_recorded_ = true;
-  Turned turned;
-  turned.kind = ErrorKind::kDenied;
-  turned.message = denial_sentence(decision_);
-  turned.code = decision_.outcome == agreement::Outcome::kHold ? "hold" : "clause_denied";
-  turned.decided = true;
-  co_return std::unexpected(std::move(turned));
+  co_return std::unexpected(refusal());
 }
 
 http::Task<Step<>> StreamRelease::take_call(const exchange::ToolCall& call) {
@@ -216,33 +233,19 @@ http::Task<Step<>> StreamRelease::take_call(const exchange::ToolCall& call) {
   next.bytes += arguments.bytes;
   Step<> admitted = co_await admit(std::move(next));
   if (!admitted) co_return std::unexpected(std::move(admitted.error()));
-  if (whole_) {
-    kept_calls_.push_back(call);
-    co_return Step<>{};
-  }
-  note_released(call.arguments.open_for_inspection());
-  writer_.tool_call(out_, call);
-  co_return Step<>{};
-}
-
-void StreamRelease::note_released(std::string_view text) {
-  released_.update(text);
-  released_bytes_ += text.size();
+  co_return say({Kept::What::kCall, exchange::Channel::kToolArguments, call.choice, {}, call});
 }
 
 http::Task<Step<>> StreamRelease::take_end(const StreamEvent& event) {
   // Every text has ended by now (kTextEnd): nothing is held back.
   const bool sent = co_await flush();
   (void)sent;  // a client that is gone still gets its closing leaf
-  Step<> closed = co_await close("complete");
+  Step<> closed = co_await close(kComplete);
   if (!closed) co_return std::unexpected(std::move(closed.error()));
   if (whole_) {
     const Status begun = co_await call_.begin_stream(200, stream_headers(passage_));
     if (!begun) co_return Step<>{};
-    for (const Kept& kept : kept_) {
-      writer_.text(out_, kept.part.channel, kept.choice, kept.part.segment.text);
-    }
-    for (const exchange::ToolCall& call : kept_calls_) writer_.tool_call(out_, call);
+    for (const Kept& part : kept_) write_out(part);
   }
   writer_.finish(out_, event.finishes, event.usage);
   done_ = true;
@@ -264,20 +267,33 @@ http::Task<bool> StreamRelease::flush() {
 }
 
 http::Task<Step<>> StreamRelease::close(std::string_view outcome) {
-  if (whole_ && outcome == "complete") {
-    for (const Kept& kept : kept_) note_released(kept.part.segment.text);
-    for (const exchange::ToolCall& call : kept_calls_) {
-      note_released(call.arguments.open_for_inspection());
-    }
+  const bool complete = outcome == kComplete;
+  if (whole_ && complete) {
+    for (const Kept& part : kept_) note_released(part);
   }
   passage_.time = corridor_.house_.committer.now();
   exchange::Facts facts = facts_for(passage_, Verb::kRelease, "Model", passage_.request.model, content_);
-  const agreement::Decision decision = passage_.in_force->agreement->decide(Verb::kRelease, facts);
+  decision_ = passage_.in_force->agreement->decide(Verb::kRelease, facts);
+  // The end is released too: a moment that no longer allows it ends the stream as a refusal.
+  const bool refused = complete && decision_.outcome != agreement::Outcome::kAllow;
   facts.set("exchange.released_bytes", static_cast<int64_t>(released_bytes_));
   facts.set("exchange.released_digest", std::exchange(released_, Sha256()).finish().hex());
-  audit::Record record = record_for(passage_, corridor_.house_.node, Verb::kRelease, decision,
-                                    std::move(facts), outcome);
-  co_return co_await corridor_.write(passage_, std::move(record));
+  audit::Record record = record_for(passage_, corridor_.house_.node, Verb::kRelease, decision_,
+                                    std::move(facts), refused ? "refused" : outcome);
+  Step<> written = co_await corridor_.write(passage_, std::move(record));
+  if (!written) co_return std::unexpected(std::move(written.error()));
+  end_recorded_ = true;
+  if (refused) co_return std::unexpected(refusal());
+  co_return Step<>{};
+}
+
+Turned StreamRelease::refusal() const {
+  Turned turned;
+  turned.kind = ErrorKind::kDenied;
+  turned.message = denial_sentence(decision_);
+  turned.code = decision_.outcome == agreement::Outcome::kHold ? "hold" : "clause_denied";
+  turned.decided = true;
+  return turned;
 }
 
 // The outcome of a stream that must not go on, unless the decision that stopped it is its outcome.

@@ -25,6 +25,15 @@ class StreamRelease {
 
  private:
   using Events = std::vector<exchange::StreamEvent>;
+  // A part of the answer that was admitted.
+  struct Kept {
+    enum class What { kText, kTextEnd, kCall };
+    What what = What::kText;
+    exchange::Channel channel = exchange::Channel::kText;
+    int32_t choice = 0;
+    std::string text;
+    exchange::ToolCall call;
+  };
 
   http::Task<Step<>> open();
   http::Task<Step<>> pump();
@@ -38,13 +47,17 @@ class StreamRelease {
   http::Task<Step<>> admit(Content next);
   [[nodiscard]] bool moment_passed() const;
   http::Task<Step<>> decide(const Content& next, std::string_view outcome);
+  // Writes, or keeps under `whole_`, what was admitted. Turned when an answer judged whole is too long.
+  Step<> say(Kept part);
+  void write_out(const Kept& part);
   // Sends what the writer has made.
   http::Task<bool> flush();
   // The closing leaf, with the digest of what left.
   http::Task<Step<>> close(std::string_view outcome);
   http::Task<Step<>> record_end(Turned turned);
   http::Task<void> say_end(Turned turned);
-  void note_released(std::string_view text);
+  void note_released(const Kept& part);
+  [[nodiscard]] Turned refusal() const;
 
   Corridor& corridor_;
   http::Call& call_;
@@ -57,12 +70,7 @@ class StreamRelease {
   exchange::Facts facts_;  // of the newest decision
   agreement::Decision decision_;
   bool whole_ = false;     // the agreement asks to judge the whole before any of it leaves
-  struct Kept {
-    int32_t choice;
-    Judged part;
-  };
-  std::vector<Kept> kept_;  // under `whole_`
-  std::vector<exchange::ToolCall> kept_calls_;
+  std::vector<Kept> kept_;  // what an answer judged whole will say, in its order
   size_t kept_bytes_ = 0;
   std::string out_;
   Sha256 released_;

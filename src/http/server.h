@@ -21,7 +21,7 @@ inline constexpr size_t kHeadBytesMax = 32 * 1024;      // heads of real clients
 inline constexpr size_t kHeaderCountMax = 100;          // as nginx and Apache
 inline constexpr uint64_t kBodyBytesMax = 32ull << 20;  // a long prompt with images; `limits.body` sets it
 inline constexpr size_t kConnectionsMax = 10'000;       // of a server, over all its loops
-inline constexpr size_t kLingerBytesMax = 1 << 20;      // read and dropped so that an error reaches its client
+inline constexpr size_t kLingerBytesMax = 16 << 20;     // read and dropped so that an error reaches its client
 
 // What a server puts up with. The defaults are the limits named above and in docs/limits.md.
 struct ServerLimits {

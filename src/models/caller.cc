@@ -146,7 +146,8 @@ http::Task<Result<Upstream>> Caller::call(Call call) {
     co_return fail(Code::kInvalid, "a header of the request cannot be passed on");
   }
   if (model.worker) {
-    auto body = worker_body(call.endpoint, call.body, impl_->parser);
+    auto body = worker_body(call.endpoint, call.body, impl_->parser,
+                            impl_->worker != nullptr ? impl_->worker->call_opening() : std::string_view());
     if (!body) co_return std::unexpected(body.error());
     spec.body = std::move(*body);
   } else {

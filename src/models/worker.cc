@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "models/chat_template.h"
 
 namespace proviso::models {
 namespace {
@@ -15,9 +16,10 @@ namespace {
 constexpr const char* kSocketName = "worker.sock";
 
 // Each option is explained in docs/models.md.
-std::vector<std::string> arguments(const WorkerConfig& config) {
+std::vector<std::string> arguments(const WorkerConfig& config, bool our_template) {
   const auto number = [](uint64_t value) { return std::to_string(value); };
-  return {"--model", sandbox::file_argument(0),
+  std::vector<std::string> all = {
+          "--model", sandbox::file_argument(0),
           "--host", kSocketName,
           "--alias", "local",
           "--offline", "--no-ui", "--no-slots", "--no-mmproj", "--jinja",
@@ -28,6 +30,8 @@ std::vector<std::string> arguments(const WorkerConfig& config) {
           "--parallel", number(config.slots),
           "--ctx-size", number(config.context_tokens),
           "--fit", "off"};
+  if (our_template) all.insert(all.end(), {"--chat-template", std::string(chatml_with_tools())});
+  return all;
 }
 
 // GET /health over a blocking socket: 200 once the model is loaded, 503 before. At most a second.
@@ -79,7 +83,8 @@ Result<std::unique_ptr<Worker>> Worker::start(const WorkerConfig& config, sandbo
   sandbox::Spec spec;
   spec.launcher = config.launcher;
   spec.program = config.program;
-  spec.arguments = arguments(config);
+  PV_TRY(const bool our_template, wants_our_template(config.model_file));
+  spec.arguments = arguments(config, our_template);
   spec.read_only = {config.model_file};
   spec.scratch = config.run_dir + "/worker";
   spec.memory_bytes = config.memory_bytes;
@@ -87,6 +92,7 @@ Result<std::unique_ptr<Worker>> Worker::start(const WorkerConfig& config, sandbo
   PV_TRY_VOID(make_dirs(spec.scratch));
   hooks.ready = [path = worker_socket(config.run_dir)] { return healthy(path); };
   std::unique_ptr<Worker> worker(new Worker());
+  if (our_template) worker->call_opening_ = kToolCallOpening;
   PV_TRY(worker->supervisor_, sandbox::Supervisor::start(std::move(spec), std::move(hooks)));
   return worker;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "sandbox/supervisor.h"
@@ -37,11 +38,14 @@ class Worker {
                                                sandbox::SupervisorHooks hooks);
   [[nodiscard]] sandbox::WorkerState state() const { return supervisor_->state(); }
   [[nodiscard]] const sandbox::Supervisor& supervisor() const { return *supervisor_; }
+  // With what an answer that must be a tool call begins; empty where the model's own template decides.
+  [[nodiscard]] std::string_view call_opening() const { return call_opening_; }
   void stop(int grace_ms = 3000) { supervisor_->stop(grace_ms); }
 
  private:
   Worker() = default;
   std::unique_ptr<sandbox::Supervisor> supervisor_;
+  std::string_view call_opening_;
 };
 
 }  // namespace proviso::models

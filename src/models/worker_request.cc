@@ -38,6 +38,7 @@ std::string_view tool_name(json::Element tool) {
 struct Choice {
   std::string_view word;                 // what llama-server is told; empty: nothing to change
   bool only_named = false;               // offer no other tools than these
+  bool must_call = false;
   std::vector<std::string_view> names;
 };
 
@@ -47,6 +48,7 @@ Choice openai_choice(json::Element choice) {
   if (type == "function") {
     out.word = "required";
     out.only_named = true;
+    out.must_call = true;
     out.names.push_back(tool_name(choice));
   }
   return out;
@@ -58,7 +60,10 @@ Choice anthropic_choice(json::Element choice) {
   if (type == "tool") {
     out.word = "any";
     out.only_named = true;
+    out.must_call = true;
     out.names.push_back(text_at(choice, "name"));
+  } else if (type == "any") {
+    out.must_call = true;
   } else if (type == "none") {
     out.only_named = true;  // it does not know the word: offer nothing
   }
@@ -67,7 +72,13 @@ Choice anthropic_choice(json::Element choice) {
 
 Choice read_choice(exchange::Endpoint endpoint, json::Object body) {
   json::Element choice;
-  if (body["tool_choice"].get(choice) != simdjson::SUCCESS || !choice.is_object()) return {};
+  if (body["tool_choice"].get(choice) != simdjson::SUCCESS) return {};
+  if (!choice.is_object()) {
+    Choice out;
+    std::string_view word;
+    out.must_call = choice.get(word) == simdjson::SUCCESS && word == "required";
+    return out;
+  }
   return endpoint == exchange::Endpoint::kChat ? openai_choice(choice) : anthropic_choice(choice);
 }
 
@@ -94,9 +105,24 @@ void write_choice(json::Writer& writer, exchange::Endpoint endpoint, const Choic
   }
 }
 
+// The conversation, and the beginning of the answer; an answer that the client began stays its own.
+void write_messages(json::Writer& writer, json::Array messages, std::string_view call_opening) {
+  bool begun = false;
+  writer.begin_array();
+  for (const json::Element message : messages) {
+    writer.element(message);
+    begun = text_at(message, "role") == "assistant";
+  }
+  if (!begun) {
+    writer.begin_object().key("role").string("assistant").key("content").string(call_opening).end_object();
+  }
+  writer.end_array();
+}
+
 }  // namespace
 
-Result<std::string> worker_body(exchange::Endpoint endpoint, std::string_view body, json::Parser& parser) {
+Result<std::string> worker_body(exchange::Endpoint endpoint, std::string_view body, json::Parser& parser,
+                                std::string_view call_opening) {
   PV_TRY(const auto parsed, parser.parse(body));
   json::Object object;
   if (parsed.get(object) != simdjson::SUCCESS) return fail(Code::kInvalid, "a request must be a JSON object");
@@ -107,11 +133,15 @@ Result<std::string> worker_body(exchange::Endpoint endpoint, std::string_view bo
   json::Writer writer(out);
   writer.begin_object();
   for (const auto field : object) {
-    json::Array tools;
+    json::Array tools, messages;
     if (dropped(field.key)) continue;
     if (field.key == "tools" && choice.only_named && field.value.get(tools) == simdjson::SUCCESS) {
       writer.key("tools");
       offered = write_tools(writer, tools, choice);
+    } else if (field.key == "messages" && choice.must_call && !call_opening.empty() &&
+               field.value.get(messages) == simdjson::SUCCESS) {
+      writer.key("messages");
+      write_messages(writer, messages, call_opening);
     } else if (field.key == "tool_choice" && choice.only_named) {
       if (!choice.word.empty()) write_choice(writer, endpoint, choice);
     } else {

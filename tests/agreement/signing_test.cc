@@ -63,7 +63,7 @@ TEST(Signing, KeysAreReplacedAndNothingElse) {
 }
 
 TEST(Signing, KeysStandAfterOtherThanAsciiText) {
-  Files files = folder("test/agreement/base");
+  Files files = folder("tests/agreement/base");
   std::string& toml = files["agreement.toml"];
   toml.replace(toml.find("key  = "), 7, "\"key\" = ");
   std::string fresh = sshsig::format_public_key(PrivateKey::generate().public_key(), "né");
@@ -138,7 +138,7 @@ TEST(Signing, OnlyThePartysOwnKeySigns) {
 
 // toml++ asserts on a control character in a table's name.
 TEST(Signing, ControlCharactersInTheTermsAreAFaultNotAStop) {
-  Files files = folder("test/agreement/base");
+  Files files = folder("tests/agreement/base");
   files["agreement.toml"] += "[\x14\x14[party]]\nn";
   const auto keyed_files = with_party_keys(files, {});
   ASSERT_FALSE(keyed_files.has_value());
@@ -184,7 +184,7 @@ TEST(Signing, SshKeygenSignsTheManifest) {
   ASSERT_EQ(run("ssh-keygen -q -t ed25519 -N '' -C operator -f key"), 0);
   std::string line = *read_file(dir + "/key.pub");
   line.pop_back();
-  Files files = *with_party_keys(folder("test/agreement/base"), {{"Operator", line}});
+  Files files = *with_party_keys(folder("tests/agreement/base"), {{"Operator", line}});
   ASSERT_TRUE(write_file_durable(dir + "/manifest", manifest_of(files), FileMode::kShared).has_value());
   ASSERT_EQ(run("ssh-keygen -Y sign -n proviso-agreement-v1 -f key manifest"), 0);
   files["signatures/operator.sig"] = *read_file(dir + "/manifest.sig");
@@ -208,7 +208,7 @@ TEST(Signing, SshKeygenSignsTheManifest) {
 }
 
 TEST(Period, HoldsFromTheFirstToTheLastSecond) {
-  const auto agreement = load_or_fail(folder("test/agreement/base"));
+  const auto agreement = load_or_fail(folder("tests/agreement/base"));
   ASSERT_TRUE(agreement);
   const auto at = [&](const char* time) { return agreement->check_period(*parse_time(time)).has_value(); };
   EXPECT_FALSE(at("2025-12-31T23:59:59Z"));

@@ -101,7 +101,7 @@ void check_expectations(json::Object want, const Request& got) {
 TEST(Requests, Cases) {
   size_t passed = 0;
   size_t total = 0;
-  for (const auto& file : test::files_in("test/exchange/cases/requests")) {
+  for (const auto& file : test::files_in("tests/exchange/cases/requests")) {
     SCOPED_TRACE(file.filename().string());
     ++total;
     const int failed_before = test::failures();
@@ -193,7 +193,7 @@ std::vector<std::string> unvisited(const RequestCase& one, const Request& reques
 
 TEST(Requests, EveryStringIsVisitedByAPiece) {
   size_t requests = 0;
-  for (const auto& file : test::files_in("test/exchange/cases/requests")) {
+  for (const auto& file : test::files_in("tests/exchange/cases/requests")) {
     SCOPED_TRACE(file.filename().string());
     json::Parser case_parser;
     const auto element = case_parser.parse(test::read_file(file));
@@ -211,7 +211,7 @@ TEST(Requests, AForgottenPieceIsNoticed) {
   json::Parser case_parser;
   const auto element =
       case_parser.parse(test::read_file(std::filesystem::path(PV_SOURCE_DIR) /
-                                        "test/exchange/cases/requests/openai_tools_turn.json"));
+                                        "tests/exchange/cases/requests/openai_tools_turn.json"));
   RequestCase one = read_case(element->get_object().value_unsafe());
   json::Parser parser;
   const Result<Request> got = read(one, parser);

@@ -6,6 +6,7 @@ says after "script:". It exists for fault rows; the happy paths run on the real 
     script: error 500|429|…     that status with the protocol's error body
     script: error-in-stream     a few words, then the protocol's error event
     script: tool NAME JSON      calls a tool
+    script: hex VERB HEX        VERB with the text that HEX spells: what must not stand in a request
     script: reason TEXT         reasoning, then a word of text
     script: hang                answers nothing until the client goes away
     script: unknown-event       an event that no protocol knows
@@ -35,6 +36,9 @@ def script_of(body):
     if "script:" not in text:
         return "say", "Hello from the scripted upstream."
     verb, _, rest = text.split("script:", 1)[1].strip().partition(" ")
+    if verb == "hex":
+        verb, _, digits = rest.partition(" ")
+        rest = bytes.fromhex(digits.strip()).decode()
     return verb, rest
 
 

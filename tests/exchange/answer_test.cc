@@ -46,7 +46,7 @@ void check_expectations(json::Object want, const Answer& got) {
 TEST(Answers, Cases) {
   size_t passed = 0;
   size_t total = 0;
-  for (const auto& file : test::files_in("test/exchange/cases/answers")) {
+  for (const auto& file : test::files_in("tests/exchange/cases/answers")) {
     SCOPED_TRACE(file.filename().string());
     ++total;
     const int failed_before = test::failures();
@@ -113,7 +113,7 @@ std::vector<std::string> undescribed(const Answer& answer) {
 
 TEST(Answers, EveryStringOfTheBodyIsDescribed) {
   size_t bodies = 0;
-  for (const auto& file : test::files_in("test/exchange/cases/answers")) {
+  for (const auto& file : test::files_in("tests/exchange/cases/answers")) {
     SCOPED_TRACE(file.filename().string());
     json::Parser case_parser;
     const json::Object want = case_parser.parse(test::read_file(file))->get_object().value_unsafe();

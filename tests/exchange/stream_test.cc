@@ -57,7 +57,7 @@ struct StreamCase {
 
 std::vector<StreamCase> stream_cases() {
   std::vector<StreamCase> out;
-  for (const auto& file : test::files_in("test/exchange/cases/streams")) {
+  for (const auto& file : test::files_in("tests/exchange/cases/streams")) {
     json::Parser parser;
     const json::Object object = parser.parse(test::read_file(file))->get_object().value_unsafe();
     StreamCase one;
@@ -282,7 +282,7 @@ TEST(Streams, GeneratedRoundTrips) {
 // the whole answer of the same content.
 TEST(Streams, DescribeTheSamePiecesAsWholeAnswers) {
   size_t compared = 0;
-  for (const auto& file : test::files_in("test/exchange/cases/answers")) {
+  for (const auto& file : test::files_in("tests/exchange/cases/answers")) {
     SCOPED_TRACE(file.filename().string());
     json::Parser case_parser;
     const json::Object want = case_parser.parse(test::read_file(file))->get_object().value_unsafe();

@@ -4,8 +4,10 @@ import OpenAI from "openai";
 import Anthropic from "@anthropic-ai/sdk";
 
 const SECRET = "AKIAIOSFODNN7QWERTYU";
+// The upstream says it; the request does not hold it.
+const saySecret = "hex say " + Buffer.from(`the key is ${SECRET} and more`).toString("hex");
 const out = (name, ok, detail) => console.log(JSON.stringify({ name, ok: !!ok, detail: detail === undefined ? "" : String(detail) }));
-const headers = { "Proviso-Purpose": "logistics" };
+const headers = { "Proviso-Purpose": "analysis" };
 const openai = (base, more = {}) => new OpenAI({ baseURL: base + "/v1", apiKey: process.env.KEY, defaultHeaders: headers, ...more });
 const anthropic = (base, more = {}) => new Anthropic({ baseURL: base, apiKey: process.env.KEY, defaultHeaders: headers, ...more });
 const schema = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
@@ -90,12 +92,12 @@ async function openaiFaults(base) {
   await failure("openai error in stream", () => drain("error-in-stream"), () => true);
   await failure("openai unknown event", () => drain("unknown-event"), () => true);
   await attempt("openai secret in a stream", async () => {
-    const chunks = await drain(`say the key is ${SECRET} and more`);
+    const chunks = await drain(saySecret);
     const text = chunks.map((c) => c.choices[0]?.delta?.content ?? "").join("");
     const finish = chunks.map((c) => c.choices[0]?.finish_reason).filter(Boolean).at(-1);
     out("openai secret in a stream", !text.includes("AKIA") && finish === "content_filter", text + " " + finish);
   });
-  await failure("openai secret in a whole answer", () => ask(`say the key is ${SECRET}`), (e) => e.status === 403);
+  await failure("openai secret in a whole answer", () => ask(saySecret), (e) => e.status === 403);
   await attempt("openai streamed tool", async () => {
     const runner = client.chat.completions.stream({ model: "local", messages: user('script: tool notes {"text":"hello"}') });
     const final = await runner.finalChatCompletion();
@@ -111,7 +113,7 @@ async function anthropicFaults(base) {
   await failure("anthropic cut stream", () => stream("cut"), () => true);
   await failure("anthropic error in stream", () => stream("error-in-stream"), () => true);
   await attempt("anthropic secret in a stream", async () => {
-    const final = await stream(`say the key is ${SECRET} and more`);
+    const final = await stream(saySecret);
     const text = final.content.map((b) => b.text ?? "").join("");
     out("anthropic secret in a stream", !text.includes("AKIA") && final.stop_reason === "refusal" && final.stop_details, text + final.stop_reason);
   });

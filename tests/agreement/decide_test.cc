@@ -50,7 +50,7 @@ TEST(Decide, EveryCaseOfTheTable) {
   const auto enclave = load_or_fail(folder("agreements/enclave"));
   const auto hospital = load_or_fail(folder("agreements/hospital"));
   ASSERT_TRUE(enclave && hospital);
-  const auto text = read_file(source_path("test/agreement/decisions.json"));
+  const auto text = read_file(source_path("tests/agreement/decisions.json"));
   ASSERT_TRUE(text.has_value());
   json::Parser parser;
   const auto root = parser.parse(*text);
@@ -116,7 +116,7 @@ TEST(Decide, ClausesCarryTitleAndSourceLine) {
 
 // Cedar alone would skip a forbid that fails; here its failure denies.
 TEST(Decide, ARunTimeErrorInAnyPolicyDenies) {
-  Files files = folder("test/agreement/base");
+  Files files = folder("tests/agreement/base");
   std::string& clause = files["clauses/1-use.md"];
   clause.replace(clause.find("permit"), 0,
                  "@hold(\"x\") forbid (principal, action == Action::\"ask\", resource)\n"

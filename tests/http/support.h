@@ -47,7 +47,7 @@ using Case = std::map<std::string, std::string>;
 
 // Blocks of `key: value` lines, parted by empty lines; '#' begins a comment.
 inline std::vector<Case> read_cases(const std::string& name) {
-  std::ifstream file(std::string(PV_SOURCE_DIR) + "/test/http/cases/" + name);
+  std::ifstream file(std::string(PV_SOURCE_DIR) + "/tests/http/cases/" + name);
   std::vector<Case> cases;
   Case current;
   const auto flush = [&] {

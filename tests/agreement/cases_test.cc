@@ -78,9 +78,9 @@ void expect_faults(std::vector<std::string> expected, const std::string& message
 TEST(Cases, EveryFaultIsNamedWithFileAndLine) {
   size_t passed = 0;
   size_t total = 0;
-  const Files base = folder("test/agreement/base");
+  const Files base = folder("tests/agreement/base");
   for (const auto& entry :
-       std::filesystem::directory_iterator(source_path("test/agreement/cases"))) {
+       std::filesystem::directory_iterator(source_path("tests/agreement/cases"))) {
     ++total;
     SCOPED_TRACE(entry.path().filename().string());
     const auto text = read_file(entry.path().string());
@@ -106,14 +106,14 @@ TEST(Cases, EveryFaultIsNamedWithFileAndLine) {
 }
 
 TEST(Cases, TheBaseItselfLoads) {
-  const auto agreement = load_or_fail(folder("test/agreement/base"));
+  const auto agreement = load_or_fail(folder("tests/agreement/base"));
   ASSERT_TRUE(agreement);
   EXPECT_EQ(agreement->warnings(), std::vector<std::string>());
   for (const ExampleOutcome& one : agreement->run_examples()) EXPECT_TRUE(one.holds()) << one.source;
 }
 
 TEST(Cases, RedactIsUnsupportedNotInvalid) {
-  Files files = folder("test/agreement/base");
+  Files files = folder("tests/agreement/base");
   std::string& clause = files["clauses/1-use.md"];
   clause.replace(clause.find("permit"), 0,
                  "@redact forbid (principal, action, resource) when { context.moment.break_glass };\n");
@@ -123,7 +123,7 @@ TEST(Cases, RedactIsUnsupportedNotInvalid) {
 }
 
 TEST(Cases, WarningsNameWhatDeservesALook) {
-  Files files = folder("test/agreement/base");
+  Files files = folder("tests/agreement/base");
   files.erase("redlines.md");
   files["clauses/2-words.md"] = "# 2 Words\n\nA promise in words only.\n";
   files["clauses/3-late.md"] =
@@ -141,7 +141,7 @@ TEST(Cases, WarningsNameWhatDeservesALook) {
 }
 
 TEST(Cases, AnAgreementWithoutAPermitIsWarnedOf) {
-  Files files = folder("test/agreement/base");
+  Files files = folder("tests/agreement/base");
   std::string& clause = files["clauses/1-use.md"];
   clause.replace(clause.find("permit"), 6, "forbid");
   const auto agreement = load_or_fail(files);

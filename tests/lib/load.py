@@ -12,7 +12,8 @@ def request_of(kind, key, number):
     purpose = "targeting" if kind == "denied" else "analysis"
     text = "script: say answer %d of many words" % number
     if kind == "secret_stream":
-        text = "script: say before %d the key is %s and after" % (number, SECRET)
+        said = "before %d the key is %s and after" % (number, SECRET)
+        text = "script: hex say " + said.encode().hex()
     anthropic = kind.startswith("messages")
     body = {"model": "local", "messages": [{"role": "user", "content": text}], "max_tokens": 64}
     if kind in ("stream", "messages_stream", "secret_stream"):
