@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""The commands as people type them: help that teaches, errors that say what, where and what to do, exit
+statuses, agreements written and signed with both our command and ssh-keygen."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from gate import BIN, TOP, Checks, Gate  # noqa: E402
+
+checks = Checks("cli.commands")
+check = checks.check
+
+
+def run(*args, program="proviso", **more):
+    done = subprocess.run([os.path.join(BIN, program), *args], capture_output=True, text=True, **more)
+    return done.returncode, done.stdout, done.stderr
+
+
+def helps():
+    for args in (["--help"], ["serve", "--help"], ["agreement", "--help"], ["agreement", "sign", "--help"],
+                 ["ledger", "--help"], ["key", "new", "--help"], ["tour", "--help"]):
+        code, out, _ = run(*args)
+        check("help: " + " ".join(args), code == 0 and len(out) > 100)
+    code, out, _ = run("--help", program="proviso-verify")
+    check("help: proviso-verify", code == 0 and len(out) > 100)
+    check("no command is status 2", run()[0] == 2)
+    check("an unknown option is status 2", run("serve", "--nonsense")[0] == 2)
+    check("no colour in a pipe", "\033" not in run("agreement", "check", TOP + "/agreements/enclave")[1])
+
+
+def agreements(folder):
+    for sample in ("enclave", "hospital"):
+        code, out, err = run("agreement", "check", "%s/agreements/%s" % (TOP, sample), "--json")
+        value = json.loads(out) if out else {}
+        check("%s checks" % sample, code == 0 and value["examples"] == value["examples_held"] > 0, out + err)
+    code, _, err = run("agreement", "check", folder + "/nowhere")
+    check("a missing folder is named", code == 1 and "nowhere" in err, err)
+
+    parties = {"Operator": "operator", "Model vendor": "vendor", "Inspectorate": "inspect"}
+    for party, name in parties.items():
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", folder + "/" + name], check=True)
+    mine = folder + "/mine"
+    args = []
+    for party, name in parties.items():
+        args += ["--party-key", "%s=%s/%s.pub" % (party, folder, name)]
+    code, out, err = run("agreement", "init", mine, "--from", TOP + "/agreements/enclave", *args)
+    check("init", code == 0 and "agreement sign" in out, err)
+    check("init twice is refused", run("agreement", "init", mine, "--from", TOP + "/agreements/enclave")[0] == 1)
+    code, _, err = run("agreement", "sign", mine, "--party", "Operator", "--key", folder + "/vendor")
+    check("another party's key does not sign", code == 1, err)
+    code, _, err = run("agreement", "sign", mine, "--party", "Operator", "--key", folder + "/operator")
+    check("our command signs", code == 0, err)
+    # The others sign with OpenSSH's own tool.
+    for party, name in list(parties.items())[1:]:
+        manifest = folder + "/manifest-" + name
+        with open(manifest, "w") as out_file:
+            subprocess.run([os.path.join(BIN, "proviso"), "agreement", "manifest", mine], stdout=out_file, check=True)
+        subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-n", "proviso-agreement-v1", "-f", folder + "/" + name,
+                        manifest], check=True, capture_output=True)
+        slug = party.lower().replace(" ", "-")
+        shutil.copy(manifest + ".sig", "%s/signatures/%s.sig" % (mine, slug))
+    code, out, _ = run("agreement", "check", mine, "--json")
+    check("ssh-keygen's signatures count", json.loads(out)["signatures"] == "hold", out)
+    # And OpenSSH accepts ours.
+    with open(folder + "/allowed", "w") as allowed:
+        allowed.write("operator " + open(folder + "/operator.pub").read())
+    manifest = subprocess.run([os.path.join(BIN, "proviso"), "agreement", "manifest", mine], capture_output=True).stdout
+    done = subprocess.run(["ssh-keygen", "-Y", "verify", "-n", "proviso-agreement-v1", "-f", folder + "/allowed", "-I",
+                           "operator", "-s", mine + "/signatures/operator.sig"], input=manifest, capture_output=True)
+    check("ssh-keygen verifies ours", done.returncode == 0, done.stderr)
+    with open(mine + "/clauses/6-secrets.md", "a") as clause:
+        clause.write("\nand one more sentence\n")
+    code, out, _ = run("agreement", "check", mine, "--json")
+    check("a changed clause unsigns it", json.loads(out)["signatures"] != "hold", out)
+    with open(mine + "/agreement.toml", "a") as toml:
+        toml.write('\nsurprise = "x"\n')
+    code, _, err = run("agreement", "check", mine)
+    check("a fault has file and line", code == 1 and "agreement.toml:" in err and "surprise" in err, err)
+
+
+def alone():
+    """Commands without a running gate take its lock."""
+    with Gate(args=["--no-worker"]) as gate:
+        gate.stop()
+        code, out, err = run("key", "new", "--state", gate.state, "--person", "nora", "--role", "analyst", "--json")
+        check("key new without a gate", code == 0, err)
+        code, out, _ = run("key", "list", "--state", gate.state)
+        check("key list without a gate", "nora" in out)
+        code, out, _ = run("ledger", "show", "--state", gate.state)
+        check("its leaves are there", "key" in out and "person" in out, out)
+        code, out, _ = run("ledger", "verify", "--state", gate.state)
+        check("ledger verify", code == 0, out)
+        code, out, _ = run("ledger", "proof", "--state", gate.state, "2")
+        check("ledger proof is a tlog-proof", code == 0 and out.startswith("c2sp.org/tlog-proof@v1\n"), out)
+        check("a leaf beyond the log", run("ledger", "show", "--state", gate.state, "999")[0] == 1)
+        code, _, err = run("agreement", "status", "--state", gate.state)
+        check("status without a gate says so", code == 1 and "no gate runs" in err, err)
+        with open(gate.state + "/agreement/clauses/1-purposes.md", "a") as clause:
+            clause.write("\n")
+        code, _, err = run("serve", "--state", gate.state, "--no-worker", "--listen", "127.0.0.1:0")
+        check("an agreement whose signatures do not hold is not served", code == 1 and "sign" in err, err)
+    code, _, err = run("serve", "--state", tempfile.mkdtemp(), "--listen", "nowhere")
+    check("serve without an agreement says what to do", code == 1 and err.startswith("error: "), err)
+
+
+folder = tempfile.mkdtemp(prefix="proviso-cli-")
+try:
+    helps()
+    agreements(folder)
+    alone()
+finally:
+    shutil.rmtree(folder, ignore_errors=True)
+checks.exit()
