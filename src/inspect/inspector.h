@@ -104,7 +104,7 @@ class Inspector {
  public:
   static Inspector create(Options options = {});
 
-  // Detector names with versions, "secrets/1".
+  // Detector names with versions, "secrets/2".
   [[nodiscard]] const std::string& version() const;
   // SHA-256 over detector names, versions and every rule: what a red line depends on.
   [[nodiscard]] const Digest& digest() const;

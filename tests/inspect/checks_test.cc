@@ -53,6 +53,15 @@ TEST(InspectChecks, GithubChecksumRaisesTheScore) {
   EXPECT_GT(score_token(broken, broken.substr(4), Check::kGithub), 0);
 }
 
+// One Google key in some hundreds has no digit; a name of the same length has few changes of case.
+TEST(InspectChecks, AKeyWithoutADigitIsStillAKey) {
+  const Inspector inspector = Inspector::create();
+  EXPECT_EQ(inspector.inspect(std::vector<std::string_view>{"that AIzavPkQlCrqnjHtvWficmJoKLUsMzdWjmnqoyO it"})
+                .labels.size(), 1u);
+  EXPECT_TRUE(inspector.inspect(std::vector<std::string_view>{"that AIzaVeryLongNameThatSomebodyGaveToAThing it"})
+                  .labels.empty());
+}
+
 TEST(InspectChecks, Entropy) {
   EXPECT_EQ(entropy_millibits(""), 0);
   EXPECT_EQ(entropy_millibits("aaaa"), 0);

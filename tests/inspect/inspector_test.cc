@@ -10,7 +10,7 @@ namespace {
 TEST(Inspector, VersionAndDigestNameTheRules) {
   const Inspector a = Inspector::create();
   const Inspector b = Inspector::create();
-  EXPECT_EQ(a.version(), "secrets/1");
+  EXPECT_EQ(a.version(), "secrets/2");
   EXPECT_EQ(a.digest(), b.digest());
   EXPECT_NE(a.digest(), Digest{});
 }

@@ -7,6 +7,7 @@ says after "script:". It exists for fault rows; the happy paths run on the real 
     script: error-in-stream     a few words, then the protocol's error event
     script: tool NAME JSON      calls a tool
     script: hex VERB HEX        VERB with the text that HEX spells: what must not stand in a request
+    script: pieces JSON         {"channel": "content"|"reasoning"|"tool", "pieces": [...]}, cut as given
     script: reason TEXT         reasoning, then a word of text
     script: hang                answers nothing until the client goes away
     script: unknown-event       an event that no protocol knows
@@ -58,6 +59,9 @@ def openai_chunk(delta, finish=None):
 
 def openai_frames(verb, rest, usage):
     yield openai_chunk({"role": "assistant", "content": ""})
+    if verb == "pieces":
+        yield from openai_pieces(json.loads(rest))
+        return
     if verb == "tool":
         name, _, args = rest.partition(" ")
         yield openai_chunk({"tool_calls": [{"index": 0, "id": "call_1", "type": "function",
@@ -77,6 +81,19 @@ def openai_frames(verb, rest, usage):
     if usage:
         yield {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "scripted",
                "choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}}
+
+
+def openai_pieces(given):
+    for number, piece in enumerate(given["pieces"]):
+        if given["channel"] == "tool":
+            call = {"index": 0, "function": {"arguments": piece}}
+            if number == 0:
+                call.update(id="call_1", type="function")
+                call["function"]["name"] = "notes"
+            yield openai_chunk({"tool_calls": [call]})
+        else:
+            yield openai_chunk({"content" if given["channel"] == "content" else "reasoning_content": piece})
+    yield openai_chunk({}, "tool_calls" if given["channel"] == "tool" else "stop")
 
 
 def openai_whole(verb, rest):
@@ -111,11 +128,27 @@ def anthropic_whole(verb, rest):
             "usage": {"input_tokens": 5, "output_tokens": 7}}
 
 
+ANTHROPIC_CHANNELS = {
+    "content": ({"type": "text", "text": ""}, "text_delta", "text"),
+    "reasoning": ({"type": "thinking", "thinking": "", "signature": ""}, "thinking_delta", "thinking"),
+    "tool": ({"type": "tool_use", "id": "toolu_1", "name": "notes", "input": {}}, "input_json_delta", "partial_json"),
+}
+
+
 def anthropic_frames(verb, rest):
-    blocks, stop = anthropic_blocks(verb, rest)
+    given = json.loads(rest) if verb == "pieces" else None
+    blocks, stop = ([], "tool_use" if given["channel"] == "tool" else "end_turn") if given else \
+        anthropic_blocks(verb, rest)
     yield "message_start", {"type": "message_start", "message": {
         "id": "msg_1", "type": "message", "role": "assistant", "model": "scripted", "content": [],
         "stop_reason": None, "stop_sequence": None, "usage": {"input_tokens": 5, "output_tokens": 1}}}
+    if given:
+        opening, kind, field = ANTHROPIC_CHANNELS[given["channel"]]
+        yield "content_block_start", {"type": "content_block_start", "index": 0, "content_block": opening}
+        for piece in given["pieces"]:
+            yield "content_block_delta", {"type": "content_block_delta", "index": 0,
+                                          "delta": {"type": kind, field: piece}}
+        yield "content_block_stop", {"type": "content_block_stop", "index": 0}
     for index, block in enumerate(blocks):
         if block["type"] == "tool_use":
             opening = dict(block, input={})
