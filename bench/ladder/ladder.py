@@ -10,6 +10,8 @@ A rung is a dictionary:
   headers  a dictionary of further request headers
   expect   text that a right answer must contain (default: the mock's own)
   env      optional further environment
+  files    optional files to write first, path to text, filled in too
+  key_file optional JSON list of {"role", "key"}: the analyst's key is sent as X-Api-Key
 
 Rungs of this repository stand in RUNGS; others are added with --rungs FILE.json (a list of them).
 All rungs and the nginx floor stand on core 0 and are up together; the mock and wrk stand on core 1. They are
@@ -39,8 +41,21 @@ def chat_body(size=838):
     return make(text[:size - len(make(""))])
 
 
+def chat_for(model):
+    return chat_body().replace('"model":"mock"', '"model":"%s"' % model)
+
+
+AGREEMENT = os.path.normpath(os.path.join(HERE, "..", "..", "agreements", "enclave"))
 RUNGS = [
     {"name": "relay", "command": ["{bin}/bench_relay", "{port}", "http://{mock}"]},
+    {"name": "parsed and written back", "body": chat_for("local"), "key_file": "{dir}/keys.json",
+     "command": ["{bin}/bench_rung", "parse", "{port}", "http://{mock}", AGREEMENT, "{dir}/keys.json"]},
+    {"name": "+ identity + decisions", "body": chat_for("local"), "key_file": "{dir}/keys.json",
+     "command": ["{bin}/bench_rung", "decide", "{port}", "http://{mock}", AGREEMENT, "{dir}/keys.json"]},
+    {"name": "whole exchange, two leaves", "body": chat_for("local"), "key_file": "{dir}/state/sample/api-keys.json",
+     "files": {"{dir}/proviso.toml": '[[model]]\nid = "local"\nendpoint = "http://{mock}"\n'},
+     "command": ["{bin}/proviso", "serve", "--state", "{dir}/state", "--config", "{dir}/proviso.toml", "--sample",
+                 AGREEMENT, "--listen", "127.0.0.1:{port}", "--no-worker"]},
 ]
 
 
@@ -238,11 +253,25 @@ def start_rung(rung, mock_port, binaries, folder):
     os.makedirs(scratch, exist_ok=True)
     values = {"port": port, "mock": f"127.0.0.1:{mock_port}", "bin": binaries, "dir": scratch, "here": HERE}
     env = {k: fill(v, values) for k, v in rung.get("env", {}).items()}
+    for path, text in rung.get("files", {}).items():
+        with open(fill(path, values), "w") as f:
+            f.write(fill(text, values))
     for command in rung.get("setup", []):
         subprocess.run([fill(part, values) for part in command], check=True, env={**os.environ, **env})
     command = [fill(part, values) for part in rung["command"]]
     rung["headers"] = {k: fill(v, values) for k, v in rung.get("headers", {}).items()}
-    return Thing(rung["name"], command, port, 0, env=env, log=f"{scratch}/log")
+    os.chmod(scratch, 0o755)
+    thing = Thing(rung["name"], command, port, 0, env=env, log=f"{scratch}/log")
+    if "key_file" in rung:
+        for attempt in range(100):  # the gate writes its sample keys just after it listens
+            try:
+                with open(fill(rung["key_file"], values)) as f:
+                    keys = {entry["role"]: entry["key"] for entry in json.load(f)}
+                break
+            except (OSError, ValueError):
+                time.sleep(0.1)
+        rung["headers"]["X-Api-Key"] = keys["analyst"]
+    return thing
 
 
 def report(order, rounds, memory):
