@@ -40,17 +40,18 @@ std::string new_exchange_id() { return "ex_" + hex_encode(random_bytes(16)); }
 exchange::Facts facts_for(const Passage& passage, exchange::Verb verb,
                           std::string_view resource_type, std::string_view resource_id,
                           const Content& content) {
+  // In path order: each set() appends.
   exchange::Facts facts;
-  put_principal(facts, passage.principal);
-  facts.set("resource.id", std::string(resource_id));
-  facts.set("resource.type", std::string(resource_type));
+  content.put(facts);
   facts.set("context.moment.break_glass", false);
   facts.set("context.moment.now", passage.time.value);
   facts.set("context.moment.purpose", passage.purpose);
-  content.put(facts);
   if (verb == exchange::Verb::kAsk) {
     facts.set("context.tools_offered", static_cast<int64_t>(passage.request.tools_offered));
   }
+  put_principal(facts, passage.principal);
+  facts.set("resource.id", std::string(resource_id));
+  facts.set("resource.type", std::string(resource_type));
   return facts;
 }
 

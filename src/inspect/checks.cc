@@ -220,21 +220,6 @@ int64_t score_assigned(std::string_view value, Strength strength) {
   return entropy_millibits(value) >= floor ? kScoreAssigned : 0;
 }
 
-namespace {
-
-// How often a letter is followed by one of the other case.
-size_t case_changes(std::string_view text) {
-  size_t changes = 0;
-  for (size_t i = 1; i < text.size(); ++i) {
-    const bool upper = text[i] >= 'A' && text[i] <= 'Z';
-    const bool upper_before = text[i - 1] >= 'A' && text[i - 1] <= 'Z';
-    changes += upper != upper_before ? 1 : 0;
-  }
-  return changes;
-}
-
-}  // namespace
-
 int64_t score_token(std::string_view token, std::string_view body, Check check) {
   const std::string_view text = body.size() < 8 ? token : body;
   if (is_placeholder(text)) return 0;
@@ -249,8 +234,8 @@ int64_t score_token(std::string_view token, std::string_view body, Check check) 
     case Check::kUpper: return kinds.lower == 0 && kinds.digits > 0 ? kScoreFormat : 0;
     case Check::kMixed:
       if (kinds.lower == 0 || kinds.upper == 0) return 0;
-      // One random key in some hundreds has no digit; its cases change as no name's do.
-      return kinds.digits > 0 || (text.size() >= 30 && case_changes(text) * 3 >= text.size())
+      // One random key in some hundreds has no digit; it has more capitals than any name.
+      return kinds.digits > 0 || (text.size() >= 30 && kinds.upper * 3 >= kinds.lower + kinds.upper)
                  ? kScoreFormat
                  : 0;
     case Check::kEntropy: return entropy_millibits(text) >= 2600 ? kScoreFormat : 0;

@@ -49,7 +49,7 @@ enum class Check : uint8_t {
   kNone,
   kGithub,    // last six characters are the base-62 CRC-32 of the rest: raises the score
   kUpper,     // no lower-case letter
-  kMixed,     // letters of both cases, and digits or cases that change as no name's do
+  kMixed,     // letters of both cases, and digits or more capitals than a name has
   kEntropy,   // at least 3 bits a character
   kJwt,       // three parts, the first two begin with "ey"
   kDotted,    // at least two dots

@@ -142,7 +142,7 @@ TEST(Signing, ControlCharactersInTheTermsAreAFaultNotAStop) {
   files["agreement.toml"] += "[\x14\x14[party]]\nn";
   const auto keyed_files = with_party_keys(files, {});
   ASSERT_FALSE(keyed_files.has_value());
-  EXPECT_EQ(keyed_files.error().message, "agreement.toml:24: control character 0x14; remove it");
+  EXPECT_EQ(keyed_files.error().message, "agreement.toml:25: control character 0x14; remove it");
   EXPECT_FALSE(Agreement::load(files).has_value());
 }
 

@@ -53,7 +53,7 @@ TEST(InspectChecks, GithubChecksumRaisesTheScore) {
   EXPECT_GT(score_token(broken, broken.substr(4), Check::kGithub), 0);
 }
 
-// One Google key in some hundreds has no digit; a name of the same length has few changes of case.
+// One Google key in some hundreds has no digit; a name of the same length has few capitals.
 TEST(InspectChecks, AKeyWithoutADigitIsStillAKey) {
   const Inspector inspector = Inspector::create();
   EXPECT_EQ(inspector.inspect(std::vector<std::string_view>{"that AIzavPkQlCrqnjHtvWficmJoKLUsMzdWjmnqoyO it"})
