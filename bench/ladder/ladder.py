@@ -52,7 +52,7 @@ RUNGS = [
      "command": ["{bin}/bench_rung", "parse", "{port}", "http://{mock}", AGREEMENT, "{dir}/keys.json"]},
     {"name": "+ identity + decisions", "body": chat_for("local"), "key_file": "{dir}/keys.json",
      "command": ["{bin}/bench_rung", "decide", "{port}", "http://{mock}", AGREEMENT, "{dir}/keys.json"]},
-    {"name": "whole exchange, two leaves", "body": chat_for("local"), "key_file": "{dir}/state/sample/api-keys.json",
+    {"name": "whole exchange: two leaves", "body": chat_for("local"), "key_file": "{dir}/state/sample/api-keys.json",
      "files": {"{dir}/proviso.toml": '[[model]]\nid = "local"\nendpoint = "http://{mock}"\n'},
      "command": ["{bin}/proviso", "serve", "--state", "{dir}/state", "--config", "{dir}/proviso.toml", "--sample",
                  AGREEMENT, "--listen", "127.0.0.1:{port}", "--no-worker"]},
