@@ -1,7 +1,9 @@
 # Shared by the scripts: where things live, how they speak. Sourced, never run.
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export PROVISO_CACHE=${PROVISO_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/proviso}
-export PROVISO_STATE=${PROVISO_STATE:-${XDG_DATA_HOME:-$HOME/.local/share}/proviso}
+# As root the gate becomes another user, who cannot walk into root's home.
+if [ "$(id -u)" = 0 ]; then state=/var/lib/proviso; else state=${XDG_DATA_HOME:-$HOME/.local/share}/proviso; fi
+export PROVISO_STATE=${PROVISO_STATE:-$state}
 export CCACHE_DIR=${CCACHE_DIR:-$PROVISO_CACHE/ccache}
 
 if [ -t 2 ]; then bold=$(printf '\033[1m'); plain=$(printf '\033[0m'); else bold=; plain=; fi

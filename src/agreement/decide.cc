@@ -60,6 +60,15 @@ const char* outcome_name(Outcome outcome) {
 
 Decision Agreement::decide(exchange::Verb verb, const exchange::Facts& facts) const {
   Decision refusal;
+  // A missing or mistyped time is refused with the other facts below.
+  const exchange::FactValue* now = facts.find("context.moment.now");
+  const int64_t* seconds = now == nullptr ? nullptr : std::get_if<int64_t>(now);
+  if (seconds != nullptr) {
+    if (Status period = check_period({*seconds}); !period) {
+      refusal.reason = std::move(period.error().message);
+      return refusal;
+    }
+  }
   Result<Question> question = question_of(*impl_, verb, facts);
   if (!question) {
     refusal.reason = std::move(question.error().message);

@@ -40,12 +40,17 @@ class Replay {
   bool same_model(const Leaf& leaf, const Agreement& in_force, const exchange::Facts& facts);
   bool same_moment(const Leaf& leaf, const exchange::Facts& facts);
   void check_pairing(const Leaf& leaf, const exchange::Facts& facts);
+  void note_agreement(const Leaf& leaf);
+  bool was_in_force(const Leaf& leaf);
 
   const vault::Vault* vault_;
   AgreementShelf& agreements_;
   ReplayReport report_;
   uint64_t index_ = 0;
   int64_t latest_ = 0;
+  Digest in_force_;         // as the newest `agreement` leaf says; zero before the first
+  Digest before_;           // what that one replaced
+  int64_t replaced_at_ = 0;
   std::unordered_map<std::string, uint64_t> open_;  // exchange id -> its `ask`
 };
 
@@ -139,6 +144,26 @@ bool Replay::same_moment(const Leaf& leaf, const exchange::Facts& facts) {
   return false;
 }
 
+void Replay::note_agreement(const Leaf& leaf) {
+  if (leaf.agreement == in_force_) return;
+  before_ = in_force_;
+  in_force_ = leaf.agreement;
+  replaced_at_ = leaf.time.value;
+}
+
+// Decisions under the agreement before may stand just behind the leaf that replaced it: loops decide
+// while it is written.
+bool Replay::was_in_force(const Leaf& leaf) {
+  if (leaf.agreement == in_force_) return true;
+  if (leaf.agreement == before_ && before_ != Digest{} &&
+      leaf.time.value <= replaced_at_ + kLeafLagSMax) {
+    return true;
+  }
+  fault("agreement", fmt::format("decided under agreement {}, but {} was in force",
+                                 leaf.agreement.hex(), in_force_.hex()));
+  return false;
+}
+
 void Replay::check_decision(const Leaf& leaf, const exchange::Facts& facts) {
   const auto in_force = agreements_.get(leaf.agreement);
   if (!in_force) return fault("agreement", in_force.error().message);
@@ -157,6 +182,7 @@ void Replay::check_decision(const Leaf& leaf, const exchange::Facts& facts) {
       same = false;
     }
   }
+  same = was_in_force(leaf) && same;
   same = same_clauses(decision, facts) && same;
   same = same_model(leaf, **in_force, facts) && same;
   same = same_moment(leaf, facts) && same;
@@ -197,6 +223,7 @@ void Replay::take(uint64_t index, std::string_view entry) {
   const auto leaf = Leaf::parse(entry);
   if (!leaf) return fault("leaf", leaf.error().message);
   check_time(*leaf);
+  if (leaf->verb == "agreement") note_agreement(*leaf);
   const auto contents = open(*leaf);
   if (!contents || !check_facts(*leaf, *contents)) return;
   check_pairing(*leaf, contents->facts);

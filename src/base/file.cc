@@ -150,8 +150,8 @@ Result<std::string> read_private_file(const std::string& path, uint64_t bytes_ma
                                             "chmod 600 `{0}`",
                                             path));
   }
-  // Root can read it anyway, and checks the state of a gate that became another user.
-  if (info.st_uid != ::geteuid() && ::geteuid() != 0) {
+  // Root may own what it hands to a gate that became another user, and may check that gate's state.
+  if (info.st_uid != ::geteuid() && info.st_uid != 0 && ::geteuid() != 0) {
     return fail(Code::kInvalid,
                 fmt::format("`{}` holds a secret but belongs to another user", path));
   }

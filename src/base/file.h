@@ -30,8 +30,8 @@ class Fd {
 
 // kNotFound, kIo, kLimit when larger than `bytes_max`. The path stands in every message.
 Result<std::string> read_file(const std::string& path, uint64_t bytes_max = 64ull << 20);
-// Like read_file, and kInvalid if group or others may read it or its owner is another user (root
-// may read for any owner): secrets.
+// Like read_file, and kInvalid if group or others may read it or its owner is another user than
+// this one or root (root may read for any owner): secrets.
 Result<std::string> read_private_file(const std::string& path, uint64_t bytes_max = 1 << 20);
 Status write_file_durable(const std::string& path, std::string_view bytes, FileMode mode);
 Status make_dirs(const std::string& path);  // like mkdir -p, 0700 for what it makes

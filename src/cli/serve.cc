@@ -18,9 +18,21 @@
 namespace proviso::cli {
 namespace {
 
+// Root follows only a configuration that nobody else can write: it names whom to become and what to open.
+Result<std::string> read_config_file(const std::string& path) {
+  struct stat info {};
+  if (::geteuid() == 0 && ::stat(path.c_str(), &info) == 0 &&
+      (info.st_uid != 0 || (info.st_mode & 022) != 0)) {
+    return fail(Code::kInvalid, fmt::format("`{}` can be written by others than root, and root is asked to "
+                                            "follow it: chown root and chmod go-w",
+                                            path));
+  }
+  return read_file(path);
+}
+
 Result<gate::Config> read_config(const ServeOptions& options, const gate::Layout& layout) {
   const std::string path = options.config.empty() ? layout.config() : options.config;
-  auto text = read_file(path);
+  auto text = read_config_file(path);
   if (!text && (text.error().code != Code::kNotFound || !options.config.empty())) {
     return std::unexpected(std::move(text.error()));
   }
@@ -134,6 +146,23 @@ int serve(const ServeOptions& options, bool as_json) {
   return 0;
 }
 
+// What only the starting user may reach is opened before that user is given up.
+Result<gate::Pinned> give_up_privileges(gate::ServiceOptions& service, const std::string& state) {
+  gate::Config& config = service.config;
+  std::vector<std::string*> reached = {&service.program,     &service.launcher,
+                                       &config.worker.binary, &config.worker.model,
+                                       &config.tls_certificate, &config.tls_key};
+  for (gate::ModelRoute& route : config.routes) {
+    reached.push_back(&route.api_key_file);
+    reached.push_back(&route.ca_file);
+  }
+  std::vector<std::string> files;
+  for (const std::string* path : reached) files.push_back(*path);
+  PV_TRY(gate::Pinned pinned, gate::drop_privileges(config.user, state, files));
+  for (size_t i = 0; i < reached.size(); ++i) *reached[i] = pinned.path(i);
+  return pinned;
+}
+
 }  // namespace
 
 Result<Started> start_gate(const ServeOptions& options) {
@@ -150,19 +179,18 @@ Result<Started> start_gate(const ServeOptions& options) {
   if (!config.worker.binary.empty() && !options.sample.empty()) {
     PV_TRY(weights, digest_of(config.worker.model));
   }
+  agreement::Files sample;
   if (!options.sample.empty()) {
-    PV_TRY_VOID(gate::make_sample_agreement(service.layout, options.sample, weights));
+    PV_TRY(sample, read_tree(options.sample));
   }
-  PV_TRY(const gate::Pinned pinned, gate::drop_privileges(config.user, options.state,
-                                                          {service.program, service.launcher,
-                                                           config.worker.binary, config.worker.model}));
-  service.program = pinned.path(0);
-  service.launcher = pinned.path(1);
-  config.worker.binary = pinned.path(2);
-  config.worker.model = pinned.path(3);
+  PV_TRY(gate::Pinned pinned, give_up_privileges(service, options.state));
+  if (!options.sample.empty()) {
+    PV_TRY_VOID(gate::make_sample_agreement(service.layout, std::move(sample), weights));
+  }
 
   Started started;
   started.config = config;
+  started.pinned = std::move(pinned);
   PV_TRY(started.service, gate::Service::start(std::move(service)));
   PV_TRY(started.keys, gate::sample_keys(started.service->engine(), started.service->agreement()));
   return started;

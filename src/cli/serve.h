@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "gate/privileges.h"
 #include "gate/sample.h"
 #include "gate/service.h"
 
@@ -20,6 +21,7 @@ struct ServeOptions {
 };
 
 struct Started {
+  gate::Pinned pinned;  // outlives the service, which executes what it holds open
   std::unique_ptr<gate::Service> service;
   std::vector<gate::SampleKey> keys;
   gate::Config config;

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/json.h"
 
@@ -91,6 +92,10 @@ void Facts::merge(const Facts& other) {
 
 Status Facts::within_limits() const {
   for (const auto& [path, value] : items_) {
+    const auto* text = std::get_if<std::string>(&value);
+    if (text != nullptr && !is_utf8(*text)) {
+      return fail(Code::kInvalid, "the fact `" + path + "` is not UTF-8");
+    }
     if (value_bytes(value) > kFactValueBytesMax) {
       return fail(Code::kLimit, "the fact `" + path + "` is longer than " +
                                     std::to_string(kFactValueBytesMax) + " bytes");

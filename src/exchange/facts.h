@@ -33,7 +33,7 @@ class Facts {
   [[nodiscard]] const std::vector<Item>& items() const { return items_; }  // in path order
   // Merges `other` over this.
   void merge(const Facts& other);
-  // kLimit, naming the path, when a value is longer than kFactValueBytesMax: text of a client's (a
+  // kInvalid, naming the path, when a text is not UTF-8: it could not be read again. kLimit when a value is longer than kFactValueBytesMax: text of a client's (a
   // model name, a purpose) can be, so ask before the facts become a leaf.
   [[nodiscard]] Status within_limits() const;
   friend bool operator==(const Facts&, const Facts&) = default;

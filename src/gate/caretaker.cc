@@ -26,6 +26,23 @@ std::string fingerprint(const std::string& dir) {
   return sha256(text).hex();
 }
 
+// Where a model answers, and with which weights, is fixed while the gate runs: a swap that says otherwise would
+// let leaves name a model that did not answer. Empty if there is none.
+std::string served_otherwise(const agreement::Agreement& now, const agreement::Agreement& next) {
+  for (const agreement::Model& model : now.terms().models) {
+    const agreement::Model* other = next.model(model.id);
+    if (other == nullptr) continue;
+    if (other->weights_sha256 == model.weights_sha256 && other->endpoint == model.endpoint &&
+        other->vendor == model.vendor && other->local == model.local) {
+      continue;
+    }
+    return fmt::format("it changes where or with which weights model `{}` answers, which a running gate "
+                       "cannot; it takes effect when the gate is started again",
+                       model.id);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Loaded> load_agreement(const std::string& dir, UtcSeconds now) {
@@ -76,8 +93,11 @@ void Caretaker::run() {
 void Caretaker::watch_agreement() {
   const std::string dir = engine_.options().layout.agreement();
   std::string now_seen = fingerprint(dir);
-  if (now_seen == seen_) return;
+  // What could not take effect may later: its day comes, the ledger has room again.
+  const bool again = !pending().empty() && ++ticks_since_try_ * kWatchMillis >= kRetryMillis;
+  if (now_seen == seen_ && !again) return;
   seen_ = std::move(now_seen);
+  ticks_since_try_ = 0;
   const auto current = house_.in_force();
   auto loaded = load_agreement(dir, house_.committer.now());
   std::string why;
@@ -89,6 +109,8 @@ void Caretaker::watch_agreement() {
     why = fmt::format("revision {} does not follow revision {}, which is in force; raise `revision` "
                       "in agreement.toml and sign again",
                       loaded->agreement->terms().revision, current->agreement->terms().revision);
+  } else if (std::string moved = served_otherwise(*current->agreement, *loaded->agreement); !moved.empty()) {
+    why = moved;
   } else if (Status adopted = engine_.adopt(*loaded->agreement, loaded->files, "swap"); !adopted) {
     why = adopted.error().message;
   } else {
@@ -96,7 +118,7 @@ void Caretaker::watch_agreement() {
     journal::info(fmt::format("agreement revision {} is in force, {}",
                               loaded->agreement->terms().revision, loaded->agreement->digest().hex()));
   }
-  if (!why.empty()) {
+  if (!why.empty() && why != pending()) {
     journal::warn("the agreement's folder changed but revision " +
                   std::to_string(current->agreement->terms().revision) + " stays in force: " + why);
   }

@@ -13,6 +13,7 @@
 namespace proviso::gate {
 
 inline constexpr int kWatchMillis = 200;               // so that a swap is in force within a second
+inline constexpr int kRetryMillis = 1000;  // an agreement that could not take effect is looked at again
 inline constexpr int64_t kRefusalSummarySeconds = 60;  // one leaf a minute, whatever is tried
 
 // A folder's agreement, ready to be put in force: loaded, signed by every party, in its period, its
@@ -40,6 +41,7 @@ class Caretaker {
   Engine& engine_;
   House& house_;
   std::string seen_;  // the folder's fingerprint
+  int ticks_since_try_ = 0;
   int64_t last_summary_ = 0;
   mutable std::mutex mutex_;
   std::string pending_;

@@ -34,6 +34,44 @@ ErrorKind kind_of(Code code) {
 }
 
 
+// An answer over this gate's limit is the model's failure, not a reason to come back later.
+Error as_failure(Error error) {
+  if (error.code == Code::kLimit) error.code = Code::kUnavailable;
+  return error;
+}
+
+Turned invalid(std::string message) {
+  return Turned{ErrorKind::kInvalidRequest, std::move(message), "invalid_request", false, ""};
+}
+
+// Printable ASCII: what may become a fact, a header or part of a message of ours.
+bool is_plain(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+}
+
+constexpr int32_t kHeaderGroup = -1;  // of no message: a text of its own
+
+// What the corridor takes from headers beside the key: each once, each plain.
+Step<> take_headers(const http::Headers& headers, Passage& passage) {
+  for (const char* name : {"Proviso-Purpose", "x-api-key", "authorization", "anthropic-beta"}) {
+    if (headers.count(name) <= 1) continue;
+    return std::unexpected(invalid(fmt::format("header `{}` is there more than once", name)));
+  }
+  passage.purpose =
+      std::string(headers.get_or("Proviso-Purpose", passage.principal.default_purpose));
+  if (passage.purpose.size() > kPurposeBytesMax || !is_plain(passage.purpose)) {
+    return std::unexpected(invalid(fmt::format(
+        "a purpose is a word of the agreement: at most {} printable ASCII characters",
+        kPurposeBytesMax)));
+  }
+  passage.beta = std::string(headers.get_or("anthropic-beta", ""));
+  if (passage.beta.size() > kBetaBytesMax || !is_plain(passage.beta)) {
+    return std::unexpected(invalid(fmt::format(
+        "`anthropic-beta` takes at most {} printable ASCII characters", kBetaBytesMax)));
+  }
+  return {};
+}
+
 void put_ids(http::Headers& headers, std::string_view exchange_id) {
   if (exchange_id.empty()) return;
   headers.add("Proviso-Exchange", exchange_id);
@@ -121,11 +159,8 @@ http::Task<Step<>> Corridor::enter(http::Call& call, Passage& passage) {
   if (!principal) co_return std::unexpected(std::move(principal.error()));
   passage.principal = std::move(*principal);
   const http::Headers& headers = call.head().headers;
-  passage.purpose = std::string(headers.get_or("Proviso-Purpose", passage.principal.default_purpose));
-  if (passage.purpose.size() > kPurposeBytesMax) {
-    co_return std::unexpected(Turned{ErrorKind::kInvalidRequest,
-                                     fmt::format("the purpose is longer than {} bytes", kPurposeBytesMax),
-                                     "invalid_purpose", false, ""});
+  if (Step<> taken = take_headers(headers, passage); !taken) {
+    co_return std::unexpected(std::move(taken.error()));
   }
 
   exchange::ReadOptions options;
@@ -133,11 +168,9 @@ http::Task<Step<>> Corridor::enter(http::Call& call, Passage& passage) {
     const std::string_view version = headers.get_or("anthropic-version", "2023-06-01");
     const auto known = exchange::parse_anthropic_version(version);
     if (!known) {
-      co_return std::unexpected(Turned{
-          ErrorKind::kInvalidRequest,
+      co_return std::unexpected(invalid(
           fmt::format("`anthropic-version: {}` is not known here; send 2023-06-01 or 2026-10-21",
-                      version.substr(0, 40)),
-          "unknown_version", false, ""});
+                      is_plain(version) ? version.substr(0, 40) : "…")));
     }
     options.anthropic_version = *known;
   }
@@ -157,6 +190,14 @@ http::Task<Step<>> Corridor::enter(http::Call& call, Passage& passage) {
                                      "invalid_request", false, ""});
   }
   passage.request = std::move(*request);
+  if (!passage.beta.empty()) {
+    // It travels to the model, so it is inspected as everything else that does.
+    exchange::Piece beta;
+    beta.channel = exchange::Channel::kOther;
+    beta.group = kHeaderGroup;
+    beta.text = exchange::UntrustedText(passage.beta);
+    passage.request.pieces.push_back(std::move(beta));
+  }
   co_return Step<>{};
 }
 
@@ -183,6 +224,7 @@ http::Task<Step<>> Corridor::ask(Passage& passage) {
       passage.in_force->agreement->decide(exchange::Verb::kAsk, facts);
   house_.metrics.decision("ask", agreement::outcome_name(decision.outcome));
   facts.set("exchange.inspector", house_.inspector.version());
+  if (!passage.beta.empty()) facts.set("exchange.anthropic_beta", passage.beta);
   audit::Record record =
       record_for(passage, house_.node, exchange::Verb::kAsk, decision, std::move(facts), "");
   record.payloads.emplace_back("request", std::move(passage.body));
@@ -204,7 +246,7 @@ http::Task<Step<models::Upstream>> Corridor::dispatch(http::Call& call, Passage&
   if (passage.protocol == exchange::Protocol::kAnthropicMessages) {
     out.headers.anthropic_version =
         exchange::anthropic_version_name(passage.request.anthropic_version);
-    out.headers.anthropic_beta = std::string(call.head().headers.get_or("anthropic-beta", ""));
+    out.headers.anthropic_beta = passage.beta;
   }
   out.deadline = http::Loop::now() + std::chrono::seconds(house_.config.model_deadline_seconds);
   out.cancel = &call.gone();
@@ -229,9 +271,11 @@ http::Task<Step<>> Corridor::release_count(http::Call& call, Passage& passage,
                                            models::Upstream upstream) {
   Result<std::string> body =
       co_await upstream.read_all(static_cast<uint64_t>(house_.config.answer_bytes_max));
-  if (!body) co_return co_await failed(passage, std::move(body.error()));
+  if (!body) co_return co_await failed(passage, as_failure(std::move(body.error())));
   Result<uint64_t> count = exchange::read_token_count(*body, parser_);
   if (!count) co_return co_await failed(passage, Error{Code::kUnavailable, count.error().message});
+  Step<> released = co_await release_number(passage);
+  if (!released) co_return std::unexpected(std::move(released.error()));
   http::Response response;
   response.headers.add("Content-Type", "application/json");
   put_ids(response.headers, passage.id);
@@ -240,6 +284,32 @@ http::Task<Step<>> Corridor::release_count(http::Call& call, Passage& passage,
   house_.metrics.exchange(exchange::protocol_name(passage.protocol), "complete");
   co_await call.respond(std::move(response));
   co_return Step<>{};
+}
+
+// A count says nothing in the model's words, but it leaves, so it is released.
+http::Task<Step<>> Corridor::release_number(Passage& passage) {
+  Step<> renewed = renew(passage);
+  if (!renewed) co_return co_await abandon(passage, std::move(renewed.error()));
+  exchange::Facts facts =
+      facts_for(passage, exchange::Verb::kRelease, "Model", passage.request.model, Content{});
+  const agreement::Decision decision =
+      passage.in_force->agreement->decide(exchange::Verb::kRelease, facts);
+  house_.metrics.decision("release", agreement::outcome_name(decision.outcome));
+  const bool leaves = decision.outcome == agreement::Outcome::kAllow;
+  audit::Record record = record_for(passage, house_.node, exchange::Verb::kRelease, decision,
+                                    std::move(facts), leaves ? "complete" : "refused");
+  Step<> written = co_await write(passage, std::move(record));
+  if (!written) co_return std::unexpected(std::move(written.error()));
+  if (!leaves) co_return std::unexpected(refusal(decision));
+  co_return Step<>{};
+}
+
+http::Task<Step<>> Corridor::abandon(Passage& passage, Turned turned) {
+  audit::Record record =
+      failure_record(passage, house_.node, exchange::Facts{}, "failed:" + turned.code);
+  Step<> written = co_await write(passage, std::move(record));
+  if (!written) co_return std::unexpected(std::move(written.error()));
+  co_return std::unexpected(std::move(turned));
 }
 
 http::Task<Step<>> Corridor::act(Passage& passage, const exchange::ToolCall& tool_call,
@@ -264,7 +334,7 @@ http::Task<Step<>> Corridor::release_whole(http::Call& call, Passage& passage,
                                            models::Upstream upstream) {
   Result<std::string> body =
       co_await upstream.read_all(static_cast<uint64_t>(house_.config.answer_bytes_max));
-  if (!body) co_return co_await failed(passage, std::move(body.error()));
+  if (!body) co_return co_await failed(passage, as_failure(std::move(body.error())));
   const exchange::Frame frame =
       exchange::frame_for(passage.request, passage.id, house_.committer.now().value);
   Result<exchange::Answer> answer =
@@ -273,9 +343,8 @@ http::Task<Step<>> Corridor::release_whole(http::Call& call, Passage& passage,
     co_return co_await failed(
         passage, Error{Code::kUnavailable, "the model's answer cannot be read: " + answer.error().message});
   }
-  if (Step<> renewed = renew(passage); !renewed) {
-    co_return std::unexpected(std::move(renewed.error()));
-  }
+  Step<> renewed = renew(passage);
+  if (!renewed) co_return co_await abandon(passage, std::move(renewed.error()));
   Content content = Judge::content_of(house_.inspector, answer->pieces);
   // Every call of the answer is decided and written, so that the record shows each; the first that may
   // not happen stops the answer.
@@ -287,6 +356,8 @@ http::Task<Step<>> Corridor::release_whole(http::Call& call, Passage& passage,
     Step<> step = co_await act(passage, tool_call, arguments);
     if (!step && acted) acted = std::move(step);
   }
+  renewed = renew(passage);  // the acts waited for their leaves
+  if (!renewed) co_return co_await abandon(passage, std::move(renewed.error()));
   exchange::Facts facts =
       facts_for(passage, exchange::Verb::kRelease, "Model", passage.request.model, content);
   const agreement::Decision decision =
@@ -323,6 +394,7 @@ http::Task<Step<>> Corridor::write(Passage& passage, audit::Record record) {
   const http::Time deadline =
       http::Loop::now() + std::chrono::seconds(house_.config.commit_deadline_seconds);
   Result<ledger::Receipt> receipt = co_await port_.commit(std::move(*sealed), deadline);
+  house_.ledger_late = !receipt && receipt.error().code == Code::kTimeout;
   if (!receipt) {
     co_return std::unexpected(
         Turned{ErrorKind::kUnavailable, receipt.error().message, "record_failed", false, ""});

@@ -54,6 +54,9 @@ class Corridor {
   http::Task<Step<>> enter(http::Call& call, Passage& passage);
   http::Task<Step<>> ask(Passage& passage);
   http::Task<Step<models::Upstream>> dispatch(http::Call& call, Passage& passage);
+  http::Task<Step<>> release_number(Passage& passage);
+  // Writes that an exchange ends here without an answer, and gives the reason.
+  http::Task<Step<>> abandon(Passage& passage, Turned turned);
   http::Task<Step<>> release_count(http::Call& call, Passage& passage, models::Upstream upstream);
   http::Task<Step<>> release_whole(http::Call& call, Passage& passage, models::Upstream upstream);
   http::Task<Step<>> act(Passage& passage, const exchange::ToolCall& tool_call,

@@ -59,6 +59,7 @@ struct House {
   const models::Catalog& catalog;
   Metrics& metrics;
   ReceiptShelf receipts;
+  std::atomic<bool> ledger_late = false;  // the newest commit missed its deadline
   std::atomic<bool> ready = false;  // the worker serves, or none is configured
 
   [[nodiscard]] std::shared_ptr<const InForce> in_force() const { return in_force_.load(); }

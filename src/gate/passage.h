@@ -15,6 +15,7 @@
 namespace proviso::gate {
 
 inline constexpr size_t kPurposeBytesMax = 128;  // a purpose is a word of the agreement
+inline constexpr size_t kBetaBytesMax = 512;     // names of features, parted by commas
 
 struct Passage {
   std::string id;  // "ex_" and 32 hex digits
@@ -22,6 +23,7 @@ struct Passage {
   exchange::Endpoint endpoint = exchange::Endpoint::kChat;
   identity::Principal principal;
   std::string purpose;
+  std::string beta;  // Anthropic's header of that name: it travels, so it is inspected and recorded
   exchange::Request request;
   std::string body;  // as the client sent it, for the vault
   std::shared_ptr<const InForce> in_force;

@@ -28,7 +28,12 @@ Result<const passwd*> find_user(const std::string& wanted) {
                                            wanted.empty() ? "nobody" : wanted));
 }
 
-// Only what root or the user owns already is given away: a stranger's file in there is a mistake.
+// What the gate keeps in its state folder. Whatever else lies there, its configuration above all, stays
+// whose it was: the gate's user must not decide what root reads next.
+constexpr const char* kKept[] = {"agreement", "agreements",    "keys",     "log",         "vault",
+                                 "worker",    "sample",        "state.db", "state.db-wal", "state.db-shm",
+                                 "admin.sock", "state.db.lock"};
+
 Status give(const std::string& dir, uid_t uid, gid_t gid) {
   const auto give_one = [uid, gid](const std::string& path) -> Status {
     if (::lchown(path.c_str(), uid, gid) != 0) {
@@ -37,9 +42,15 @@ Status give(const std::string& dir, uid_t uid, gid_t gid) {
     return {};
   };
   PV_TRY_VOID(give_one(dir));
-  std::error_code ec;
-  for (fs::recursive_directory_iterator it(dir, ec), end; !ec && it != end; it.increment(ec)) {
-    PV_TRY_VOID(give_one(it->path().string()));
+  for (const char* name : kKept) {
+    std::error_code ec;
+    const fs::path top = fs::path(dir) / name;
+    if (!fs::exists(fs::symlink_status(top, ec))) continue;
+    PV_TRY_VOID(give_one(top.string()));
+    if (!fs::is_directory(fs::symlink_status(top, ec))) continue;
+    for (fs::recursive_directory_iterator it(top, ec), end; !ec && it != end; it.increment(ec)) {
+      PV_TRY_VOID(give_one(it->path().string()));
+    }
   }
   return {};
 }

@@ -116,13 +116,14 @@ http::Task<void> Routes::handle(http::Call& call) {
 }
 
 http::Response Routes::readiness() const {
-  const bool ledger = house_.committer.healthy();
+  const bool late = house_.ledger_late.load();
+  const bool ledger = house_.committer.healthy() && !late;
   const bool model = house_.ready.load();
   std::string body;
   json::Writer writer(body);
   writer.begin_object();
   writer.key("ready").boolean(ledger && model);
-  writer.key("ledger").string(ledger ? "writes" : house_.committer.failure());
+  writer.key("ledger").string(ledger ? "writes" : late ? "does not write in time" : house_.committer.failure());
   writer.key("model").string(model ? "serves" : "is not ready");
   writer.end_object();
   return plain(ledger && model ? 200 : 503, "application/json", body + "\n");

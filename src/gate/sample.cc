@@ -183,11 +183,11 @@ const identity::Person* holder(const std::vector<identity::Person>& people, cons
 
 }  // namespace
 
-Status make_sample_agreement(const Layout& layout, const std::string& source,
+Status make_sample_agreement(const Layout& layout, agreement::Files source,
                              const std::string& weights_sha256) {
   const std::string target = layout.agreement();
   if (!exists(target + "/agreement.toml")) {
-    PV_TRY(Files files, read_tree(source));
+    Files files = std::move(source);
     PV_TRY(const auto agreement, Agreement::load(files));
     PV_TRY(files, with_weights(std::move(files), *agreement, weights_sha256));
     PV_TRY(files, signed_by_all(layout, std::move(files), *agreement));

@@ -16,11 +16,11 @@ struct SampleKey {
   std::string key;
 };
 
-// Writes LAYOUT.agreement from the folder at `source`, each party signed for with a fresh key that is
+// Writes LAYOUT.agreement from `source`, a folder's bytes, each party signed for with a fresh key that is
 // kept in LAYOUT.sample. `weights_sha256`, if given, replaces that of the local model: the sample admits
 // the file that is there. Nothing happens when LAYOUT.agreement exists and admits those weights; with
 // other weights the sample is signed again as its next revision.
-Status make_sample_agreement(const Layout& layout, const std::string& source,
+Status make_sample_agreement(const Layout& layout, agreement::Files source,
                              const std::string& weights_sha256);
 
 // Enters the people of examples.json and gives one key per role, on first use; later calls read them

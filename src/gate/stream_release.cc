@@ -82,6 +82,11 @@ http::Task<Step<>> StreamRelease::pump() {
     } else {
       reader_.end(events);
     }
+    if (events.empty() && moment_passed()) {
+      // Comments keep a stream open; they do not keep a decision fresh.
+      Step<> admitted = co_await admit(content_);
+      if (!admitted) co_return std::unexpected(std::move(admitted.error()));
+    }
     for (StreamEvent& event : events) {
       Step<> taken = co_await take(std::move(event));
       if (!taken) co_return std::unexpected(std::move(taken.error()));
@@ -153,7 +158,7 @@ Step<> StreamRelease::say(Kept part) {
     write_out(part);
     return {};
   }
-  kept_bytes_ += part.text.size() + part.call.arguments.size();
+  kept_bytes_ += sizeof(Kept) + part.text.size() + part.call.arguments.size();
   kept_.push_back(std::move(part));
   if (kept_bytes_ <= static_cast<size_t>(corridor_.house_.config.answer_bytes_max)) return {};
   return std::unexpected(Turned{ErrorKind::kUpstream,
@@ -239,7 +244,7 @@ http::Task<Step<>> StreamRelease::take_call(const exchange::ToolCall& call) {
 http::Task<Step<>> StreamRelease::take_end(const StreamEvent& event) {
   // Every text has ended by now (kTextEnd): nothing is held back.
   const bool sent = co_await flush();
-  (void)sent;  // a client that is gone still gets its closing leaf
+  if (!sent) co_return std::unexpected(client_gone());
   Step<> closed = co_await close(kComplete);
   if (!closed) co_return std::unexpected(std::move(closed.error()));
   if (whole_) {
@@ -271,7 +276,12 @@ http::Task<Step<>> StreamRelease::close(std::string_view outcome) {
   if (whole_ && complete) {
     for (const Kept& part : kept_) note_released(part);
   }
-  passage_.time = corridor_.house_.committer.now();
+  if (complete) {
+    Step<> renewed = corridor_.renew(passage_);
+    if (!renewed) co_return std::unexpected(std::move(renewed.error()));
+  } else {
+    passage_.time = corridor_.house_.committer.now();
+  }
   exchange::Facts facts = facts_for(passage_, Verb::kRelease, "Model", passage_.request.model, content_);
   decision_ = passage_.in_force->agreement->decide(Verb::kRelease, facts);
   // The end is released too: a moment that no longer allows it ends the stream as a refusal.

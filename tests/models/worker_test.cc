@@ -245,8 +245,8 @@ TEST_F(LocalModel, StreamsBothProtocols) {
   } cases[] = {{Endpoint::kChat, exchange::Protocol::kOpenAiChat},
                {Endpoint::kMessages, exchange::Protocol::kAnthropicMessages}};
   for (const auto& c : cases) {
-    auto ask = asked(c.endpoint, R"({"model":"local","max_tokens":24,"stream":true,
-        "messages":[{"role":"user","content":"Count to five."}]})");
+    auto ask = asked(c.endpoint, R"({"model":"local","max_tokens":24,"stream":true,"temperature":0,
+        "messages":[{"role":"user","content":"Write a long story about a dog."}]})");
     const auto body = fetch_now(running(), std::move(ask.call));
     ASSERT_TRUE(body.has_value()) << body.error().message;
     exchange::StreamReader reader(c.protocol, exchange::frame_for(ask.request, "x", 1));
