@@ -154,6 +154,7 @@ void Replay::note_agreement(const Leaf& leaf) {
 // Decisions under the agreement before may stand just behind the leaf that replaced it: loops decide
 // while it is written.
 bool Replay::was_in_force(const Leaf& leaf) {
+  if (in_force_ == Digest{}) note_agreement(leaf);  // a log that names none: the first holds until one is named
   if (leaf.agreement == in_force_) return true;
   if (leaf.agreement == before_ && before_ != Digest{} &&
       leaf.time.value <= replaced_at_ + kLeafLagSMax) {

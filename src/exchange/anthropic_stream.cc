@@ -28,6 +28,12 @@ void AnthropicStream::take(std::string_view name, std::string_view data, json::P
     if (get_object(root, "error", error) == Got::kFound) get_text(error, "message", message);
     return events.end(Kind::kError, shortened(message));
   }
+  if (!started_ && type == "content_block_start") {
+    // llama-server leaves out message_start when its first token gives no text. Nothing in it is passed on
+    // but a count, and the client's is ours.
+    started_ = true;
+    events.add(Kind::kStart).usage = usage;
+  }
   if ((type == "message_start") == started_) {
     return events.end(Kind::kUnknown, "message_start is not the first event, or not the only one");
   }

@@ -114,6 +114,26 @@ TEST(Decide, ClausesCarryTitleAndSourceLine) {
   EXPECT_EQ(got.clauses[0].source, "clauses/2-human-judgement.md:" + std::to_string(line));
 }
 
+// An agreement allows nothing before its first second and after its last.
+TEST(Decide, NothingIsAllowedOutsideThePeriod) {
+  const auto enclave = load_or_fail(folder("agreements/enclave"));
+  ASSERT_TRUE(enclave);
+  Facts facts = facts_of("analyst", "analysis");
+  const struct {
+    const char* now;
+    Outcome outcome;
+  } cases[] = {{"2025-12-31T23:59:59Z", Outcome::kDeny},
+               {"2026-01-01T00:00:00Z", Outcome::kAllow},
+               {"2028-12-31T23:59:59Z", Outcome::kAllow},
+               {"2029-01-01T00:00:00Z", Outcome::kDeny}};
+  facts.set("principal.training_until", parse_time("2099-01-01")->value);
+  for (const auto& c : cases) {
+    facts.set("context.moment.now", parse_time(c.now)->value);
+    const Decision got = enclave->decide(exchange::Verb::kAsk, facts);
+    EXPECT_EQ(got.outcome, c.outcome) << c.now << ": " << got.reason;
+  }
+}
+
 // Cedar alone would skip a forbid that fails; here its failure denies.
 TEST(Decide, ARunTimeErrorInAnyPolicyDenies) {
   Files files = folder("tests/agreement/base");

@@ -161,6 +161,30 @@ TEST(Verify, FindsAnOutcomeWithoutItsIntent) {
   }
 }
 
+// A gate that decides under a revision that was replaced is found, however well signed that revision is.
+TEST(Verify, FindsADecisionUnderAnAgreementThatWasReplaced) {
+  for (const bool swapped : {false, true}) {
+    House house;
+    ASSERT_OK(house.state.start());
+    house.note("agreement");
+    const auto first = house.in_force;
+    if (swapped) {
+      const auto files = signed_agreement("agreements/enclave");  // other keys: another digest
+      house.in_force = Agreement::load(files).value();
+      lay_down(files, house.agreements() + "/" + house.in_force->digest().hex());
+      house.note("agreement");
+    }
+    house.in_force = first;
+    house.state.clock.set({house.state.clock.now().value + 60});
+    house.decide(Verb::kAsk, "ex-1", "targeting");
+    const auto verdict = house.verdict();
+    EXPECT_EQ(verdict.finding_count, swapped ? 1u : 0u) << all(verdict);
+    if (swapped) {
+      EXPECT_TRUE(names(verdict, "leaf 2", "agreement", "was in force")) << all(verdict);
+    }
+  }
+}
+
 TEST(Verify, FindsARecordThatIsNotTheLeafs) {
   House house;
   ASSERT_OK(house.state.start());

@@ -77,6 +77,23 @@ def refusals(gate, upstream):
     seen = upstream.seen
     gate.chat("AKIAIOSFODNN7QWERTYU", headers=ANALYSIS)
     check("a denied ask reaches no model", upstream.seen == seen)
+    # A header that becomes a fact must be readable again: this one once made the ledger unverifiable.
+    status, _, _ = gate.chat("hi", headers={"Proviso-Purpose": b"a\xff\xfe".decode("latin-1")})
+    check("a purpose that is not plain text is 400", status == 400, status)
+    for name, first, second in (("Proviso-Purpose", "analysis", "targeting"), ("X-Api-Key", gate.keys["analyst"], "x")):
+        connection = socket.create_connection(("127.0.0.1", gate.port))
+        connection.sendall(("POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nX-Api-Key: %s\r\n%s: %s\r\n%s: %s\r\n"
+                            "Content-Length: 2\r\n\r\n{}" % (gate.keys["analyst"], name, first, name, second)).encode())
+        check("two headers %s are 400" % name, b" 400 " in connection.recv(4096).split(b"\r\n")[0])
+        connection.close()
+    anthropic_body = {"model": "local", "max_tokens": 5, "messages": [{"role": "user", "content": "script: say hi"}]}
+    status, _, _ = gate.request("POST", "/v1/messages", anthropic_body, dict(ANALYSIS, **{
+        "anthropic-beta": "my-key-AKIAIOSFODNN7QWERTYU"}))
+    check("a secret in anthropic-beta is denied as one in the text", status == 403, status)
+    status, _, _ = gate.request("POST", "/v1/messages", anthropic_body, dict(ANALYSIS, **{
+        "anthropic-beta": "interleaved-thinking-2025-05-14"}))
+    check("an ordinary anthropic-beta passes and is recorded", status == 200 and any(
+        f.get("exchange.anthropic_beta") == "interleaved-thinking-2025-05-14" for _, f in leaves.read(gate.state)))
     for role in gate.keys:
         status, _, _ = gate.chat("script: say hi", headers=ANALYSIS, role=role)
         check("role %s gets a decision" % role, status in (200, 403), status)
@@ -161,7 +178,7 @@ def swap(gate):
     check("and the signed revision stays", status()["digest"] == before["digest"])
     check("and requests go on", gate.chat("script: say hi", headers=ANALYSIS)[0] == 200)
     # Signed by every party, it is in force within a second.
-    start = time.monotonic()
+    start, signed = time.monotonic(), []
     for name in os.listdir(gate.state + "/sample/parties"):
         party = re.search(r'name = "([^"]*)"', [p for p in toml.split("[[party]]")[1:] if
                           re.sub("[^a-z]+", "-", re.search(r'name = "([^"]*)"', p).group(1).lower()) == name[:-4]][0]).group(1)
@@ -169,12 +186,22 @@ def swap(gate):
         code, _, err = proviso("agreement", "sign", folder, "--party", party, "--key",
                                gate.state + "/sample/parties/" + name)
         check("signed for " + party, code == 0, err)
+        signed.append((party, gate.state + "/sample/parties/" + name))
     took = until(lambda: status()["revision"] == 2)
     check("in force within a second", took is not None and time.monotonic() - start < 1.5, took)
     check("requests go on under it", gate.chat("script: say hi", headers=ANALYSIS)[0] == 200)
     agreements = [json.loads(leaf)["agreement"] for leaf, _ in leaves.read(gate.state)
                   if json.loads(leaf)["verb"] == "agreement"]
     check("the swap is a leaf", len(set(agreements)) == 2, agreements)
+    # What a running gate cannot follow, it does not claim: other weights wait for a restart.
+    text = open(folder + "/agreement.toml").read()
+    weights = re.search(r'weights_sha256 = "([0-9a-f]{64})"', text).group(1)
+    with open(folder + "/agreement.toml", "w") as out:
+        out.write(text.replace("revision    = 2", "revision    = 3").replace(weights, "0" * 64))
+    for party, key in signed:
+        proviso("agreement", "sign", folder, "--party", party, "--key", key)
+    check("other weights do not swap in", until(lambda: "started again" in status()["pending"]) is not None, status())
+    check("revision 2 stays", status()["revision"] == 2)
 
 
 def client_gone(gate, upstream):
