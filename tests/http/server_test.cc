@@ -272,7 +272,8 @@ TEST(Server, PushesBack) {
   std::vector<char> buffer(64 * 1024);
   for (size_t some = socket.drop_some(buffer); some > 0; some = socket.drop_some(buffer)) {
     got += some;
-    ahead_max = std::max(ahead_max, written * piece.size() - std::min(got, written * piece.size()));
+    const size_t sent = written.load() * piece.size();
+    ahead_max = std::max(ahead_max, sent - std::min(got, sent));
     if (reads++ % 64 == 0) grown_max = std::max(grown_max, resident() - std::min(before, resident()));
   }
   EXPECT_GT(got, kPieces * piece.size());
