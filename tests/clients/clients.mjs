@@ -67,7 +67,7 @@ async function anthropicOnModel(base) {
     out("anthropic count_tokens", (await client.messages.countTokens({ model: "local", messages: user("Say hello.") })).input_tokens > 0);
   });
   await attempt("anthropic forced tool", async () => {
-    const answer = await client.messages.create({ model: "local", max_tokens: 64, messages: user("Weather in Oslo?"),
+    const answer = await client.messages.create({ model: "local", max_tokens: 256, temperature: 0, messages: user("Weather in Oslo?"),
       tools: [{ name: "weather", input_schema: schema }], tool_choice: { type: "tool", name: "weather" } });
     out("anthropic forced tool", answer.content.some((b) => b.type === "tool_use") && answer.stop_reason === "tool_use", answer.stop_reason);
   });

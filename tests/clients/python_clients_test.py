@@ -126,7 +126,7 @@ def anthropic_on_model(gate):
     count = client.messages.count_tokens(model="local", messages=ask, system="Answer briefly.")
     check("anthropic count_tokens", count.input_tokens > 0)
     tools = [{"name": "weather", "description": "Weather of a city.", "input_schema": WEATHER}]
-    answer = client.messages.create(model="local", max_tokens=64, tools=tools,
+    answer = client.messages.create(model="local", max_tokens=256, temperature=0, tools=tools,
                                     tool_choice={"type": "tool", "name": "weather"},
                                     messages=[{"role": "user", "content": "What is the weather in Oslo?"}])
     uses = [b for b in answer.content if b.type == "tool_use"]
