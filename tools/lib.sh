@@ -5,6 +5,7 @@ export PROVISO_CACHE=${PROVISO_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/proviso}
 if [ "$(id -u)" = 0 ]; then state=/var/lib/proviso; else state=${XDG_DATA_HOME:-$HOME/.local/share}/proviso; fi
 export PROVISO_STATE=${PROVISO_STATE:-$state}
 export CCACHE_DIR=${CCACHE_DIR:-$PROVISO_CACHE/ccache}
+export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$top} CCACHE_NOHASHDIR=1  # another clone finds what this one compiled
 
 if [ -t 2 ]; then bold=$(printf '\033[1m'); plain=$(printf '\033[0m'); else bold=; plain=; fi
 say() { printf '%s==>%s %s\n' "$bold" "$plain" "$*" >&2; }

@@ -268,9 +268,10 @@ void CommitterImpl::answer_loop() {
     answer(*batch);
     const std::lock_guard lock(mutex_);
     in_flight_.pop_front();
-    unpublished_ = unpublished_ || healthy();
     last_commit_ = steady_clock::now();
     in_flight_changed_.notify_all();
+    if (unpublished_ || !healthy()) continue;  // the publisher was woken for the first
+    unpublished_ = true;
     committed_.notify_one();
   }
   const std::lock_guard lock(mutex_);

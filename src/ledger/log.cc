@@ -21,6 +21,7 @@ namespace proviso::ledger {
 namespace {
 
 constexpr size_t kFollowBytes = 64u << 10;  // read ahead of the publisher on a live log
+constexpr size_t kZerosBytes = 256u << 10;  // of the space written ahead, in one write
 
 struct Pending {
   uint64_t start = 0;
@@ -260,12 +261,19 @@ Status LogImpl::check_entries(std::span<const std::string> entries, UtcSeconds n
   return {};
 }
 
+// Zeros are written ahead, not only reserved: the sync of a batch then finds nothing to change but
+// its data, and the file system's journal has no part in it.
 Status LogImpl::make_room(size_t bytes) {
   if (offset_ + bytes <= allocated_) return {};
   const uint64_t grow = std::max<uint64_t>(kPreallocateBytes, bytes);
   if (io_.fallocate(wal_.get(), static_cast<int64_t>(allocated_), static_cast<int64_t>(grow)) ==
       0) {
-    allocated_ += grow;
+    const std::string zeros(kZerosBytes, '\0');
+    for (const uint64_t end = allocated_ + grow; allocated_ < end;) {
+      const auto some = std::string_view(zeros).substr(0, end - allocated_);
+      PV_TRY_VOID(write_all(io_, wal_.get(), some, static_cast<int64_t>(allocated_), wal_path_));
+      allocated_ += some.size();
+    }
     return {};
   }
   // A file system that cannot reserve grows the file with each write instead.

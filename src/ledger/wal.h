@@ -13,7 +13,7 @@
 namespace proviso::ledger {
 
 inline constexpr std::string_view kWalName = "log.wal";
-inline constexpr uint64_t kPreallocateBytes = 16u << 20;  // one extension in some 25,000 leaves
+inline constexpr uint64_t kPreallocateBytes = 4u << 20;  // one extension in some 6,000 leaves
 // An incomplete batch lies in the last extension: a fault with more than this behind it is damage.
 inline constexpr uint64_t kTailBytesMax = 2 * kPreallocateBytes + kBatchBytesMax;
 inline constexpr uint64_t kIndexStride = 256;  // one remembered offset per so many entries

@@ -15,7 +15,8 @@
 namespace proviso::vault {
 namespace {
 
-constexpr uint64_t kGrowBytes = 8u << 20;  // what is allocated ahead
+constexpr uint64_t kGrowBytes = 4u << 20;  // what is allocated ahead
+constexpr size_t kZerosBytes = 256u << 10;  // of them, in one write
 constexpr size_t kWindowBytes = 1u << 20;  // of a search behind damage
 
 // Up to `count` bytes at `offset`; fewer only at the end of the file.
@@ -170,8 +171,27 @@ Status SegmentWriter::allocate(uint64_t needed) {
     // A file system that cannot allocate ahead only costs time.
     if (errno != EOPNOTSUPP && errno != ENOSYS)
       return std::unexpected(io_error("allocate space for", path_, errno));
+    allocated_ = wanted;
+    return {};
   }
-  allocated_ = wanted;
+  // Written, not only reserved: the sync of a record then has no metadata to change.
+  const std::string zeros(kZerosBytes, '\0');
+  while (allocated_ < wanted) {
+    const auto some = std::string_view(zeros).substr(0, wanted - allocated_);
+    PV_TRY_VOID(put(some, allocated_));
+    allocated_ += some.size();
+  }
+  return {};
+}
+
+Status SegmentWriter::put(std::string_view bytes, uint64_t at) {
+  while (!bytes.empty()) {
+    const ssize_t done = ops_->pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
+    if (done < 0 && errno == EINTR) continue;
+    if (done <= 0) return std::unexpected(io_error("write", path_, done < 0 ? errno : EIO));
+    bytes.remove_prefix(static_cast<size_t>(done));
+    at += static_cast<uint64_t>(done);
+  }
   return {};
 }
 
@@ -182,14 +202,8 @@ Status SegmentWriter::append(std::string_view bytes) {
   }
   PV_TRY_VOID(allocate(end_ + bytes.size()));
   dirty_ = true;
-  while (!bytes.empty()) {
-    const ssize_t put =
-        ops_->pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(end_));
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return std::unexpected(io_error("write", path_, put < 0 ? errno : EIO));
-    bytes.remove_prefix(static_cast<size_t>(put));
-    end_ += static_cast<uint64_t>(put);
-  }
+  PV_TRY_VOID(put(bytes, end_));
+  end_ += bytes.size();
   return {};
 }
 

@@ -59,6 +59,7 @@ class SegmentWriter {
   SegmentWriter(Fd fd, std::string path, const FileOps& ops)
       : fd_(std::move(fd)), path_(std::move(path)), ops_(&ops) {}
   Status allocate(uint64_t needed);
+  Status put(std::string_view bytes, uint64_t at);
   Status start();
 
   Fd fd_;
