@@ -18,7 +18,7 @@ function(pv_room name)
   list(TRANSFORM ROOM_DEPS PREPEND pv_ OUTPUT_VARIABLE deps)
   target_link_libraries(${lib} PUBLIC ${deps} ${ROOM_LIBS} PRIVATE pv_warnings)
 
-  if(ROOM_TESTS)
+  if(ROOM_TESTS AND GTest_FOUND)
     list(TRANSFORM ROOM_TESTS PREPEND ${PROJECT_SOURCE_DIR}/tests/${name}/ OUTPUT_VARIABLE tests)
     list(TRANSFORM ROOM_TEST_DEPS PREPEND pv_ OUTPUT_VARIABLE test_deps)
     add_executable(test_${name} ${tests})

@@ -6,7 +6,9 @@ preset=${1:?usage: build.sh PRESET [TARGET…]}
 shift
 dir=$top/build/$preset
 cd "$top"
-if [ ! -f "$dir/build.ninja" ] || [ CMakePresets.json -nt "$dir/build.ninja" ]; then
+# The tests join a build that was configured before GoogleTest was there.
+tests_missing() { [ -e /usr/include/gtest/gtest.h ] && ! grep -q gtest "$dir/build.ninja"; }
+if [ ! -f "$dir/build.ninja" ] || [ CMakePresets.json -nt "$dir/build.ninja" ] || tests_missing; then
   step "configure $preset" cmake --preset "$preset"
 fi
 # A build with nothing to do is silent and takes a moment.
