@@ -10,7 +10,9 @@ const out = (name, ok, detail) => console.log(JSON.stringify({ name, ok: !!ok, d
 const headers = { "Proviso-Purpose": "analysis" };
 const openai = (base, more = {}) => new OpenAI({ baseURL: base + "/v1", apiKey: process.env.KEY, defaultHeaders: headers, ...more });
 const anthropic = (base, more = {}) => new Anthropic({ baseURL: base, apiKey: process.env.KEY, defaultHeaders: headers, ...more });
-const schema = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
+// Two cities: arguments that a sampling model can't draw out until it runs into max_tokens.
+const schema = { type: "object", properties: { city: { type: "string", enum: ["Oslo", "Bergen"] } },
+  required: ["city"], additionalProperties: false };
 
 async function attempt(name, body) {
   try { await body(); } catch (error) { out(name, false, `${error.constructor.name} ${error.message}`); }
@@ -40,7 +42,7 @@ async function openaiOnModel(base) {
     out("openai stream helper", final.choices[0].message.content);
   });
   await attempt("openai forced tool", async () => {
-    const answer = await client.chat.completions.create({ model: "local", messages: user("Weather in Oslo?"), max_tokens: 64,
+    const answer = await client.chat.completions.create({ model: "local", messages: user("Weather in Oslo?"), max_tokens: 256,
       tools: [{ type: "function", function: { name: "weather", parameters: schema } }], tool_choice: { type: "function", function: { name: "weather" } } });
     out("openai forced tool", answer.choices[0].message.tool_calls?.[0]?.function.name === "weather");
   });
@@ -67,7 +69,7 @@ async function anthropicOnModel(base) {
     out("anthropic count_tokens", (await client.messages.countTokens({ model: "local", messages: user("Say hello.") })).input_tokens > 0);
   });
   await attempt("anthropic forced tool", async () => {
-    const answer = await client.messages.create({ model: "local", max_tokens: 256, temperature: 0, messages: user("Weather in Oslo?"),
+    const answer = await client.messages.create({ model: "local", max_tokens: 256, messages: user("Weather in Oslo?"),
       tools: [{ name: "weather", input_schema: schema }], tool_choice: { type: "tool", name: "weather" } });
     out("anthropic forced tool", answer.content.some((b) => b.type === "tool_use") && answer.stop_reason === "tool_use", answer.stop_reason);
   });

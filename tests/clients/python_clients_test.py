@@ -22,7 +22,9 @@ from upstream import Upstream  # noqa: E402
 
 checks = Checks("clients.python")
 check = checks.check
-WEATHER = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+# Two cities: arguments that a sampling model can't draw out until it runs into max_tokens.
+WEATHER = {"type": "object", "properties": {"city": {"type": "string", "enum": ["Oslo", "Bergen"]}},
+           "required": ["city"], "additionalProperties": False}
 SECRET = "AKIAIOSFODNN7QWERTYU"
 # The upstream says it; the request does not hold it.
 SAY_SECRET = "hex say " + ("the key is %s and more" % SECRET).encode().hex()
@@ -80,7 +82,7 @@ def openai_on_model(gate):
     forced = {"type": "function", "function": {"name": "weather"}}
     answer = client.chat.completions.create(
         model="local", messages=[{"role": "user", "content": "What is the weather in Oslo?"}], tools=tools,
-        tool_choice=forced, max_tokens=64)
+        tool_choice=forced, max_tokens=256)
     calls = answer.choices[0].message.tool_calls
     check("openai forced tool", bool(calls) and calls[0].function.name == "weather")
     if calls:
@@ -126,7 +128,7 @@ def anthropic_on_model(gate):
     count = client.messages.count_tokens(model="local", messages=ask, system="Answer briefly.")
     check("anthropic count_tokens", count.input_tokens > 0)
     tools = [{"name": "weather", "description": "Weather of a city.", "input_schema": WEATHER}]
-    answer = client.messages.create(model="local", max_tokens=256, temperature=0, tools=tools,
+    answer = client.messages.create(model="local", max_tokens=256, tools=tools,
                                     tool_choice={"type": "tool", "name": "weather"},
                                     messages=[{"role": "user", "content": "What is the weather in Oslo?"}])
     uses = [b for b in answer.content if b.type == "tool_use"]
