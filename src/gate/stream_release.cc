@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace proviso::gate {
 namespace {
 
@@ -140,17 +142,24 @@ http::Task<Step<>> StreamRelease::take_delta(const StreamEvent& event) {
 }
 
 http::Task<Step<>> StreamRelease::let_go(std::vector<Judged> judged, int32_t choice) {
-  for (Judged& part : judged) {
+  // Segments of one channel under the same facts leave as one event: they came as one, most often.
+  Kept run;
+  for (const Judged& part : judged) {
     Content next = content_;
     next.bytes += part.segment.text.size();
     next.add(part.segment.labels, part.segment.top_score);
+    if (!run.text.empty() && (part.channel != run.channel || !same_moment(next))) {
+      Step<> said = say(std::exchange(run, {}));
+      if (!said) co_return std::unexpected(std::move(said.error()));
+    }
     Step<> admitted = co_await admit(std::move(next));
     if (!admitted) co_return std::unexpected(std::move(admitted.error()));
-    Step<> said =
-        say({Kept::What::kText, part.channel, choice, std::move(part.segment.text), {}});
-    if (!said) co_return std::unexpected(std::move(said.error()));
+    run.channel = part.channel;
+    run.choice = choice;
+    run.text += part.segment.text;
   }
-  co_return Step<>{};
+  if (run.text.empty()) co_return Step<>{};
+  co_return say(std::move(run));
 }
 
 Step<> StreamRelease::say(Kept part) {
@@ -189,8 +198,12 @@ bool StreamRelease::moment_passed() const {
          !house.people.current(passage_.principal.key_id, passage_.time);
 }
 
+bool StreamRelease::same_moment(const Content& next) const {
+  return next.same_facts(content_) && !moment_passed();
+}
+
 http::Task<Step<>> StreamRelease::admit(Content next) {
-  if (next.same_facts(content_) && !moment_passed()) {
+  if (same_moment(next)) {
     content_ = std::move(next);
     co_return Step<>{};
   }

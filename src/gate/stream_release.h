@@ -46,6 +46,8 @@ class StreamRelease {
   // A decision and a leaf if `next` or the moment asks for one; Turned if it does not allow.
   http::Task<Step<>> admit(Content next);
   [[nodiscard]] bool moment_passed() const;
+  // The newest leaf covers `next` too.
+  [[nodiscard]] bool same_moment(const Content& next) const;
   http::Task<Step<>> decide(const Content& next, std::string_view outcome);
   // Writes, or keeps under `whole_`, what was admitted. Turned when an answer judged whole is too long.
   Step<> say(Kept part);

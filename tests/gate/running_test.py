@@ -99,6 +99,17 @@ def refusals(gate, upstream):
         check("role %s gets a decision" % role, status in (200, 403), status)
 
 
+def framing(gate):
+    words = "Ships came in, one by one. " * 40
+    pieces = json.dumps({"channel": "content", "pieces": [words, words]})
+    status, _, body = gate.chat("script: pieces " + pieces, headers=ANALYSIS, stream=True)
+    deltas = [json.loads(line[6:])["choices"][0]["delta"].get("content") for line in body.decode().split("\n")
+              if line.startswith("data: {")]
+    said = [text for text in deltas if text]
+    check("a long delta is not cut into its segments", status == 200 and "".join(said) == words * 2
+          and len(said) <= 4, [len(text) for text in said])
+
+
 def receipts(gate):
     status, headers, body = gate.chat("script: say one two", headers=ANALYSIS, stream=True)
     exchange = headers["proviso-exchange"]
@@ -256,6 +267,7 @@ upstream = Upstream()
 with Gate(upstream=upstream) as gate:
     pages(gate)
     refusals(gate, upstream)
+    framing(gate)
     receipts(gate)
     revocation(gate)
     swap(gate)
