@@ -1,5 +1,5 @@
 // Any bytes, any split: the same segments, which put together are the text. The first byte chooses
-// the kind of text, the second how it is split.
+// the kind of text and whether every detector runs, the second how it is split.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -9,9 +9,11 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace proviso::inspect;
-  static const Inspector inspector = Inspector::create();
+  static const Inspector every = Inspector::create();
+  static const Inspector rules = every.looking_for({});
   if (size < 2) return 0;
   const TextKind kind = data[0] % 2 == 0 ? TextKind::kPlain : TextKind::kJson;
+  const Inspector& inspector = data[0] % 4 < 2 ? rules : every;
   const std::string_view text(reinterpret_cast<const char*>(data) + 2, size - 2);
   const std::vector<Segment> whole = inspector.segments(text, kind);
 
@@ -32,7 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     state = state * 1664525u + 1013904223u;
     const size_t take = std::min<size_t>(text.size() - from, 1 + (state >> 24) % 48);
     stream.push(text.substr(from, take), split);
-    PV_CHECK(stream.held_bytes() <= (kind == TextKind::kPlain ? 1 : 6) * kHoldBackBytesMax);
+    PV_CHECK(stream.held_bytes() <= kHeldBytesMax);
     from += take;
   }
   stream.finish(split);

@@ -213,11 +213,15 @@ Step<> Corridor::renew(Passage& passage) const {
   return {};
 }
 
+inspect::Inspector Corridor::inspector_for(const Passage& passage) const {
+  return house_.inspector.looking_for(passage.in_force->agreement->terms().labels);
+}
+
 http::Task<Step<>> Corridor::ask(Passage& passage) {
   if (Step<> renewed = renew(passage); !renewed) {
     co_return std::unexpected(std::move(renewed.error()));
   }
-  const Content content = Judge::content_of(house_.inspector, passage.request.pieces);
+  const Content content = Judge::content_of(inspector_for(passage), passage.request.pieces);
   exchange::Facts facts =
       facts_for(passage, exchange::Verb::kAsk, "Model", passage.request.model, content);
   const agreement::Decision decision =
@@ -345,13 +349,13 @@ http::Task<Step<>> Corridor::release_whole(http::Call& call, Passage& passage,
   }
   Step<> renewed = renew(passage);
   if (!renewed) co_return co_await abandon(passage, std::move(renewed.error()));
-  Content content = Judge::content_of(house_.inspector, answer->pieces);
+  Content content = Judge::content_of(inspector_for(passage), answer->pieces);
   // Every call of the answer is decided and written, so that the record shows each; the first that may
   // not happen stops the answer.
   Step<> acted;
   for (const exchange::ToolCall& tool_call : answer->tool_calls) {
-    const Content arguments = Judge::content_of(house_.inspector, exchange::pieces_of(tool_call));
-    content.add(arguments.labels, arguments.top_score);
+    const Content arguments = Judge::content_of(inspector_for(passage), exchange::pieces_of(tool_call));
+    content.add(arguments.labels, arguments.top_score, arguments.marking);
     content.bytes += arguments.bytes;
     Step<> step = co_await act(passage, tool_call, arguments);
     if (!step && acted) acted = std::move(step);

@@ -67,6 +67,8 @@ class Corridor {
   // A new moment: time, agreement and the person's standing as they are now. Turned if the key no
   // longer stands.
   Step<> renew(Passage& passage) const;
+  // Detectors for the labels that the agreement in force can name.
+  [[nodiscard]] inspect::Inspector inspector_for(const Passage& passage) const;
   // The model failed after the ask was recorded: writes the outcome, gives the error.
   http::Task<Step<>> failed(Passage& passage, Error error);
 

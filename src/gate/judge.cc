@@ -4,7 +4,8 @@
 
 namespace proviso::gate {
 
-void Content::add(const std::vector<std::string>& more_labels, int64_t score) {
+void Content::add(const std::vector<std::string>& more_labels, int64_t score, int64_t rank) {
+  marking = std::max(marking, rank);
   top_score = std::max(top_score, score);
   for (const std::string& label : more_labels) {
     const auto at = std::lower_bound(labels.begin(), labels.end(), label);
@@ -78,7 +79,9 @@ Content Judge::content_of(const inspect::Inspector& inspector,
     judge.push(piece.channel, piece.group, piece.syntax, bytes, judged);
   }
   judge.finish(judged);
-  for (const Judged& part : judged) content.add(part.segment.labels, part.segment.top_score);
+  for (const Judged& part : judged) {
+    content.add(part.segment.labels, part.segment.top_score, part.segment.marking);
+  }
   return content;
 }
 

@@ -22,11 +22,11 @@ inline constexpr uint64_t kSizeFactBytesMin = 1024;
 struct Content {
   std::vector<std::string> labels;  // sorted, unique
   int64_t top_score = 0;            // per mille
-  int64_t marking = 0;
+  int64_t marking = 0;              // rank of the highest
   int64_t unreadable_parts = 0;
   uint64_t bytes = 0;
 
-  void add(const std::vector<std::string>& more_labels, int64_t score);
+  void add(const std::vector<std::string>& more_labels, int64_t score, int64_t rank);
   void put(exchange::Facts& facts) const;
   // True if both give the same facts.
   [[nodiscard]] bool same_facts(const Content& other) const;
@@ -41,7 +41,7 @@ struct Judged {
 
 class Judge {
  public:
-  explicit Judge(const inspect::Inspector& inspector) : inspector_(inspector) {}
+  explicit Judge(inspect::Inspector inspector) : inspector_(std::move(inspector)) {}
 
   // The next piece of a text; segments that became safe are appended to `out` in order.
   void push(exchange::Channel channel, int32_t group, exchange::Syntax syntax,
@@ -64,7 +64,7 @@ class Judge {
   };
   void finish_text(const Key& key, inspect::TextStream& text, std::vector<Judged>& out);
 
-  const inspect::Inspector& inspector_;
+  inspect::Inspector inspector_;
   std::map<Key, inspect::TextStream> texts_;
   std::vector<inspect::Segment> segments_;
 };

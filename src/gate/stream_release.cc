@@ -41,7 +41,8 @@ StreamRelease::StreamRelease(Corridor& corridor, http::Call& call, Passage& pass
                                                     corridor.house_.committer.now().value)),
       writer_(passage.protocol, exchange::frame_for(passage.request, passage.id,
                                                     corridor.house_.committer.now().value)),
-      judge_(corridor.house_.inspector) {}
+      judge_(corridor.inspector_for(passage)),
+      labels_(passage.in_force->agreement->terms().labels) {}
 
 http::Task<Step<>> StreamRelease::run() {
   Step<> ended = co_await open();
@@ -147,7 +148,7 @@ http::Task<Step<>> StreamRelease::let_go(std::vector<Judged> judged, int32_t cho
   for (const Judged& part : judged) {
     Content next = content_;
     next.bytes += part.segment.text.size();
-    next.add(part.segment.labels, part.segment.top_score);
+    next.add(part.segment.labels, part.segment.top_score, part.segment.marking);
     if (!run.text.empty() && (part.channel != run.channel || !same_moment(next))) {
       Step<> said = say(std::exchange(run, {}));
       if (!said) co_return std::unexpected(std::move(said.error()));
@@ -213,6 +214,11 @@ http::Task<Step<>> StreamRelease::admit(Content next) {
   if (Step<> renewed = corridor_.renew(passage_); !renewed) {
     co_return std::unexpected(std::move(renewed.error()));
   }
+  if (passage_.in_force->agreement->terms().labels != labels_) {
+    co_return std::unexpected(Turned{
+        ErrorKind::kUpstream, "the agreement changed and looks for other things now: ask again",
+        "agreement_changed", false, ""});
+  }
   Step<> decided = co_await decide(next, "open");
   if (!decided) co_return std::unexpected(std::move(decided.error()));
   content_ = std::move(next);
@@ -243,11 +249,11 @@ http::Task<Step<>> StreamRelease::take_call(const exchange::ToolCall& call) {
   if (Step<> renewed = corridor_.renew(passage_); !renewed) {
     co_return std::unexpected(std::move(renewed.error()));
   }
-  const Content arguments = Judge::content_of(corridor_.house_.inspector, exchange::pieces_of(call));
+  const Content arguments = Judge::content_of(corridor_.inspector_for(passage_), exchange::pieces_of(call));
   Step<> acted = co_await corridor_.act(passage_, call, arguments);
   if (!acted) co_return std::unexpected(std::move(acted.error()));
   Content next = content_;
-  next.add(arguments.labels, arguments.top_score);
+  next.add(arguments.labels, arguments.top_score, arguments.marking);
   next.bytes += arguments.bytes;
   Step<> admitted = co_await admit(std::move(next));
   if (!admitted) co_return std::unexpected(std::move(admitted.error()));

@@ -68,6 +68,7 @@ class StreamRelease {
   exchange::StreamReader reader_;
   exchange::StreamWriter writer_;
   Judge judge_;
+  const std::vector<std::string> labels_;  // that the judge looks for
   Content content_;        // that the newest leaf covers
   exchange::Facts facts_;  // of the newest decision
   agreement::Decision decision_;

@@ -1,9 +1,13 @@
 #include "inspect/inspector.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/check.h"
+#include "inspect/labels.h"
+#include "inspect/rule_stream.h"
 #include "inspect/stream.h"
+#include "inspect/unit_stream.h"
 
 namespace proviso::inspect {
 namespace {
@@ -38,45 +42,103 @@ void summarise(Verdict& verdict) {
 
 }  // namespace
 
+struct TextStream::State {
+  State(std::shared_ptr<const Rules> rules, TextKind kind, uint32_t wanted)
+      : secrets(rules, kind), rules_stage(kind, wanted),
+        leaks(rules->hold_back() == HoldBack::kOff) {
+    if ((wanted & kClassBits) != 0 && !leaks) units.emplace(kind, wanted & kClassBits);
+  }
+
+  // What the first stage let go of, through the others.
+  void pass(std::vector<Segment>& out) {
+    std::vector<Segment>& last = units ? between : out;
+    rules_stage.push(first, last);
+    if (leaks) rules_stage.flush(last);
+    if (units) units->push(between, out);
+  }
+
+  SecretStream secrets;
+  RuleStream rules_stage;
+  std::optional<UnitStream> units;
+  bool leaks;
+  std::vector<Segment> first;
+  std::vector<Segment> between;
+};
+
+struct Inspector::Detectors {
+  explicit Detectors(Options options) : rules(std::make_shared<const Rules>(options)) {
+    version = rules->version() + " markings/1 personal/1 classifiers/1";
+    Sha256 hash;
+    hash.update("proviso inspect detectors v1");
+    hash.update(version);
+    hash.update(rules->digest().view());
+    hash.update(Classifier::built_in().digest().view());
+    digest = hash.finish();
+  }
+
+  std::shared_ptr<const Rules> rules;
+  std::string version;
+  Digest digest;
+};
+
+std::span<const std::string_view> all_labels() { return kLabels; }
+
 TextStream::TextStream(std::unique_ptr<State> state) : state_(std::move(state)) {}
 TextStream::TextStream(TextStream&&) noexcept = default;
 TextStream& TextStream::operator=(TextStream&&) noexcept = default;
 TextStream::~TextStream() = default;
 
 void TextStream::push(std::string_view bytes, std::vector<Segment>& out) {
-  state_->push(bytes, &out);
-  state_->findings().clear();
+  state_->secrets.push(bytes, &state_->first);
+  state_->secrets.findings().clear();
+  state_->pass(out);
 }
 
 void TextStream::finish(std::vector<Segment>& out) {
-  state_->finish(&out);
-  state_->findings().clear();
+  state_->secrets.finish(&state_->first);
+  state_->secrets.findings().clear();
+  state_->pass(out);
+  std::vector<Segment>& last = state_->units ? state_->between : out;
+  state_->rules_stage.finish(last);
+  if (!state_->units) return;
+  state_->units->push(state_->between, out);
+  state_->units->finish(out);
 }
 
-size_t TextStream::held_bytes() const { return state_->held_bytes(); }
+size_t TextStream::held_bytes() const {
+  return state_->secrets.held_bytes() + state_->rules_stage.held_bytes() +
+         (state_->units ? state_->units->held_bytes() : 0);
+}
 
-Inspector::Inspector(std::shared_ptr<const Rules> rules) : rules_(std::move(rules)) {}
+Inspector::Inspector(std::shared_ptr<const Detectors> detectors, uint32_t wanted)
+    : detectors_(std::move(detectors)), wanted_(wanted) {}
 
 Inspector Inspector::create(Options options) {
-  return Inspector(std::make_shared<const Rules>(options));
+  return {std::make_shared<const Detectors>(options), kAllBits};
 }
 
-const std::string& Inspector::version() const { return rules_->version(); }
-const Digest& Inspector::digest() const { return rules_->digest(); }
+Inspector Inspector::looking_for(std::span<const std::string> labels) const {
+  uint32_t wanted = kAlwaysBits;
+  for (const std::string& label : labels) wanted |= bit_of(label);
+  return {detectors_, wanted & wanted_};
+}
+
+const std::string& Inspector::version() const { return detectors_->version; }
+const Digest& Inspector::digest() const { return detectors_->digest; }
 
 TextStream Inspector::open_stream(TextKind kind) const {
-  return TextStream(std::make_unique<TextStream::State>(rules_, kind));
+  return TextStream(std::make_unique<TextStream::State>(detectors_->rules, kind, wanted_));
 }
 
 Verdict Inspector::inspect(std::span<const Text> texts) const {
   Verdict verdict;
-  TextStream::State state(rules_, TextKind::kPlain);
   std::string_view last;
+  std::vector<Segment> segments;
   for (const Text& text : texts) {
     size_t before = 0;
     const std::string seam = seam_of(last, text.bytes, before);
     if (!seam.empty()) {
-      TextStream::State joined(rules_, TextKind::kPlain);
+      SecretStream joined(detectors_->rules, TextKind::kPlain);
       joined.push(seam, nullptr);
       joined.finish(nullptr);
       for (Finding finding : joined.findings()) {
@@ -86,12 +148,15 @@ Verdict Inspector::inspect(std::span<const Text> texts) const {
         verdict.findings.push_back(std::move(finding));
       }
     }
-    state.restart(text.kind);
-    state.push(text.bytes, nullptr);
-    state.finish(nullptr);
-    auto& found = state.findings();
-    verdict.findings.insert(verdict.findings.end(), found.begin(), found.end());
-    found.clear();
+    segments.clear();
+    TextStream stream = open_stream(text.kind);
+    stream.push(text.bytes, segments);
+    stream.finish(segments);
+    for (Segment& segment : segments) {
+      verdict.marking = std::max(verdict.marking, segment.marking);
+      verdict.labels.insert(verdict.labels.end(), segment.labels.begin(), segment.labels.end());
+      for (Finding& finding : segment.findings) verdict.findings.push_back(std::move(finding));
+    }
     verdict.bytes += text.bytes.size();
     last = text.bytes;
   }

@@ -7,8 +7,11 @@
 // so whoever releases segments one by one cannot release half a secret. A whole answer is the same
 // text pushed at once.
 //
+// Three stages, one after the other: secrets (stream.h), the other rules (rule_stream.h), classifiers
+// (unit_stream.h). Each takes the segments of the one before.
+//
 // What this room never does: it never decides (labels are facts, the agreement decides), never
-// changes a text, never touches the outside, and never keeps more than kHoldBackBytesMax of it back.
+// changes a text, never touches the outside, and never keeps more of it back than its limits say.
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -21,9 +24,11 @@
 
 namespace proviso::inspect {
 
-// Text held back while a candidate is open. Longer secrets are judged by their opening: from it on
+// Text held back by the first stage while a candidate is open. Longer secrets are judged by their opening: from it on
 // everything is labelled (Segment::open_ended).
 inline constexpr size_t kHoldBackBytesMax = 256;
+// Text held back by all stages together: ordinary prose about a sentence, and never more than this.
+inline constexpr size_t kHeldBytesMax = 6144;
 
 inline constexpr std::string_view kLabelSecret = "secret";
 
@@ -44,6 +49,7 @@ struct Segment {
   std::string text;
   std::vector<std::string> labels;  // sorted, unique; empty: nothing found
   int64_t top_score = 0;            // of its findings; 0 without
+  int64_t marking = 0;              // rank of the highest marking in it; markings.h
   bool open_ended = false;          // part of a stretch that stays labelled to its end
   std::vector<Finding> findings;    // in order of offset
   friend bool operator==(const Segment&, const Segment&) = default;
@@ -69,7 +75,7 @@ class TextStream {
   void push(std::string_view bytes, std::vector<Segment>& out);
   // The text ends here: appends what was held back. Call once; afterwards only destroy it.
   void finish(std::vector<Segment>& out);
-  // Bytes taken but not yet in a segment, at most kHoldBackBytesMax plus the segment being gathered.
+  // Bytes taken but not yet in a segment, at most kHeldBytesMax.
   [[nodiscard]] size_t held_bytes() const;
 
  private:
@@ -88,6 +94,7 @@ struct Text {
 struct Verdict {
   std::vector<std::string> labels;  // sorted, unique
   int64_t top_score = 0;            // per mille
+  int64_t marking = 0;              // highest rank
   uint64_t bytes = 0;               // inspected
   std::vector<Finding> findings;    // of all texts, in their order; offsets count within each text
 };
@@ -99,14 +106,21 @@ struct Options {
   HoldBack hold_back = HoldBack::kOn;
 };
 
-// The detectors with their rules. Immutable and thread-safe; cheap to copy (shared).
+// Every label that some detector puts, in order.
+std::span<const std::string_view> all_labels();
+
+// The detectors with their rules. Immutable and thread-safe; cheap to copy (shared). A fresh one looks for
+// every label.
 class Inspector {
  public:
   static Inspector create(Options options = {});
+  // The same detectors, of which only those run that put one of `labels`: what an agreement cannot name
+  // is not looked for. Secrets and markings always are.
+  [[nodiscard]] Inspector looking_for(std::span<const std::string> labels) const;
 
-  // Detector names with versions, "secrets/2".
+  // Detector names with versions, "secrets/2 markings/1 …".
   [[nodiscard]] const std::string& version() const;
-  // SHA-256 over detector names, versions and every rule: what a red line depends on.
+  // SHA-256 over detector names, versions, every rule and all weights: what a red line depends on.
   [[nodiscard]] const Digest& digest() const;
 
   [[nodiscard]] TextStream open_stream(TextKind kind = TextKind::kPlain) const;
@@ -122,8 +136,10 @@ class Inspector {
                                               TextKind kind = TextKind::kPlain) const;
 
  private:
-  explicit Inspector(std::shared_ptr<const Rules> rules);
-  std::shared_ptr<const Rules> rules_;
+  struct Detectors;
+  Inspector(std::shared_ptr<const Detectors> detectors, uint32_t wanted);
+  std::shared_ptr<const Detectors> detectors_;
+  uint32_t wanted_;  // a bit for each of all_labels()
 };
 
 }  // namespace proviso::inspect

@@ -64,10 +64,10 @@ Escape read_escape(std::string_view text) {
 
 }  // namespace
 
-TextStream::State::State(std::shared_ptr<const Rules> rules, TextKind kind)
+SecretStream::SecretStream(std::shared_ptr<const Rules> rules, TextKind kind)
     : rules_(std::move(rules)), kind_(kind) {}
 
-void TextStream::State::restart(TextKind kind) {
+void SecretStream::restart(TextKind kind) {
   kind_ = kind;
   held_.clear();
   base_ = 0;
@@ -82,7 +82,7 @@ void TextStream::State::restart(TextKind kind) {
   continuation_ = 0;
 }
 
-void TextStream::State::push(std::string_view bytes, std::vector<Segment>* segments) {
+void SecretStream::push(std::string_view bytes, std::vector<Segment>* segments) {
   segments_ = segments;
   while (!bytes.empty()) {
     const std::string_view slice = bytes.substr(0, kSliceBytes);
@@ -94,13 +94,13 @@ void TextStream::State::push(std::string_view bytes, std::vector<Segment>* segme
   if (rules_->hold_back() == HoldBack::kOff) flush();
 }
 
-void TextStream::State::finish(std::vector<Segment>* segments) {
+void SecretStream::finish(std::vector<Segment>* segments) {
   segments_ = segments;
   flush();
 }
 
 // The text ends here, as far as judgement goes.
-void TextStream::State::flush() {
+void SecretStream::flush() {
   const size_t end = held_.size();
   if (mode_ == Mode::kText) {
     if (in_word_) end_word();
@@ -120,7 +120,7 @@ void TextStream::State::flush() {
   if (mode_ == Mode::kLongToken) mode_ = Mode::kText;
 }
 
-void TextStream::State::compact() {
+void SecretStream::compact() {
   held_.erase(0, segment_begin_);
   base_ += segment_begin_;
   scan_ -= segment_begin_;
@@ -129,12 +129,12 @@ void TextStream::State::compact() {
   segment_begin_ = 0;
 }
 
-bool TextStream::State::is_word_byte(char c) const {
+bool SecretStream::is_word_byte(char c) const {
   if (quote_ == 0) return in_set(c, kWord);
   return c != quote_ && !is_blank_or_control(c) && static_cast<uint8_t>(c) < 0x80;
 }
 
-void TextStream::State::scan() {
+void SecretStream::scan() {
   while (scan_ < held_.size()) {
     if (mode_ != Mode::kText) {
       scan_stretch();
@@ -161,7 +161,7 @@ void TextStream::State::scan() {
 
 // The same as the steps below for the text that most text is: words that are not suspect, and ASCII
 // between them. Stops in front of whatever else comes, inside a word if it must be looked at.
-void TextStream::State::scan_quiet() {
+void SecretStream::scan_quiet() {
   const Rules& rules = *rules_;
   const char* const bytes = held_.data();
   const size_t size = held_.size();
@@ -201,7 +201,7 @@ void TextStream::State::scan_quiet() {
   scan_ = at;
 }
 
-void TextStream::State::begin_word() {
+void SecretStream::begin_word() {
   leave_broken_code_point();
   in_word_ = true;
   escaped_ = false;
@@ -212,14 +212,14 @@ void TextStream::State::begin_word() {
 }
 
 // How long the word may become before it is judged as far as it goes.
-size_t TextStream::State::window() const {
+size_t SecretStream::window() const {
   return pem_begin_ ? kPemLineBytesMax - std::min(pem_line_.size(), kPemLineBytesMax - 1)
                     : kWordBytesMax;
 }
 
 // Reads on to the word's end. kOn: the state changed, look again; kNeedsMore: at the end of what is
 // held, or at an escape, which the caller reads.
-TextStream::State::Step TextStream::State::scan_word() {
+SecretStream::Step SecretStream::scan_word() {
   const size_t length = escaped_ ? decoded_.size() : scan_ - word_begin_;
   const size_t room = window() - std::min(length, window());
   const size_t stop = std::min(held_.size(), scan_ + room);
@@ -263,7 +263,7 @@ TextStream::State::Step TextStream::State::scan_word() {
   return Step::kOn;
 }
 
-TextStream::State::Step TextStream::State::scan_escape() {
+SecretStream::Step SecretStream::scan_escape() {
   const Escape escape = read_escape(std::string_view(held_).substr(scan_));
   if (!escape.complete) return Step::kNeedsMore;
   const size_t length = std::max<size_t>(escape.length, 1);
@@ -277,7 +277,7 @@ TextStream::State::Step TextStream::State::scan_escape() {
 }
 
 // An escape that stands for a word byte: from here on the word has a decoded text of its own.
-void TextStream::State::take_word_byte(char decoded, size_t raw_length) {
+void SecretStream::take_word_byte(char decoded, size_t raw_length) {
   if (!in_word_) begin_word();
   if (!escaped_) {
     escaped_ = true;
@@ -291,19 +291,19 @@ void TextStream::State::take_word_byte(char decoded, size_t raw_length) {
   track_code_point(decoded);
 }
 
-std::string_view TextStream::State::word_text() const {
+std::string_view SecretStream::word_text() const {
   return escaped_ ? std::string_view(decoded_)
                   : std::string_view(held_).substr(word_begin_, scan_ - word_begin_);
 }
 
 // Where byte `in_word` of the word's text begins in held_.
-size_t TextStream::State::raw_at(size_t in_word) const {
+size_t SecretStream::raw_at(size_t in_word) const {
   if (!escaped_) return word_begin_ + in_word;
   return in_word < raw_of_.size() ? word_begin_ + raw_of_[in_word] : scan_;
 }
 
 // Fills matches_ with places in held_.
-void TextStream::State::judge(Edge edge, Context& context, Judged& judged) {
+void SecretStream::judge(Edge edge, Context& context, Judged& judged) {
   matches_.clear();
   const Context before = escaped_ ? context : Context{};
   judged = judge_word(*rules_, {word_text(), before_, edge, quote_ != 0}, context, matches_);
@@ -315,7 +315,7 @@ void TextStream::State::judge(Edge edge, Context& context, Judged& judged) {
 }
 
 // The same stretch as it stands, escapes unread: both views count.
-void TextStream::State::merge_raw_view(Context context, Edge edge) {
+void SecretStream::merge_raw_view(Context context, Edge edge) {
   const size_t decoded_matches = matches_.size();
   const std::string_view raw = std::string_view(held_).substr(word_begin_, scan_ - word_begin_);
   judge_word(*rules_, {raw, before_, edge, quote_ != 0}, context, matches_);
@@ -328,13 +328,13 @@ void TextStream::State::merge_raw_view(Context context, Edge edge) {
 
 // True if the word needs no judgement: no literal is in it, and no name before it waits for a value
 // or finds its operator in it.
-bool TextStream::State::quiet_word() {
+bool SecretStream::quiet_word() {
   if (suspect_ != 0 || escaped_ || pem_begin_) return false;
   if (context_.idle()) return true;
   return (kinds_ & ~(kIdent | kDot)) == 0 && context_.skip_name(word_text());
 }
 
-void TextStream::State::end_word() {
+void SecretStream::end_word() {
   if (quiet_word()) {
     before_ = held_[scan_ - 1];
     in_word_ = false;
@@ -363,7 +363,7 @@ void TextStream::State::end_word() {
 
 // The word fills the window and goes on. A candidate that fills the window undecided is decided by its
 // opening. What is decided leaves; the word then begins where the earliest undecided candidate does.
-void TextStream::State::overflow() {
+void SecretStream::overflow() {
   if (pem_begin_) {
     read_pem_line(word_text());
     if (mode_ != Mode::kText) return;
@@ -415,14 +415,14 @@ void TextStream::State::overflow() {
 }
 
 // The code point before this byte is broken off, so nothing is split here.
-void TextStream::State::leave_broken_code_point() {
+void SecretStream::leave_broken_code_point() {
   if (continuation_ == 0) return;
   continuation_ = 0;
   cut_if_gathered();
 }
 
 // A byte, or an escape, that is in no word. A segment may end after it.
-void TextStream::State::take_gap(char decoded, size_t raw_length) {
+void SecretStream::take_gap(char decoded, size_t raw_length) {
   if (!context_.idle()) {
     context_.advance(decoded);
     const bool opens = decoded == '"' || decoded == '\'' || decoded == '`';
@@ -437,7 +437,7 @@ void TextStream::State::take_gap(char decoded, size_t raw_length) {
 }
 
 // A place where a segment may end: cuts if enough was gathered.
-void TextStream::State::cut_if_gathered() {
+void SecretStream::cut_if_gathered() {
   if (mode_ != Mode::kText || pem_begin_ || continuation_ > 0) return;
   const uint64_t offset = base_ + segment_begin_;
   const size_t gathered = scan_ - segment_begin_;
@@ -446,7 +446,7 @@ void TextStream::State::cut_if_gathered() {
 }
 
 // Continuation bytes are counted, so that no cut falls between the bytes of one code point.
-void TextStream::State::track_code_point(char c) {
+void SecretStream::track_code_point(char c) {
   const auto byte = static_cast<uint8_t>(c);
   if (byte < 0x80) {
     continuation_ = 0;
@@ -466,7 +466,7 @@ void TextStream::State::track_code_point(char c) {
 // Reads on in the line that "-----BEGIN" opened (RFC 7468 section 2; RFC 9580 section 6.2 for PGP).
 // A private key is denied from its opening marker on; any other line is let go. PuTTY's own format
 // says what it is at once.
-void TextStream::State::read_pem_line(std::string_view text) {
+void SecretStream::read_pem_line(std::string_view text) {
   constexpr std::string_view kMarker = "PRIVATE KEY";
   pem_line_ += text;
   if (pem_line_.starts_with("PuTTY-User-Key-File-")) {
@@ -486,14 +486,14 @@ void TextStream::State::read_pem_line(std::string_view text) {
 }
 
 // Everything from the opening marker on, or from a match that stands in front of it in its word.
-void TextStream::State::open_key_file() {
+void SecretStream::open_key_file() {
   size_t begin = *pem_begin_;
   for (const Match& match : matches_) begin = std::min(begin, match.begin);
   open_stretch(begin, "private-key", kScorePem, Mode::kToTheEnd);
 }
 
 // Cuts out the matches of the word that was just judged; overlapping ones become one segment.
-void TextStream::State::emit_matches() {
+void SecretStream::emit_matches() {
   if (matches_.empty()) return;
   if (pem_begin_) {
     // A secret inside an opening line: the line is not let go any more.
@@ -527,7 +527,7 @@ void TextStream::State::emit_matches() {
 
 // From `from` on everything is labelled. The finding covers what has been read; what follows carries
 // the label without a finding of its own.
-void TextStream::State::open_stretch(size_t from, std::string_view rule, int64_t score, Mode mode) {
+void SecretStream::open_stretch(size_t from, std::string_view rule, int64_t score, Mode mode) {
   if (from > segment_begin_) cut_unlabelled(from);
   mode_ = mode;
   in_word_ = false;
@@ -544,7 +544,7 @@ void TextStream::State::open_stretch(size_t from, std::string_view rule, int64_t
   cut_labelled(scan_, std::move(findings), true);
 }
 
-void TextStream::State::scan_stretch() {
+void SecretStream::scan_stretch() {
   while (scan_ < held_.size()) {
     const char c = held_[scan_];
     const bool inside = mode_ == Mode::kToTheEnd || in_set(c, kWord) ||
@@ -562,7 +562,7 @@ void TextStream::State::scan_stretch() {
   }
 }
 
-void TextStream::State::cut_unlabelled(size_t end) {
+void SecretStream::cut_unlabelled(size_t end) {
   if (segments_ != nullptr) {
     Segment& segment = segments_->emplace_back();
     segment.text.assign(held_, segment_begin_, end - segment_begin_);
@@ -570,7 +570,7 @@ void TextStream::State::cut_unlabelled(size_t end) {
   segment_begin_ = end;
 }
 
-void TextStream::State::cut_labelled(size_t end, std::vector<Finding> findings, bool open_ended) {
+void SecretStream::cut_labelled(size_t end, std::vector<Finding> findings, bool open_ended) {
   int64_t score = open_ended ? stretch_score_ : 0;
   for (const Finding& finding : findings) score = std::max(score, finding.score);
   findings_.insert(findings_.end(), findings.begin(), findings.end());

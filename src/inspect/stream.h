@@ -1,6 +1,6 @@
 #pragma once
-// The machine behind TextStream: reads bytes one by one, gathers words, judges them, and cuts
-// segments. Everything it does depends on the bytes read so far and never on where a push ended:
+// The first stage of a text, which finds secrets: reads bytes one by one, gathers words, judges them, and
+// cuts segments. Everything it does depends on the bytes read so far and never on where a push ended:
 // that is the whole proof that any split gives the same segments.
 #include <optional>
 #include <string>
@@ -23,9 +23,9 @@ inline constexpr size_t kPieceBytes = 240;
 // What push() works on at once; bounds the buffer.
 inline constexpr size_t kSliceBytes = 1024;
 
-struct TextStream::State {
+class SecretStream {
  public:
-  State(std::shared_ptr<const Rules> rules, TextKind kind);
+  SecretStream(std::shared_ptr<const Rules> rules, TextKind kind);
 
   // `segments` may be null: then only findings are collected.
   void push(std::string_view bytes, std::vector<Segment>* segments);

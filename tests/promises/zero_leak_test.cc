@@ -190,7 +190,7 @@ class Corridor {
 
   void let_go(const std::vector<gate::Judged>& judged) {
     for (const gate::Judged& part : judged) {
-      content_.add(part.segment.labels, part.segment.top_score);
+      content_.add(part.segment.labels, part.segment.top_score, part.segment.marking);
       if (!content_.labels.empty()) return refuse();
       writer_.text(passed_.client, part.channel, 0, part.segment.text);
     }
@@ -199,7 +199,7 @@ class Corridor {
   void take_call(const exchange::ToolCall& call) {
     if (arguments_ == Arguments::kInspected) {
       const auto found = gate::Judge::content_of(inspector_, exchange::pieces_of(call));
-      content_.add(found.labels, found.top_score);
+      content_.add(found.labels, found.top_score, found.marking);
       if (!content_.labels.empty()) return refuse();
     }
     writer_.tool_call(passed_.client, call);
@@ -297,7 +297,7 @@ std::vector<size_t> cuts_of(const std::string& text) {
 }
 
 void try_scene(const Scene& scene, Tally& tally) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   const bool every_pair = std::getenv("PROVISO_LONG") != nullptr;
   std::mt19937_64 random(17);
   for (const Case& c : make_cases(21, scene.channel)) {
@@ -350,7 +350,7 @@ TEST(ZeroLeak, NoSecretReachesTheClientHoweverTheStreamIsCut) {
 
 // The negative controls: without hold-back text leaks; with arguments unread, arguments do.
 TEST(ZeroLeak, WithoutTheGuardsItLeaks) {
-  const Inspector blind = Inspector::create({.hold_back = HoldBack::kOff});
+  const Inspector blind = Inspector::create({.hold_back = HoldBack::kOff}).looking_for({});
   for (const Scene& scene : kScenes) {
     Tally tally;
     size_t leaking = 0;
@@ -370,7 +370,7 @@ TEST(ZeroLeak, WithoutTheGuardsItLeaks) {
 
 // What is no secret passes unchanged, or the test above would prove nothing.
 TEST(ZeroLeak, WhatIsNoSecretPasses) {
-  const Inspector inspector = Inspector::create();
+  const Inspector inspector = Inspector::create().looking_for({});
   const std::string text = "{\"command\":\"echo the password policy needs 14 characters\"}";
   for (const Scene& scene : kScenes) {
     for (size_t cut = 0; cut <= text.size(); ++cut) {

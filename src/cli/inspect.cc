@@ -1,0 +1,230 @@
+// `proviso inspect` shows what the detectors see in a text; `proviso eval` counts how well they do.
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iostream>
+#include <iterator>
+#include <memory>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "cli/command.h"
+#include "cli/output.h"
+#include "inspect/inspector.h"
+#include "inspect/readings.h"
+#include "inspect/training/evaluation.h"
+
+namespace proviso::cli {
+namespace {
+
+using inspect::Evaluation;
+using inspect::Finding;
+using inspect::Segment;
+using inspect::Share;
+
+// --- inspect
+
+struct InspectOptions {
+  std::string file;
+  bool json_text = false;
+  bool as_json = false;
+};
+
+Result<std::string> read_text(const std::string& file) {
+  if (file != "-") return read_file(file);
+  return std::string{std::istreambuf_iterator<char>(std::cin), {}};
+}
+
+struct Seen {
+  std::vector<std::string> labels;
+  int64_t top_score = 0;
+  int64_t marking = 0;
+  std::vector<Finding> findings;
+};
+
+Seen look_at(const std::string& text, inspect::TextKind kind) {
+  const inspect::Text one{text, kind};
+  inspect::Verdict verdict = inspect::Inspector::create().inspect(std::span(&one, 1));
+  return {std::move(verdict.labels), verdict.top_score, verdict.marking, std::move(verdict.findings)};
+}
+
+// What stands at a finding, on one line.
+std::string quoted_part(const std::string& text, const Finding& finding) {
+  constexpr size_t kShownMax = 72;
+  std::string part = text.substr(std::min<size_t>(finding.offset, text.size()),
+                                 std::min<size_t>(finding.length, kShownMax));
+  std::ranges::replace_if(part, [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; }, ' ');
+  return part;
+}
+
+void print_seen(const std::string& text, const Seen& seen) {
+  print(fmt::format("{} bytes, labels: {}", text.size(),
+                    seen.labels.empty() ? "none" : fmt::format("{}", fmt::join(seen.labels, ", "))));
+  print(fmt::format("top score {} per mille, marking {}", seen.top_score, seen.marking));
+  for (const Finding& finding : seen.findings) {
+    print(fmt::format("  {:>6}+{:<5} {:<22} {:<26} {:>4}  {}", finding.offset, finding.length,
+                      finding.label, finding.rule, finding.score, quoted_part(text, finding)));
+  }
+  for (const inspect::Reading& reading : inspect::decoded_readings(text)) {
+    const Finding whole{.label = {}, .rule = {}, .offset = 0, .length = reading.text.size(), .score = 0};
+    print(fmt::format("  reads as {:<18} {}", reading.name, quoted_part(reading.text, whole)));
+  }
+}
+
+void print_seen_json(const Seen& seen) {
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object().key("findings").begin_array();
+  for (const Finding& finding : seen.findings) {
+    writer.begin_object();
+    writer.key("label").string(finding.label).key("length").uinteger(finding.length);
+    writer.key("offset").uinteger(finding.offset).key("rule").string(finding.rule);
+    writer.key("score").integer(finding.score).end_object();
+  }
+  writer.end_array().key("labels").begin_array();
+  for (const std::string& label : seen.labels) writer.string(label);
+  writer.end_array();
+  writer.key("marking").integer(seen.marking).key("top_score").integer(seen.top_score).end_object();
+  print(out);
+}
+
+int run_inspect(const InspectOptions& options) {
+  const Result<std::string> text = read_text(options.file);
+  if (!text) return complain(text.error());
+  const Seen seen =
+      look_at(*text, options.json_text ? inspect::TextKind::kJson : inspect::TextKind::kPlain);
+  if (options.as_json) {
+    print_seen_json(seen);
+  } else {
+    print_seen(*text, seen);
+  }
+  return 0;
+}
+
+// --- eval
+
+struct EvalOptions {
+  std::vector<std::string> files;
+  bool as_json = false;
+};
+
+std::string shown(const Share& share) {
+  if (share.n == 0) return "-";
+  return fmt::format("{}/{} {:.3f} [{:.3f}, {:.3f}]", share.k, share.n, share.value(), share.low(), share.high());
+}
+
+void print_table(const Evaluation& evaluation) {
+  print(fmt::format("{} rows; shares with exact 95 % bounds", evaluation.rows));
+  for (const auto& [name, label] : evaluation.labels) {
+    print(fmt::format("\n{}\n  recall                     {}\n  precision                  {}\n"
+                      "  false positives, benign    {}\n  false positives, ordinary  {}",
+                      bold(name), shown(label.recall), shown(label.precision), shown(label.false_all),
+                      shown(label.false_ordinary)));
+    if (label.encoded.n > 0) {
+      print(fmt::format("  recall, plain              {}\n  recall, encoded            {}",
+                        shown(label.plain), shown(label.encoded)));
+    }
+    if (label.languages.size() < 2) continue;
+    for (const auto& [language, share] : label.languages) {
+      print(fmt::format("  recall, {:<18} {}", language, shown(share)));
+    }
+  }
+  print("\nby category (benign rows: with any label)");
+  for (const auto& [name, category] : evaluation.categories) {
+    std::string labels;
+    for (const auto& [label, count] : category.labels) labels += fmt::format(" {}={}", label, count);
+    print(fmt::format("  {:<15} {:<38} {}{}", category.label, name, shown(category.found), labels));
+  }
+  for (const auto& [type, share] : evaluation.spans) {
+    print(fmt::format("  spans           {:<38} {}", type, shown(share)));
+  }
+  if (evaluation.markings_exact.n > 0) {
+    print(fmt::format("  markings with exactly the expected attributes          {}",
+                      shown(evaluation.markings_exact)));
+  }
+}
+
+void write_share(json::Writer& writer, std::string_view key, const Share& share) {
+  writer.key(key).begin_object();
+  writer.key("k").uinteger(share.k).key("n").uinteger(share.n);
+  if (share.n > 0) {
+    writer.key("value").real(share.value()).key("low").real(share.low()).key("high").real(share.high());
+  }
+  writer.end_object();
+}
+
+void print_table_json(const Evaluation& evaluation) {
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object().key("rows").uinteger(evaluation.rows).key("labels").begin_object();
+  for (const auto& [name, label] : evaluation.labels) {
+    writer.key(name).begin_object();
+    writer.key("n").uinteger(label.recall.n);
+    write_share(writer, "recall", label.recall);
+    write_share(writer, "precision", label.precision);
+    write_share(writer, "false_positive_rate", label.false_all);
+    write_share(writer, "false_positive_rate_ordinary", label.false_ordinary);
+    write_share(writer, "recall_plain", label.plain);
+    write_share(writer, "recall_encoded", label.encoded);
+    writer.key("recall_by_language").begin_object();
+    for (const auto& [language, share] : label.languages) write_share(writer, language, share);
+    writer.end_object().end_object();
+  }
+  writer.end_object().key("categories").begin_object();
+  for (const auto& [name, category] : evaluation.categories) {
+    writer.key(name).begin_object();
+    writer.key("label").string(category.label).key("n").uinteger(category.found.n);
+    write_share(writer, category.label == "benign" ? "false_positive_rate" : "recall", category.found);
+    writer.key("labels").begin_object();
+    for (const auto& [label, count] : category.labels) writer.key(label).uinteger(count);
+    writer.end_object().end_object();
+  }
+  writer.end_object().key("spans").begin_object();
+  for (const auto& [type, share] : evaluation.spans) write_share(writer, type, share);
+  writer.end_object();
+  write_share(writer, "markings_exact", evaluation.markings_exact);
+  writer.end_object();
+  print(out);
+}
+
+int run_eval(const EvalOptions& options) {
+  std::vector<inspect::Row> rows;
+  for (const std::string& file : options.files) {
+    const Result<std::string> bytes = read_file(file);
+    if (!bytes) return complain(bytes.error());
+    Result<std::vector<inspect::Row>> more = inspect::read_rows(*bytes);
+    if (!more) return complain(Error{more.error().code, fmt::format("`{}`: {}", file, more.error().message)});
+    std::ranges::move(*more, std::back_inserter(rows));
+  }
+  const Evaluation evaluation = inspect::evaluate(inspect::Inspector::create(), rows);
+  if (options.as_json) {
+    print_table_json(evaluation);
+  } else {
+    print_table(evaluation);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, int& status) {
+  auto options = std::make_shared<InspectOptions>();
+  CLI::App* command = app.add_subcommand(
+      "inspect", "show what the detectors see in a text: labels, scores, places, decoded readings");
+  command->add_option("FILE", options->file, "the text, - for standard input")->required();
+  command->add_flag("--arguments", options->json_text, "the text is JSON, as a tool call's arguments are");
+  command->add_flag("--json", options->as_json, "one JSON object, for programs");
+  command->callback([options, &status] { status = run_inspect(*options); });
+}
+
+void add_eval(CLI::App& app, int& status) {
+  auto options = std::make_shared<EvalOptions>();
+  CLI::App* command = app.add_subcommand(
+      "eval", "count how well the detectors do on labelled rows, with exact 95 % bounds");
+  command->add_option("DATA", options->files, "JSON lines with `label`, `category` and `text`")->required();
+  command->add_flag("--json", options->as_json, "one JSON object, for programs");
+  command->callback([options, &status] { status = run_eval(*options); });
+}
+
+}  // namespace proviso::cli

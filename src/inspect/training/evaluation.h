@@ -1,0 +1,51 @@
+#pragma once
+// How well the detectors do on labelled rows: what `proviso eval` prints. A row counts as found if any label
+// that stands for its own is put anywhere in its text. Pure.
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "inspect/inspector.h"
+#include "inspect/training/rows.h"
+
+namespace proviso::inspect {
+
+// k of n with its exact 95 % bounds (Clopper and Pearson 1934).
+struct Share {
+  size_t k = 0;
+  size_t n = 0;
+  void count(bool hit);
+  [[nodiscard]] double value() const;  // 0 where n is 0
+  [[nodiscard]] double low() const;
+  [[nodiscard]] double high() const;
+};
+
+struct Evaluation {
+  struct Label {
+    Share recall;          // rows of this label that were found
+    Share precision;       // of the rows with its labels that are of it or benign: those of it
+    Share false_all;       // benign rows with its labels
+    Share false_ordinary;  // those of the categories ordinary_*
+    std::map<std::string, Share> languages;  // recall by language, rows without an encoding
+    Share plain;           // recall of rows without an encoding
+    Share encoded;         // and of the others
+  };
+  struct Category {
+    std::string label;                        // of its rows
+    Share found;                              // benign rows: with any label
+    std::map<std::string, size_t> labels;     // how many rows each label was put on
+  };
+  std::map<std::string, Label> labels;
+  std::map<std::string, Category> categories;
+  std::map<std::string, Share> spans;         // by type: spans of which a finding covers half or more
+  Share markings_exact;                       // rows with `expect` whose first marking has just these attributes
+  size_t rows = 0;
+};
+
+// The labels that stand for a row's label: "pii" is found by `contact`, too.
+std::vector<std::string> labels_for(const std::string& row_label);
+
+Evaluation evaluate(const Inspector& inspector, const std::vector<Row>& rows);
+
+}  // namespace proviso::inspect

@@ -1,0 +1,120 @@
+#include "inspect/unit_stream.h"
+
+#include <algorithm>
+
+#include "inspect/readings.h"
+#include "inspect/unicode.h"
+
+namespace proviso::inspect {
+namespace {
+
+bool ends_sentence(std::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\n') return true;
+    if ((c == '.' || c == '!' || c == '?') && (i + 1 == text.size() || text[i + 1] == ' ')) return true;
+    if (text.substr(i, 3) == "\xe3\x80\x82") return true;  // ideographic full stop
+  }
+  return false;
+}
+
+// JSON text as the model or tool meant it: string escapes read.
+std::string unescaped(std::string_view json) {
+  std::string out;
+  for (size_t i = 0; i < json.size();) {
+    if (json[i] != '\\') {
+      out += json[i++];
+      continue;
+    }
+    const JsonEscape escape = read_json_escape(json.substr(i));
+    append_utf8(out, escape.value);
+    i += escape.length;
+  }
+  return out;
+}
+
+}  // namespace
+
+bool ends_unit(std::string_view segment, size_t unit_bytes) {
+  return unit_bytes >= kUnitBytesMax || (unit_bytes >= kUnitBytesMin && ends_sentence(segment));
+}
+
+void UnitStream::push(std::vector<Segment>& in, std::vector<Segment>& out) {
+  for (Segment& segment : in) {
+    unit_ += segment.text;
+    const bool ends = ends_unit(segment.text, unit_.size());
+    pending_.push_back(std::move(segment));
+    if (ends) judge(out);
+  }
+  in.clear();
+}
+
+void UnitStream::finish(std::vector<Segment>& out) {
+  if (!pending_.empty()) judge(out);
+}
+
+void UnitStream::note(const Sums& sums, std::string_view reading, float less, Best& best) const {
+  auto margins = classifier_->margins(sums);
+  for (float& margin : margins) margin -= less;
+  for (size_t k = 0; k < kClasses; ++k) {
+    if (margins[k] <= best.margin[k]) continue;
+    best.margin[k] = margins[k];
+    best.reading[k] = reading;
+  }
+}
+
+void UnitStream::add_unit(const std::string& text, std::string_view plain) {
+  const Unit unit{classifier_->sums_of(plain), text.size()};
+  window_ += text;
+  window_sums_.add(unit.sums);
+  units_.push_back(unit);
+  while (window_.size() > kWindowBytesMax && units_.size() > 1) {
+    window_.erase(0, units_.front().bytes);
+    window_sums_.take(units_.front().sums);
+    units_.pop_front();
+  }
+}
+
+UnitStream::Best UnitStream::best_of(bool encoded) const {
+  Best best;
+  best.margin.fill(kNoMargin);
+  note(window_sums_, "window", 0, best);
+  if (units_.size() > kNearUnits) {
+    Sums near;
+    for (size_t i = 0; i < kNearUnits; ++i) near.add(units_[units_.size() - 1 - i].sums);
+    note(near, "sentence", kNearMargin, best);
+  }
+  if (!encoded) return best;
+  for (const Reading& reading : decoded_readings(window_)) {
+    note(classifier_->sums_of(reading.text), reading.name, 0, best);
+  }
+  return best;
+}
+
+void UnitStream::judge(std::vector<Segment>& out) {
+  const std::string text = kind_ == TextKind::kJson ? unescaped(unit_) : unit_;
+  const std::string plain = plain_reading(text);
+  add_unit(text, plain);
+  const bool encoded = may_be_encoded(text, plain);
+  const Best best = best_of(encoded || encoded_);
+  encoded_ = encoded;
+  bool first = true;
+  for (Segment& segment : pending_) {
+    for (size_t k = 0; k < kClasses; ++k) {
+      top_[k] = std::max(top_[k], best.margin[k]);
+      if (best.margin[k] < 0 || (wanted_ >> k & 1) == 0) continue;
+      const auto label = std::string(kClassLabels[k]);
+      const int64_t score = Classifier::score_of(best.margin[k]);
+      segment.labels.insert(std::ranges::lower_bound(segment.labels, label), label);
+      segment.top_score = std::max(segment.top_score, score);
+      if (first) segment.findings.push_back({label, best.reading[k], base_, unit_.size(), score});
+    }
+    first = false;
+    out.push_back(std::move(segment));
+  }
+  pending_.clear();
+  base_ += unit_.size();
+  unit_.clear();
+}
+
+}  // namespace proviso::inspect

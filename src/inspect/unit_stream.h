@@ -1,0 +1,70 @@
+#pragma once
+// The last stage of a text: the classifiers. Segments of the stage before gather into units, a sentence
+// or kUnitBytesMax bytes; a unit leaves when it was judged, all of its segments with the labels that were
+// found. Judged is the unit together with those before it, up to kWindowBytesMax bytes, so that nothing
+// hides in a seam; and whatever encodings in that window decode to. Where units end depends on the text
+// alone, so any split gives the same labels.
+#include <array>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "inspect/classifier.h"
+#include "inspect/inspector.h"
+
+namespace proviso::inspect {
+
+inline constexpr size_t kUnitBytesMin = 24;      // shorter sentences are judged with the next
+inline constexpr size_t kUnitBytesMax = 320;     // about 64 tokens
+inline constexpr size_t kWindowBytesMax = 2048;  // about 512 tokens
+// How far back a unit is judged besides: a sentence that gives an order in a long harmless text.
+inline constexpr size_t kNearUnits = 2;
+// By so much more must they say, because a few words out of many are easily strange.
+inline constexpr float kNearMargin = 1.0f;
+
+// Whether a unit ends with this segment, the `unit_bytes` of the unit counting it.
+bool ends_unit(std::string_view segment, size_t unit_bytes);
+
+class UnitStream {
+ public:
+  // `wanted` has a bit for each class whose label may be put.
+  UnitStream(TextKind kind, uint32_t wanted,
+             const Classifier& classifier = Classifier::built_in())
+      : kind_(kind), wanted_(wanted), classifier_(&classifier) {
+    top_.fill(kNoMargin);
+  }
+
+  void push(std::vector<Segment>& in, std::vector<Segment>& out);
+  void finish(std::vector<Segment>& out);
+  [[nodiscard]] size_t held_bytes() const { return unit_.size(); }
+  // The highest margin of each class so far.
+  [[nodiscard]] const std::array<float, kClasses>& top_margins() const { return top_; }
+
+ private:
+  struct Unit {
+    Sums sums;
+    size_t bytes = 0;
+  };
+  struct Best {
+    std::array<float, kClasses> margin;
+    std::array<std::string, kClasses> reading;  // in which it was found
+  };
+  void judge(std::vector<Segment>& out);
+  void add_unit(const std::string& text, std::string_view plain);
+  [[nodiscard]] Best best_of(bool encoded) const;
+  void note(const Sums& sums, std::string_view reading, float less, Best& best) const;
+
+  TextKind kind_;
+  uint32_t wanted_;
+  const Classifier* classifier_;
+  std::vector<Segment> pending_;
+  std::string unit_;          // text of pending_
+  std::string window_;        // raw text of the units in units_
+  std::deque<Unit> units_;
+  Sums window_sums_;
+  uint64_t base_ = 0;         // offset of unit_
+  bool encoded_ = false;      // the unit before looked encoded
+  std::array<float, kClasses> top_{};
+};
+
+}  // namespace proviso::inspect
