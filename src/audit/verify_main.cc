@@ -13,6 +13,7 @@ namespace proviso::audit {
 namespace {
 
 constexpr int kUsage = 2;
+constexpr int64_t kSilenceShown = 3600;  // seconds; the default heartbeat
 
 struct Options {
   std::string state;
@@ -32,6 +33,7 @@ Examples:
   proviso-verify --log DIR --agreements DIR --log-key FILE --no-vault         without opening anything
   proviso-verify receipt receipt.json --log DIR --receipt-key FILE
   proviso-verify proof leaf.tlog-proof --policy POLICY --receipt receipt.json
+  proviso-verify disclosure opened.json --policy POLICY
   proviso-verify evidence evidence.json
   curl -si … | sed -n 's/^proviso-receipt: //ip' | proviso-verify receipt - --receipt-key FILE
 
@@ -56,6 +58,7 @@ void print_json(const Verdict& verdict, const std::string& log_key) {
   writer.key("others").uinteger(verdict.replay.others);
   writer.key("withheld").uinteger(verdict.replay.withheld);
   writer.key("open_intents").uinteger(verdict.replay.open_intents);
+  writer.key("silence_seconds").integer(verdict.replay.silence_s);
   writer.key("fault_count").uinteger(verdict.finding_count);
   writer.key("faults").begin_array();
   for (const auto& finding : verdict.findings) {
@@ -85,6 +88,9 @@ void print_text(const Verdict& verdict, const std::string& log_key, bool key_fro
   if (replay.withheld > 0) fmt::print("  {} leaves not replayable: withheld\n", replay.withheld);
   if (replay.open_intents > 0)
     fmt::print("  {} allowed requests without an outcome\n", replay.open_intents);
+  if (replay.silence_s >= kSilenceShown) {
+    fmt::print("  the longest silence while a gate ran: {} s\n", replay.silence_s);
+  }
   fmt::print("{}\n", verdict.finding_count == 0 ? "verified" : "NOT VERIFIED");
   if (key_from_state) {
     fmt::print(

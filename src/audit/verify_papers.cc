@@ -7,6 +7,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "audit/disclosure.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/merkle.h"
@@ -22,6 +23,7 @@ constexpr int kUsage = 2;
 
 struct Options {
   std::string file, policy, log_key, receipt_key, receipt, leaf;
+  std::vector<std::string> absent;
   bool json = false;
 };
 
@@ -127,6 +129,68 @@ int run_proof(const Options& options) {
   return proven ? 0 : 1;
 }
 
+struct Opened {
+  Disclosure disclosure;
+  Shown shown;
+};
+
+Result<Opened> judge_disclosure(const Options& options, const ledger::Policy& policy) {
+  Opened out;
+  PV_TRY(const std::string text, read_line(options.file, kDisclosureBytesMax));
+  PV_TRY(out.disclosure, Disclosure::parse(text));
+  std::vector<note::VerifierKey> logs;
+  if (!options.log_key.empty()) {
+    PV_TRY(const std::string key, key_text(options.log_key));
+    PV_TRY(logs.emplace_back(), note::VerifierKey::parse(key));
+  }
+  PV_TRY(out.shown, judge(out.disclosure, policy, logs));
+  for (const std::string& path : options.absent) {
+    if (shows_absent(out.disclosure, out.shown.leaf, path)) continue;
+    return fail(Code::kUnverified, fmt::format("it does not show that there is no fact `{}`", path));
+  }
+  return out;
+}
+
+void print_disclosure(const Options& options, const Opened& opened) {
+  const Shown& shown = opened.shown;
+  fmt::print("{}: leaf {} of {}, {}: {} {}\n", shown.witnessed.checkpoint.origin, shown.index,
+             shown.witnessed.checkpoint.size, format_time(shown.leaf.time), shown.leaf.verb,
+             shown.leaf.decision);
+  for (const DisclosedFact& fact : opened.disclosure.facts) {
+    if (fact.salt) fmt::print("  {} = {}\n", fact.path, fact.value);
+  }
+  for (const std::string& path : options.absent) fmt::print("  {} is not there\n", path);
+  for (const std::string& path : shown.withheld) fmt::print("  withheld: {}\n", path);
+  if (shown.unnamed > 0) fmt::print("  withheld: {} facts that are not named\n", shown.unnamed);
+  if (shown.replayed) {
+    fmt::print("the decision was derived again and is the same\nverified\n");
+  } else {
+    fmt::print("verified, but not replayable: {}\n",
+               shown.withheld.empty() && shown.unnamed == 0 ? "no agreement was given"
+                                                            : "facts are withheld");
+  }
+}
+
+constexpr int kWithheld = 3;
+
+int run_disclosure(const Options& options) {
+  if (options.policy.empty() && options.log_key.empty()) {
+    return complain({Code::kInvalid, "name a --policy or a --log-key: whose word is this?"});
+  }
+  const auto policy = read_policy(options.policy);
+  if (!policy) return complain(policy.error());
+  const auto opened = judge_disclosure(options, *policy);
+  if (!opened && (opened.error().code == Code::kNotFound || opened.error().code == Code::kIo)) {
+    return complain(opened.error());
+  }
+  if (!opened) {
+    fmt::print("{}: {}\nNOT VERIFIED\n", options.file, opened.error().message);
+    return 1;
+  }
+  print_disclosure(options, *opened);
+  return opened->shown.replayed ? 0 : kWithheld;
+}
+
 // The keys in the file are the accused log's as the accuser says; a judge brings their own.
 Status check_keys(const Options& options, const ledger::Evidence& evidence) {
   const auto same = [](const std::string& given, const std::string& stands, const char* which) -> Status {
@@ -214,6 +278,13 @@ void add_papers(CLI::App& app, int& status) {
   proof->add_option("--leaf", options->leaf, "the leaf itself, its exact bytes");
   shared(proof);
   proof->callback([options, &status] { status = run_proof(*options); });
+
+  auto* disclosure =
+      app.add_subcommand("disclosure", "verify what `proviso ledger disclose` opened, field by field");
+  disclosure->add_option("FILE", options->file, "the disclosure, or - for standard input")->required();
+  disclosure->add_option("--absent", options->absent, "it must show that there is no such fact");
+  shared(disclosure);
+  disclosure->callback([options, &status] { status = run_disclosure(*options); });
 
   auto* evidence = app.add_subcommand("evidence", "judge what `proviso ledger accuse` made");
   evidence->add_option("FILE", options->file, "the evidence, or - for standard input")->required();

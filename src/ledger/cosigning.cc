@@ -54,6 +54,10 @@ Result<CosignAnswer> read_answer(int status, std::string_view body, std::string_
       return answer;
     }
   }
+  if (status == 422) {
+    return fail(Code::kUnverified,
+                fmt::format("witness `{}` saw another history of this log: {}", witness.name, shown(body)));
+  }
   if (status != 200) {
     return fail(Code::kUnavailable,
                 fmt::format("witness `{}` answered {}: {}", witness.name, status, shown(body)));

@@ -25,8 +25,8 @@ struct CosignAnswer {
   std::string lines;                 // its cosignatures, verified; empty if it gave none
   std::optional<uint64_t> has_seen;  // 409: ask again from here
 };
-// kUnverified if a 200 carries no line that holds under `witness`; kUnavailable, with its words, for any
-// other answer.
+// kUnverified if a 200 carries no line that holds under `witness`, or if it says (422) that this is no
+// continuation of what it saw; kUnavailable, with its words, for any other answer.
 Result<CosignAnswer> read_answer(int status, std::string_view body, std::string_view checkpoint,
                                  const note::VerifierKey& witness);
 
