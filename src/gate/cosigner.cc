@@ -37,6 +37,12 @@ http::Task<Result<Answer>> post(http::Loop& loop, http::Endpoint endpoint, std::
   co_return Answer{reply->status(), std::move(*answered)};
 }
 
+uint64_t size_of(const std::string& checkpoint) {
+  const auto note = note::parse(checkpoint);
+  const auto parsed = note ? note::Checkpoint::parse(note->text) : fail(Code::kInvalid, "");
+  return parsed ? parsed->size : 0;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Carrier>> Carrier::create(std::string log_dir, ledger::Policy policy,
@@ -68,7 +74,7 @@ Result<std::string> Carrier::ask(Asked& asked, const ledger::LogReader& log) {
            http::block_on(loop, post(loop, std::move(endpoint), request.text())));
     PV_TRY(const ledger::CosignAnswer said,
            ledger::read_answer(answer.status, answer.body, request.checkpoint, asked.witness.key));
-    asked.seen = said.has_seen.value_or(log.size());
+    asked.seen = said.has_seen.value_or(size_of(request.checkpoint));
     if (!said.lines.empty()) return said.lines;
   }
   return fail(Code::kConflict, "it says twice that it saw something else: does another copy of this "
@@ -76,7 +82,10 @@ Result<std::string> Carrier::ask(Asked& asked, const ledger::LogReader& log) {
 }
 
 Result<CosignRound> Carrier::round() {
-  PV_TRY(const auto log, ledger::LogReader::open_published(log_dir_));
+  // At a start tiles may be missing that log.wal will make again; later they are all that is needed.
+  PV_TRY(const auto log, first_ ? ledger::LogReader::open(log_dir_)
+                                : ledger::LogReader::open_published(log_dir_));
+  first_ = false;
   PV_TRY(const std::string checkpoint, log->checkpoint());
   std::vector<std::future<Result<std::string>>> answers;
   answers.reserve(asked_.size());
@@ -87,7 +96,13 @@ Result<CosignRound> Carrier::round() {
   std::vector<std::string> lines;
   for (size_t i = 0; i < answers.size(); ++i) {
     const Result<std::string> line = answers[i].get();
-    round.said.push_back({asked_[i].witness.name, line.has_value(), line ? "" : line.error().message});
+    CosignRound::Said said{asked_[i].witness.name, line.has_value(), "", false};
+    if (!line) {
+      said.why = line.error().message;
+      said.contradicts =
+          line.error().code == Code::kConflict || line.error().code == Code::kUnverified;
+    }
+    round.said.push_back(std::move(said));
     if (line) lines.push_back(*line);
   }
   PV_TRY(round.witnessed,

@@ -26,6 +26,8 @@ struct CosignRound {
     std::string name;
     bool cosigned = false;
     std::string why;  // if it did not
+    // It saw more of this log than is here, or another history: signing on would fork the log.
+    bool contradicts = false;
   };
   std::vector<Said> said;
   ledger::Witnessed witnessed;
@@ -54,6 +56,7 @@ class Carrier {
   note::VerifierKey log_key_;
   std::unique_ptr<http::Loops> loops_;
   std::vector<Asked> asked_;
+  bool first_ = true;
 };
 
 // Runs rounds on a thread of its own while a gate serves.
