@@ -7,6 +7,7 @@
 #include "gate/layout.h"
 #include "ledger/accuse.h"
 #include "ledger/keys.h"
+#include "ledger/policy.h"
 
 namespace proviso::cli {
 namespace {

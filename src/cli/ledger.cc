@@ -182,6 +182,10 @@ void add_ledger(CLI::App& app, int& status) {
 
   add_ledger_cosign(*command, status);
   add_ledger_accuse(*command, status);
+  add_ledger_disclose(*command, status);
+  add_ledger_report(*command, status);
+  add_ledger_shred(*command, status);
+  add_ledger_backup(*command, status);
 
   auto* verify_command = command->add_subcommand("verify", "re-read every byte of the log");
   common(verify_command);
