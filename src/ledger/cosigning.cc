@@ -26,7 +26,7 @@ Result<AddCheckpoint> ask_to_cosign(const LogReader& log, uint64_t old_size) {
   PV_TRY(out.checkpoint, log.checkpoint());
   PV_TRY(const note::Note note, note::parse(out.checkpoint));
   PV_TRY(const note::Checkpoint checkpoint, note::Checkpoint::parse(note.text));
-  if (checkpoint.size != log.size()) {
+  if (checkpoint.size > log.size()) {
     return fail(Code::kConflict, "the log published another checkpoint meanwhile: open it again");
   }
   if (old_size > checkpoint.size) {

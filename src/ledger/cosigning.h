@@ -16,8 +16,8 @@ namespace proviso::ledger {
 // Beside `checkpoint` in the log's folder: the newest one that has the policy's quorum.
 inline constexpr std::string_view kWitnessedName = "checkpoint.witnessed";
 
-// A request to cosign the published checkpoint of `log` (open_published()) by somebody who has seen
-// `old_size` entries. kConflict if they saw more than is published.
+// A request to cosign the published checkpoint of `log` by somebody who has seen `old_size` entries.
+// kConflict if they saw more than is published.
 Result<AddCheckpoint> ask_to_cosign(const LogReader& log, uint64_t old_size);
 
 // What a witness answered about `checkpoint`.
