@@ -111,7 +111,7 @@ void add_ledger_backup(CLI::App& ledger, int& status) {
   const auto common = [options](CLI::App* command) {
     command->add_option("--state", options->state, "state folder")->capture_default_str();
   };
-  auto* backup_command = ledger.add_subcommand("backup", "copy the whole state, beside a running gate too");
+  auto* backup_command = ledger.add_subcommand("backup", "copy the whole state; stop the gate if people and keys must be newest");
   common(backup_command);
   backup_command->add_option("PLACE", options->place, "an empty folder")->required();
   backup_command->callback([options, &status] { status = done(backup(*options)); });
