@@ -13,8 +13,9 @@ namespace {
 
 constexpr std::string_view kFormat = "proviso/leaf@v1";
 constexpr std::array<std::string_view, 4> kDecisions = {"allow", "deny", "hold", "-"};
-constexpr std::array<std::string_view, 6> kOtherVerbs = {"key",    "agreement",    "worker",
-                                                         "person", "unauthorized", "start"};
+constexpr std::array<std::string_view, 9> kOtherVerbs = {
+    "key",   "agreement", "worker", "person",   "unauthorized",
+    "start", "report",    "shred",  "heartbeat"};
 // With the secret and a position these are 55 bytes: one block of SHA-256.
 constexpr std::string_view kSaltDomain{"proviso/salt/v1", 15};
 constexpr std::string_view kValueDomain{"proviso/value/v1", 16};
@@ -145,7 +146,10 @@ Result<Leaf> Leaf::parse(std::string_view text) {
   }
   if (!known_verb(leaf.verb)) return fail(Code::kInvalid, "a leaf's `verb` is not known");
   const bool decides = exchange::parse_verb(leaf.verb).has_value();
-  if (decides == (leaf.decision == "-") && leaf.verb != "release") {
+  // A release from which nothing could leave, and a disclosure by whoever holds the vault's keys, are
+  // no decisions of the agreement.
+  const bool may_be_either = leaf.verb == "release" || leaf.verb == "disclose";
+  if (decides == (leaf.decision == "-") && !may_be_either) {
     return fail(Code::kInvalid, "a leaf's `decision` does not fit its `verb`");
   }
   if (leaf.text() != text) return fail(Code::kInvalid, "a leaf is not in its one spelling");

@@ -41,6 +41,7 @@ class Replay {
   bool same_moment(const Leaf& leaf, const exchange::Facts& facts);
   void check_pairing(const Leaf& leaf, const exchange::Facts& facts);
   void note_agreement(const Leaf& leaf);
+  void note_tombstone(const exchange::Facts& facts);
   bool was_in_force(const Leaf& leaf);
 
   const vault::Vault* vault_;
@@ -60,6 +61,10 @@ void Replay::check_time(const Leaf& leaf) {
   if (leaf.time.value < latest_ - kLeafLagSMax) {
     fault("time", fmt::format("the leaf says {}, an earlier one {}", format_time(leaf.time),
                               format_time({latest_})));
+  }
+  // Before a `start`, and the `agreement` in front of it, no gate ran: that silence says nothing.
+  if (latest_ > 0 && leaf.verb != "start" && leaf.verb != "agreement") {
+    report_.silence_s = std::max(report_.silence_s, leaf.time.value - latest_);
   }
   latest_ = std::max(latest_, leaf.time.value);
 }
@@ -82,6 +87,7 @@ std::optional<Contents> Replay::open(const Leaf& leaf) {
   const auto bytes = vault_->open_record(index_);
   if (!bytes && bytes.error().code == Code::kUnavailable) {
     ++report_.withheld;
+    ++report_.closed[record->segment];
     return std::nullopt;
   }
   if (!bytes) {
@@ -149,6 +155,13 @@ void Replay::note_agreement(const Leaf& leaf) {
   before_ = in_force_;
   in_force_ = leaf.agreement;
   replaced_at_ = leaf.time.value;
+}
+
+void Replay::note_tombstone(const exchange::Facts& facts) {
+  const auto* value = facts.find("shred.segment");
+  const auto* segment = value ? std::get_if<std::string>(value) : nullptr;
+  if (segment == nullptr) return fault("facts", "a tombstone does not name a segment");
+  report_.tombstones.insert(*segment);
 }
 
 // Decisions under the agreement before may stand just behind the leaf that replaced it: loops decide
@@ -228,6 +241,7 @@ void Replay::take(uint64_t index, std::string_view entry) {
   const auto contents = open(*leaf);
   if (!contents || !check_facts(*leaf, *contents)) return;
   check_pairing(*leaf, contents->facts);
+  if (leaf->verb == "shred") note_tombstone(contents->facts);
   if (leaf->decision == "-")
     ++report_.others;
   else

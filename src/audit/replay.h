@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,10 @@ struct ReplayReport {
   uint64_t decisions = 0;     // derived again and found the same
   uint64_t others = 0;        // leaves that decide nothing, opened and found right
   uint64_t withheld = 0;      // not replayable: facts withheld or shredded
+  int64_t silence_s = 0;      // the longest time without a leaf while a gate ran, to its next `start`
   uint64_t open_intents = 0;  // an `ask` that was allowed and has no outcome
+  std::map<std::string, uint64_t> closed;  // segments whose records could not be opened, and how many
+  std::set<std::string> tombstones;        // segments that a `shred` leaf names
   uint64_t fault_count = 0;
   std::vector<ReplayFault> faults;  // the first kReplayFaultsMax
 };

@@ -4,6 +4,7 @@
 
 #include "base/note.h"
 #include "ledger/keys.h"
+#include "vault/survey.h"
 
 namespace proviso::audit {
 namespace {
@@ -23,6 +24,26 @@ uint64_t published_size(const ledger::LogReader& log) {
   if (!note) return 0;
   const auto checkpoint = note::Checkpoint::parse(note->text);
   return checkpoint ? checkpoint->size : 0;
+}
+
+// Whoever erases a wrapping key says so first. Without the root key nothing opens, and that is no erasure.
+void check_tombstones(const std::string& vault, Verdict& verdict) {
+  if (vault.empty() || !vault::has_root_key(vault)) return;
+  for (const auto& [segment, count] : verdict.replay.closed) {
+    if (verdict.replay.tombstones.contains(segment)) continue;
+    ++verdict.finding_count;
+    verdict.findings.push_back(
+        {"vault", "segment " + segment,
+         fmt::format("{} leaves cannot be opened, and no `shred` leaf says on whose authority", count)});
+  }
+  for (const std::string& segment : verdict.replay.tombstones) {
+    const auto found = vault::survey(vault, segment);
+    if (!found || !found->has_key) continue;
+    ++verdict.finding_count;
+    verdict.findings.push_back({"vault", "segment " + segment,
+                                "a `shred` leaf says that its key is destroyed, but it is there: give "
+                                "`proviso ledger shred` again"});
+  }
 }
 
 }  // namespace
@@ -59,6 +80,7 @@ Result<Verdict> verify_state(const VerifyPlaces& places) {
   for (const auto& fault : verdict.replay.faults) {
     verdict.findings.push_back({fmt::format("leaf {}", fault.index), fault.part, fault.message});
   }
+  check_tombstones(places.vault, verdict);
   return verdict;
 }
 

@@ -1,23 +1,19 @@
 // proviso-verify: judges what a gate left behind, without the gate. Links audit and what is below
 // it.
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
-#include <iostream>
-#include <iterator>
 
 #include "audit/verify.h"
-#include "base/file.h"
+#include "audit/verify_papers.h"
 #include "base/json.h"
-#include "base/note.h"
-#include "ledger/keys.h"
 
 namespace proviso::audit {
 namespace {
 
 constexpr int kUsage = 2;
+constexpr int64_t kSilenceShown = 3600;  // seconds; the default heartbeat
 
 struct Options {
   std::string state;
@@ -36,6 +32,9 @@ Examples:
   proviso-verify /var/lib/proviso --log-key 'log.example/gate+1a2b3c4d+AX…'   a key you got elsewhere
   proviso-verify --log DIR --agreements DIR --log-key FILE --no-vault         without opening anything
   proviso-verify receipt receipt.json --log DIR --receipt-key FILE
+  proviso-verify proof leaf.tlog-proof --policy POLICY --receipt receipt.json
+  proviso-verify disclosure opened.json --policy POLICY
+  proviso-verify evidence evidence.json
   curl -si … | sed -n 's/^proviso-receipt: //ip' | proviso-verify receipt - --receipt-key FILE
 
 Exit status: 0 all verified, 1 something does not verify (each on a line: what, where, why),
@@ -44,14 +43,6 @@ Exit status: 0 all verified, 1 something does not verify (each on a line: what, 
 int complain(const Error& error) {
   fmt::print(stderr, "proviso-verify: {}\n", error.message);
   return kUsage;
-}
-
-// A key given as a file's name or as its text.
-Result<std::string> key_text(const std::string& given) {
-  struct stat found{};
-  if (::stat(given.c_str(), &found) != 0 && note::VerifierKey::parse(given)) return given;
-  PV_TRY(const auto key, ledger::read_verifier_key(given));
-  return key.text();
 }
 
 void print_json(const Verdict& verdict, const std::string& log_key) {
@@ -67,6 +58,7 @@ void print_json(const Verdict& verdict, const std::string& log_key) {
   writer.key("others").uinteger(verdict.replay.others);
   writer.key("withheld").uinteger(verdict.replay.withheld);
   writer.key("open_intents").uinteger(verdict.replay.open_intents);
+  writer.key("silence_seconds").integer(verdict.replay.silence_s);
   writer.key("fault_count").uinteger(verdict.finding_count);
   writer.key("faults").begin_array();
   for (const auto& finding : verdict.findings) {
@@ -96,6 +88,9 @@ void print_text(const Verdict& verdict, const std::string& log_key, bool key_fro
   if (replay.withheld > 0) fmt::print("  {} leaves not replayable: withheld\n", replay.withheld);
   if (replay.open_intents > 0)
     fmt::print("  {} allowed requests without an outcome\n", replay.open_intents);
+  if (replay.silence_s >= kSilenceShown) {
+    fmt::print("  the longest silence while a gate ran: {} s\n", replay.silence_s);
+  }
   fmt::print("{}\n", verdict.finding_count == 0 ? "verified" : "NOT VERIFIED");
   if (key_from_state) {
     fmt::print(
@@ -133,17 +128,6 @@ int run_state(Options options) {
   return verdict->exit_code();
 }
 
-Result<std::string> read_input(const std::string& name) {
-  std::string text;
-  if (name == "-") {
-    text.assign(std::istreambuf_iterator<char>(std::cin), {});
-  } else {
-    PV_TRY(text, read_file(name, 64u << 10));
-  }
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  return text;
-}
-
 void print_receipt(const Options& options, const ledger::Receipt& receipt, const Status& holds) {
   const bool in_log = !options.log.empty();
   if (!options.json) {
@@ -176,7 +160,7 @@ int run_receipt(Options options) {
   if (options.receipt_key.empty()) return complain({Code::kInvalid, "name the --receipt-key"});
   const auto key = key_text(options.receipt_key);
   if (!key) return complain(key.error());
-  const auto text = read_input(options.receipt);
+  const auto text = read_line(options.receipt, 64u << 10);
   if (!text) return complain(text.error());
   std::unique_ptr<ledger::LogReader> log;
   if (!options.log.empty()) {
@@ -212,13 +196,16 @@ int run(int argc, char** argv) {
   receipt->add_option("FILE", options.receipt, "the receipt, or - for standard input")->required();
   receipt->add_option("--state", options.state, "the gate's state folder");
   shared(*receipt);
+  int papers = kUsage;
+  add_papers(app, papers);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int status = app.exit(error);
     return status == 0 ? 0 : kUsage;
   }
-  return receipt->parsed() ? run_receipt(options) : run_state(options);
+  if (receipt->parsed()) return run_receipt(options);
+  return app.get_subcommands().empty() ? run_state(options) : papers;
 }
 
 }  // namespace

@@ -5,8 +5,10 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "cli/command.h"
+#include "cli/ledger.h"
 #include "cli/output.h"
 #include "gate/layout.h"
+#include "ledger/cosigning.h"
 #include "ledger/keys.h"
 #include "ledger/log.h"
 #include "ledger/tlog_proof.h"
@@ -21,6 +23,8 @@ struct LedgerOptions {
   uint64_t last = 20;
   bool facts = false;
   bool as_json = false;
+  bool witnessed = false;
+  std::string receipt;
 };
 
 void print_leaf(uint64_t index, const audit::Leaf& leaf) {
@@ -95,9 +99,37 @@ Status show(const LedgerOptions& options) {
   return {};
 }
 
+// The leaf asked for, by its place or by the receipt that promised it.
+Result<uint64_t> place_of(const LedgerOptions& options, const ledger::LogReader& reader) {
+  if (options.receipt.empty()) {
+    if (options.index < 0) return fail(Code::kInvalid, "name a leaf, or a --receipt");
+    return static_cast<uint64_t>(options.index);
+  }
+  PV_TRY(std::string text, read_file(options.receipt, 64u << 10));
+  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
+  PV_TRY(const ledger::Receipt receipt, ledger::Receipt::parse(text));
+  PV_TRY(const Digest leaf, reader.leaf_hash(receipt.index));
+  if (receipt.origin != reader.origin() || leaf != receipt.leaf) {
+    return fail(Code::kUnverified,
+                fmt::format("the log holds another leaf at {} than the receipt promises: "
+                            "`proviso ledger accuse` makes evidence of that",
+                            receipt.index));
+  }
+  return receipt.index;
+}
+
+// Under the witnessed checkpoint where it covers the leaf; the log's own word otherwise, unless
+// --witnessed asks for no less.
 Status proof(const LedgerOptions& options) {
-  PV_TRY(const auto reader, ledger::LogReader::open(gate::Layout{options.state}.log()));
-  PV_TRY(const std::string text, ledger::tlog_proof(*reader, static_cast<uint64_t>(options.index)));
+  const std::string dir = gate::Layout{options.state}.log();
+  PV_TRY(const auto reader, ledger::LogReader::open(dir));
+  PV_TRY(const uint64_t index, place_of(options, *reader));
+  auto witnessed = ledger::read_witnessed(dir);
+  auto made = witnessed ? ledger::tlog_proof(*reader, index, *witnessed)
+                        : Result<std::string>(std::unexpected(witnessed.error()));
+  const bool plain = !made && made.error().code == Code::kNotFound && !options.witnessed;
+  if (plain) made = ledger::tlog_proof(*reader, index);
+  PV_TRY(const std::string text, std::move(made));
   std::fwrite(text.data(), 1, text.size(), stdout);
   return {};
 }
@@ -139,8 +171,21 @@ void add_ledger(CLI::App& app, int& status) {
 
   auto* proof_command = command->add_subcommand("proof", "a C2SP tlog-proof for one leaf");
   common(proof_command);
-  proof_command->add_option("index", options->index, "the leaf")->required()->check(CLI::NonNegativeNumber);
+  proof_command->add_option("index", options->index, "the leaf")->check(CLI::NonNegativeNumber);
+  proof_command->add_option("--receipt", options->receipt, "the leaf that this receipt promises");
+  proof_command->add_flag("--witnessed", options->witnessed,
+                          "only under a checkpoint that the quorum cosigned");
+  proof_command->footer(
+      "Check it with `proviso-verify proof FILE --policy POLICY --receipt RECEIPT`, or with any other\n"
+      "program that reads C2SP tlog-proof.");
   proof_command->callback([options, &status] { status = done(proof(*options)); });
+
+  add_ledger_cosign(*command, status);
+  add_ledger_accuse(*command, status);
+  add_ledger_disclose(*command, status);
+  add_ledger_report(*command, status);
+  add_ledger_shred(*command, status);
+  add_ledger_backup(*command, status);
 
   auto* verify_command = command->add_subcommand("verify", "re-read every byte of the log");
   common(verify_command);

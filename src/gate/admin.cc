@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "gate/ledger_acts.h"
 #include "gate/register.h"
 
 namespace proviso::gate {
@@ -64,7 +65,7 @@ Result<std::string> Admin::answer(const std::string& method, const std::string& 
   PV_TRY(const json::Element command, parser_.parse(body));
   if (path == "/keys/new") return key_new(engine_, agreement, command);
   if (path == "/keys/revoke") return key_revoke(engine_, agreement, command);
-  return fail(Code::kNotFound, fmt::format("no command `{}`", path));
+  return ledger_act(engine_, agreement, path, command);
 }
 
 std::string Admin::status() const {

@@ -67,7 +67,8 @@ Caretaker::Caretaker(Engine& engine, House& house)
     : engine_(engine),
       house_(house),
       seen_(fingerprint(engine.options().layout.agreement())),
-      last_summary_(house.clock.now().value) {
+      last_summary_(house.clock.now().value),
+      entries_grew_(house.clock.now().value) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -85,6 +86,7 @@ void Caretaker::run() {
   while (!stopping_) {
     watch_agreement();
     summarise_refusals();
+    beat();
     update_gauges();
     std::this_thread::sleep_for(std::chrono::milliseconds(kWatchMillis));
   }
@@ -136,6 +138,23 @@ void Caretaker::summarise_refusals() {
   facts.set("unauthorized.count", static_cast<int64_t>(count));
   auto noted = engine_.note("unauthorized", std::move(facts), house_.in_force()->agreement->digest());
   if (!noted) journal::error("refused keys could not be recorded: " + noted.error().message);
+}
+
+// A log that says nothing for longer than its heartbeat was not running, or was kept from writing.
+void Caretaker::beat() {
+  const int64_t seconds = house_.config.heartbeat_seconds;
+  const int64_t now = house_.clock.now().value;
+  const uint64_t entries = house_.committer.figures().entries;
+  if (entries != entries_seen_) {
+    entries_seen_ = entries;
+    entries_grew_ = now;
+  }
+  if (seconds == 0 || now - entries_grew_ < seconds) return;
+  entries_grew_ = now;
+  exchange::Facts facts;
+  facts.set("heartbeat.seconds", seconds);
+  auto noted = engine_.note("heartbeat", std::move(facts), house_.in_force()->agreement->digest());
+  if (!noted) journal::error("the heartbeat could not be recorded: " + noted.error().message);
 }
 
 void Caretaker::update_gauges() {

@@ -1,7 +1,7 @@
 #pragma once
 // What a serving gate looks after by itself, on one thread: the agreement's folder (a new, signed
 // revision takes effect within a second, anything else changes nothing and says why), a leaf a minute
-// for refused keys, gauges.
+// for refused keys, a heartbeat so that silence shows, gauges.
 #include <atomic>
 #include <mutex>
 #include <string>
@@ -36,6 +36,7 @@ class Caretaker {
   void run();
   void watch_agreement();
   void summarise_refusals();
+  void beat();
   void update_gauges();
 
   Engine& engine_;
@@ -43,6 +44,8 @@ class Caretaker {
   std::string seen_;  // the folder's fingerprint
   int ticks_since_try_ = 0;
   int64_t last_summary_ = 0;
+  uint64_t entries_seen_ = 0;
+  int64_t entries_grew_ = 0;  // when
   mutable std::mutex mutex_;
   std::string pending_;
   std::atomic<bool> stopping_ = false;

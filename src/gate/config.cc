@@ -70,6 +70,7 @@ void read_gate(Section& section, Config& config) {
   section.text("node", config.node);
   section.text("origin", config.origin);
   section.integer("loops", config.loops, 1, 256);
+  section.integer("heartbeat_seconds", config.heartbeat_seconds, 0, 86'400);
   section.text("user", config.user);
   section.text("log_level", config.log_level);
 }
@@ -89,6 +90,13 @@ void read_worker(Section& section, Config& config) {
   section.integer("threads", config.worker.threads, 1, 1024);
   section.integer("slots", config.worker.slots, 1, 256);
   section.integer("context", config.worker.context, 256, 1 << 22);
+}
+
+void read_witness(Section& section, Config& config) {
+  section.text("policy", config.witness.policy);
+  section.integer("interval_seconds", config.witness.interval_seconds, 1, 3600);
+  section.integer("grace_seconds", config.witness.grace_seconds, 0, 86'400);
+  section.text("without_quorum", config.witness.without_quorum);
 }
 
 void read_models(const toml::node& node, std::string_view file, Config& config,
@@ -132,6 +140,7 @@ Result<Config> parse_config(std::string_view text, std::string_view file) {
       {"gate", read_gate},
       {"limits", read_limits},
       {"worker", read_worker},
+      {"witness", read_witness},
       {"tls",
        [](Section& section, Config& into) {
          section.text("certificate", into.tls_certificate);
@@ -146,7 +155,7 @@ Result<Config> parse_config(std::string_view text, std::string_view file) {
     const auto reader = sections.find(key.str());
     if (reader == sections.end() || !node.is_table()) {
       faults.push_back(fmt::format("{}:{}: `{}` is not a section; known: [gate], [limits], "
-                                   "[worker], [tls], [[model]]",
+                                   "[worker], [witness], [tls], [[model]]",
                                    file, node.source().begin.line, key.str()));
       continue;
     }
@@ -156,6 +165,9 @@ Result<Config> parse_config(std::string_view text, std::string_view file) {
   }
   if (config.tls_certificate.empty() != config.tls_key.empty()) {
     faults.push_back(fmt::format("{}: [tls] needs both `certificate` and `key`", file));
+  }
+  if (config.witness.without_quorum != "serve" && config.witness.without_quorum != "refuse") {
+    faults.push_back(fmt::format("{}: [witness] `without_quorum` is \"serve\" or \"refuse\"", file));
   }
   if (!faults.empty()) return fail(Code::kInvalid, fmt::format("{}", fmt::join(faults, "\n")));
   return config;

@@ -28,11 +28,20 @@ struct WorkerConfig {
   int64_t context = 8192;
 };
 
+// Who outside must have seen the log. Without a policy nobody is asked.
+struct WitnessConfig {
+  std::string policy;                   // a C2SP tlog-policy with the witnesses' URLs
+  int64_t interval_seconds = 10;        // between two rounds
+  int64_t grace_seconds = 60;           // how long the quorum may be missing
+  std::string without_quorum = "serve"; // after that: "serve" and say so, or "refuse"
+};
+
 struct Config {
   std::string listen = "127.0.0.1:8484";
   std::string node = "node-1";
   std::string origin;  // log origin; empty: "proviso.local/<node>"
   int64_t loops = 1;
+  int64_t heartbeat_seconds = 3600;  // after so long without a leaf there is one; 0: never
   std::string user;  // dropped to when started as root; empty: "proviso" if it exists, else "nobody"
   std::string tls_certificate;
   std::string tls_key;
@@ -44,6 +53,7 @@ struct Config {
   int64_t drain_seconds = 30;
   std::string log_level = "info";  // "debug", "info", "warn", "error"
   WorkerConfig worker;
+  WitnessConfig witness;
   std::vector<ModelRoute> routes;
 };
 

@@ -14,7 +14,8 @@ bool exists(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0;
 }
 
-// Made once, never again: a log that lost its keys is another log.
+}  // namespace
+
 Status ensure_keys(const Layout& layout, std::string_view origin) {
   PV_TRY_VOID(make_dirs(layout.keys()));
   if (exists(layout.log_key())) {
@@ -37,8 +38,6 @@ Status ensure_keys(const Layout& layout, std::string_view origin) {
   return ledger::create_keys(layout.keys(), origin);
 }
 
-}  // namespace
-
 Engine::~Engine() = default;
 
 Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options) {
@@ -47,6 +46,12 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options) {
   PV_TRY_VOID(make_dirs(layout.log()));
   PV_TRY_VOID(make_dirs(layout.agreements()));
   PV_TRY_VOID(ensure_keys(layout, options.origin));
+  if (exists(layout.restored())) {
+    return fail(Code::kConflict,
+                fmt::format("`{}` was restored from a backup, which may be older than what was signed; a "
+                            "gate whose witnesses confirm that it is not takes it up (docs/ledger.md)",
+                            layout.root));
+  }
 
   auto engine = std::unique_ptr<Engine>(new Engine(std::move(options)));
   const Layout& at = engine->options_.layout;

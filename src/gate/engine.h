@@ -41,6 +41,8 @@ class Engine {
   Result<ledger::Receipt> note(std::string_view verb, exchange::Facts facts, const Digest& agreement);
   // Writes the change's leaf, then applies it.
   Status change(const identity::Change& change, const Digest& agreement);
+  // Destroys a segment's wrapping key for ever; its tombstone is a leaf already (gate/ledger_acts.h).
+  Status erase_segment(std::string_view segment) { return vault_->erase(segment); }
   // Keeps the bytes of an agreement for replay, then writes its leaf.
   Status adopt(const agreement::Agreement& agreement, const agreement::Files& files,
                std::string_view why);
@@ -56,6 +58,9 @@ class Engine {
   std::unique_ptr<identity::Directory> people_;
 };
 
+// The log's keys, made on first use and never again: a log that lost its keys is another log. kConflict if
+// they are of another origin.
+Status ensure_keys(const Layout& layout, std::string_view origin);
 // What a change says in its leaf.
 exchange::Facts facts_of(const identity::Change& change);
 

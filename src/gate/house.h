@@ -60,6 +60,9 @@ struct House {
   Metrics& metrics;
   ReceiptShelf receipts;
   std::atomic<bool> ledger_late = false;  // the newest commit missed its deadline
+  // Too few witnesses have cosigned for longer than the configured grace, and requests wait for them.
+  std::atomic<bool> unwitnessed = false;
+  std::atomic<bool> quorum = true;  // true also where no witnesses are asked
   std::atomic<bool> ready = false;  // the worker serves, or none is configured
 
   [[nodiscard]] std::shared_ptr<const InForce> in_force() const { return in_force_.load(); }

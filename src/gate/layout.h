@@ -29,6 +29,8 @@ struct Layout {
   [[nodiscard]] std::string database() const { return root + "/state.db"; }
   [[nodiscard]] std::string worker() const { return root + "/worker"; }
   [[nodiscard]] std::string admin_socket() const { return root + "/admin.sock"; }
+  // Stands where a backup was restored, until witnesses confirmed that it is not behind.
+  [[nodiscard]] std::string restored() const { return root + "/restored"; }
   // Sample keys of parties and people, made on a first start with --sample.
   [[nodiscard]] std::string sample() const { return root + "/sample"; }
   [[nodiscard]] std::string sample_keys() const { return sample() + "/api-keys.json"; }

@@ -82,6 +82,14 @@ http::Task<void> Routes::handle(http::Call& call) {
       co_await call.respond(std::move(response));
       co_return;
     }
+    if (house_.unwitnessed.load()) {
+      co_await corridor.turn_away(
+          call, place.protocol, "",
+          Turned{exchange::ErrorKind::kUnavailable,
+                 "too few witnesses have seen this gate's ledger; it answers again once they have",
+                 "unwitnessed", false, ""});
+      co_return;
+    }
     co_await corridor.exchange(call, place.protocol, place.endpoint);
     co_return;
   }
@@ -122,11 +130,13 @@ http::Response Routes::readiness() const {
   std::string body;
   json::Writer writer(body);
   writer.begin_object();
-  writer.key("ready").boolean(ledger && model);
+  const bool witnessed = !house_.unwitnessed.load();
+  writer.key("ready").boolean(ledger && model && witnessed);
   writer.key("ledger").string(ledger ? "writes" : late ? "does not write in time" : house_.committer.failure());
   writer.key("model").string(model ? "serves" : "is not ready");
+  writer.key("witnesses").string(house_.quorum.load() ? "enough" : "too few");
   writer.end_object();
-  return plain(ledger && model ? 200 : 503, "application/json", body + "\n");
+  return plain(ledger && model && witnessed ? 200 : 503, "application/json", body + "\n");
 }
 
 http::Task<void> Routes::models(http::Call& call, Corridor& corridor, std::string id) {

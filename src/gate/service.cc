@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "gate/journal.h"
+#include "ledger/keys.h"
 
 namespace proviso::gate {
 
@@ -38,6 +39,7 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
 
   const std::string origin =
       config.origin.empty() ? "proviso.local/" + config.node : config.origin;
+  PV_TRY_VOID(service->ask_witnesses_first(origin));
   PV_TRY(service->engine_, Engine::open({.layout = layout,
                                          .node = config.node,
                                          .origin = origin,
@@ -66,7 +68,55 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
          engine.note("start", std::move(facts), loaded.agreement->digest()));
   (void)started;
   PV_TRY(service->server_, service->listen());
+  if (service->carrier_) {
+    service->cosigner_ = std::make_unique<Cosigner>(
+        std::move(service->carrier_), std::chrono::seconds(config.witness.interval_seconds),
+        [self = service.get()](bool quorum, const std::string& why) { self->witnesses_said(quorum, why); });
+  }
   return service;
+}
+
+// Before anything is signed: a copy of the log that is behind what witnesses saw, as a restored backup can
+// be, would sign a second history. What no witness says cannot be known; a restored copy therefore waits
+// for the quorum.
+Status Service::ask_witnesses_first(std::string_view origin) {
+  const Layout& layout = options_.layout;
+  const std::string& file = options_.config.witness.policy;
+  if (file.empty()) return {};
+  PV_TRY(const std::string text, read_file(file, ledger::kPolicyBytesMax));
+  auto policy = ledger::Policy::parse(text);
+  if (!policy) return fail_at("`" + file + "`", policy.error());
+  PV_TRY_VOID(ensure_keys(layout, origin));
+  PV_TRY(note::VerifierKey key, ledger::read_verifier_key(layout.log_vkey()));
+  PV_TRY(carrier_, Carrier::create(layout.log(), std::move(*policy), std::move(key)));
+  const auto round = carrier_->round();
+  if (!round && round.error().code == Code::kNotFound) return {};  // nothing was ever published
+  if (!round) return std::unexpected(round.error());
+  for (const CosignRound::Said& said : round->said) {
+    if (said.contradicts) {
+      return fail(Code::kConflict, fmt::format("witness `{}`: {}. Nothing is signed: restore a newer copy",
+                                               said.name, said.why));
+    }
+  }
+  if (round->witnessed.quorum) std::remove(layout.restored().c_str());
+  return {};
+}
+
+void Service::witnesses_said(bool quorum, const std::string& why) {
+  const WitnessConfig& config = options_.config.witness;
+  if (quorum) quorum_stood_ = http::Loop::now();
+  const bool late =
+      !quorum && http::Loop::now() - quorum_stood_ > std::chrono::seconds(config.grace_seconds);
+  house_->quorum = quorum;
+  house_->unwitnessed = late && config.without_quorum == "refuse";
+  metrics_.gauge("witness_quorum", quorum ? 1 : 0);
+  if (why == quorum_why_) return;
+  quorum_why_ = why;
+  if (quorum) {
+    journal::info("enough witnesses cosign the ledger");
+  } else {
+    journal::warn("the ledger lacks its quorum of witnesses: " + why);
+  }
 }
 
 Result<models::Catalog> Service::catalog(const agreement::Agreement& agreement) const {
@@ -175,6 +225,7 @@ void Service::stop() {
   if (stopped_) return;
   stopped_ = true;
   if (server_) server_->stop(std::chrono::seconds(options_.config.drain_seconds));
+  cosigner_.reset();
   admin_.reset();
   caretaker_.reset();
   server_.reset();

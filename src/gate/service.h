@@ -7,6 +7,7 @@
 #include "gate/admin.h"
 #include "gate/caretaker.h"
 #include "gate/config.h"
+#include "gate/cosigner.h"
 #include "gate/engine.h"
 #include "gate/house.h"
 #include "gate/routes.h"
@@ -41,6 +42,8 @@ class Service {
 
  private:
   explicit Service(ServiceOptions options) : options_(std::move(options)) {}
+  Status ask_witnesses_first(std::string_view origin);
+  void witnesses_said(bool quorum, const std::string& why);
   Status start_worker();
   Status on_probe(const sandbox::ProbeReport& report);
   void on_worker_state(sandbox::WorkerState state, const std::string& why);
@@ -59,6 +62,10 @@ class Service {
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<Caretaker> caretaker_;
   std::unique_ptr<Admin> admin_;
+  std::unique_ptr<Carrier> carrier_;
+  std::unique_ptr<Cosigner> cosigner_;
+  http::Time quorum_stood_ = http::Loop::now();  // the cosigner's thread
+  std::string quorum_why_;
   mutable std::mutex mutex_;
   std::string worker_trouble_;
   bool stopped_ = false;

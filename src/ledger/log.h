@@ -78,6 +78,9 @@ class LogReader {
  public:
   // kNotFound if there is neither log.wal nor checkpoint; kCorrupt names file and offset.
   static Result<std::unique_ptr<LogReader>> open(const std::string& dir);
+  // Only what tlog-tiles publishes, even where log.wal is there: opens in constant time, and its size
+  // is the published checkpoint's. kNotFound if nothing was published.
+  static Result<std::unique_ptr<LogReader>> open_published(const std::string& dir);
   virtual ~LogReader() = default;
   [[nodiscard]] virtual const std::string& origin() const = 0;
   [[nodiscard]] virtual uint64_t size() const = 0;

@@ -28,6 +28,7 @@ class ReaderImpl final : public LogReader {
   explicit ReaderImpl(std::string dir)
       : dir_(std::move(dir)), wal_path_(dir_ + "/" + std::string(kWalName)) {}
   Status start();
+  Status start_from_tiles();
 
   [[nodiscard]] const std::string& origin() const override { return origin_; }
   [[nodiscard]] uint64_t size() const override { return size_; }
@@ -70,8 +71,13 @@ Status ReaderImpl::start() {
   if (published) published_ = published->size;
   if (exists(wal_path_)) return start_from_wal();
   if (!published) return fail_at("`" + dir_ + "` is not a log", published.error());
-  origin_ = published->origin;
-  size_ = published->size;
+  return start_from_tiles();
+}
+
+Status ReaderImpl::start_from_tiles() {
+  PV_TRY(const auto published, parsed_checkpoint());
+  origin_ = published.origin;
+  size_ = published_ = published.size;
   return {};
 }
 
@@ -231,6 +237,12 @@ Result<Digest> ReaderImpl::subtree(uint64_t start, uint64_t end) const {
 Result<std::unique_ptr<LogReader>> LogReader::open(const std::string& dir) {
   auto reader = std::make_unique<ReaderImpl>(dir);
   PV_TRY_VOID(reader->start());
+  return std::unique_ptr<LogReader>(std::move(reader));
+}
+
+Result<std::unique_ptr<LogReader>> LogReader::open_published(const std::string& dir) {
+  auto reader = std::make_unique<ReaderImpl>(dir);
+  PV_TRY_VOID(reader->start_from_tiles());
   return std::unique_ptr<LogReader>(std::move(reader));
 }
 

@@ -73,14 +73,19 @@ Status TlogProof::verify(const Digest& leaf, std::span<const note::VerifierKey> 
 }
 
 Result<std::string> tlog_proof(const LogReader& reader, uint64_t index) {
+  PV_TRY(std::string checkpoint, reader.checkpoint());
+  return tlog_proof(reader, index, std::move(checkpoint));
+}
+
+Result<std::string> tlog_proof(const LogReader& reader, uint64_t index, std::string bytes) {
   TlogProof proof;
   proof.index = index;
-  PV_TRY(proof.checkpoint, reader.checkpoint());
+  proof.checkpoint = std::move(bytes);
   PV_TRY(const auto note, note::parse(proof.checkpoint));
   PV_TRY(const auto checkpoint, note::Checkpoint::parse(note.text));
   if (index >= checkpoint.size) {
     return fail(Code::kNotFound,
-                fmt::format("the published checkpoint covers {} entries, not entry {}",
+                fmt::format("the checkpoint covers {} entries, not entry {}",
                             checkpoint.size, index));
   }
   PV_TRY(proof.hashes,
@@ -92,7 +97,7 @@ Result<std::string> tlog_proof(const LogReader& reader, uint64_t index) {
       merkle::verify_inclusion(index, checkpoint.size, leaf, proof.hashes, checkpoint.root);
   if (!holds) {
     return fail(Code::kCorrupt,
-                fmt::format("the tiles do not lead from entry {} to the published root: "
+                fmt::format("the tiles do not lead from entry {} to the checkpoint's root: "
                             "run `proviso ledger verify`",
                             index));
   }

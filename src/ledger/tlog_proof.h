@@ -30,7 +30,9 @@ struct TlogProof {
                               std::string_view origin) const;
 };
 
-// The proof of entry `index` under the published checkpoint. kNotFound if that is smaller.
+// The proof of entry `index` under the published checkpoint, or under another one of the same log, such
+// as the witnessed one. kNotFound if that is smaller; kCorrupt if the tiles do not lead to its root.
 Result<std::string> tlog_proof(const LogReader& reader, uint64_t index);
+Result<std::string> tlog_proof(const LogReader& reader, uint64_t index, std::string checkpoint);
 
 }  // namespace proviso::ledger

@@ -1,5 +1,6 @@
 #include "audit/replay.h"
 
+#include "audit/usage.h"
 #include "replay_support.h"
 
 namespace proviso::audit::testing {
@@ -18,6 +19,7 @@ TEST(Replay, DerivesEveryDecisionAgain) {
   EXPECT_EQ(verdict.replay.others, 2u);
   EXPECT_EQ(verdict.replay.withheld, 0u);
   EXPECT_EQ(verdict.replay.open_intents, 1u);
+  EXPECT_EQ(verdict.replay.silence_s, 60);
   EXPECT_EQ(verdict.checkpoint_size, 8u);
 }
 
@@ -26,12 +28,57 @@ TEST(Replay, NeverCallsWithheldFactsRight) {
   house.live_a_day();
   ASSERT_OK(house.state.vault->erase("default/2026-01"));
   const auto shredded = house.verdict();
-  EXPECT_EQ(shredded.exit_code(), 3) << all(shredded);
+  EXPECT_EQ(shredded.exit_code(), 1) << all(shredded);  // nobody says who did that
+  EXPECT_TRUE(names(shredded, "vault", "segment default/2026-01", "on whose authority"));
   EXPECT_EQ(shredded.replay.withheld, 8u);
   EXPECT_EQ(shredded.replay.decisions, 0u);
   auto places = house.places();
   places.vault.clear();
   EXPECT_EQ(verify_state(places)->exit_code(), 3);
+  // Without the root key nothing opens, and that is nobody's erasure.
+  std::filesystem::remove(house.state.place.root() + "/vault/keys/root.key");
+  EXPECT_EQ(verify_state(house.places())->exit_code(), 3);
+}
+
+TEST(Usage, CountsByMonthVendorAndPurposeAndWithoutWhatIsShredded) {
+  House house;
+  house.live_a_day();
+  house.state.close();
+  const auto count = [&](const std::string& vendor, UtcSeconds from) {
+    const auto log = ledger::LogReader::open(house.state.place.dir()).value();
+    const auto vault = vault::Vault::open_reader(house.state.place.root() + "/vault").value();
+    AgreementShelf shelf(house.agreements());
+    return count_usage(*log, *vault, shelf, from, {INT64_MAX}, vendor).value();
+  };
+  const Usage usage = count("", {0});
+  EXPECT_EQ(usage.leaves, 8u);
+  EXPECT_EQ(usage.rows.size(), 4u) << usage.text();
+  EXPECT_EQ(usage.rows.at({"2026-01", "house", "analysis"}).allowed, 1u);
+  EXPECT_EQ(usage.rows.at({"2026-01", "house", "targeting"}).denied, 1u);
+  EXPECT_TRUE(count("somebody-else", {0}).rows.empty());
+  EXPECT_TRUE(count("", {house.state.clock.now().value + 1}).rows.empty());
+  std::filesystem::remove(house.state.place.root() + "/vault/keys/default-2026-01.key");
+  const Usage shredded = count("house", {0});
+  EXPECT_EQ(shredded.unopened, 4u);
+  EXPECT_EQ(shredded.rows.at({"2026-01", "house", "-"}).allowed, 3u);
+}
+
+// A tombstone makes an erasure one that somebody answers for; a tombstone alone erases nothing.
+TEST(Replay, TakesATombstoneForAnErasureAndAnErasureForATombstone) {
+  for (const bool erase : {true, false}) {
+    House house;
+    house.live_a_day();
+    Record record;
+    house.fill(record, "shred", "-");
+    record.retention_class = "permanent";
+    record.facts.set("shred.segment", std::string("default/2026-01"));
+    house.commit(std::move(record));
+    if (erase) ASSERT_OK(house.state.vault->erase("default/2026-01"));
+    const auto verdict = house.verdict();
+    EXPECT_EQ(verdict.exit_code(), erase ? 3 : 1) << all(verdict);
+    EXPECT_EQ(verdict.replay.withheld, erase ? 8u : 0u);
+    EXPECT_EQ(names(verdict, "vault", "segment default/2026-01", "but it is there"), !erase);
+  }
 }
 
 // One bit or byte of each kind of file, and who must say so.

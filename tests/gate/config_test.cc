@@ -44,7 +44,7 @@ TEST(Config, FaultsNameFileLineAndKey) {
   const Fault faults[] = {
       {"[gate]\nlisten = 1\n", "x.toml:2: `listen` must be a string"},
       {"[gate]\n\nloops = 0\n", "x.toml:3: `loops` must be an integer from 1 to 256"},
-      {"[gate]\nlissten = \"a\"\n", "x.toml:2: `lissten` is not a key of [gate]; known: listen"},
+      {"[gate]\nlissten = \"a\"\n", "x.toml:2: `lissten` is not a key of [gate]; known: heartbeat_seconds, listen"},
       {"[gates]\nlisten = \"a\"\n", "x.toml:1: `gates` is not a section"},
       {"[[model]]\nid = \"a\"\n", "x.toml:1: a [[model]] needs `id` and `endpoint`"},
       {"[tls]\nkey = \"a\"\n", "[tls] needs both"},

@@ -1,0 +1,14 @@
+#pragma once
+// Commands that write the ledger: through the running gate, or, if none runs, with its lock.
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace proviso::cli {
+
+// An act of gate/ledger_acts.h; its JSON answer.
+Result<std::string> act_on_ledger(const std::string& state, std::string_view path,
+                                  const std::string& body);
+
+}  // namespace proviso::cli

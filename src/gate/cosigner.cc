@@ -1,0 +1,145 @@
+#include "gate/cosigner.h"
+
+#include <fmt/format.h>
+
+#include <future>
+
+#include "http/client.h"
+
+namespace proviso::gate {
+namespace {
+
+constexpr uint64_t kAnswerBytes = 64 << 10;  // signature lines; two ML-DSA ones are 7 KB
+constexpr std::chrono::milliseconds kTick{50};
+
+struct Answer {
+  int status = 0;
+  std::string body;
+};
+
+http::Task<Result<Answer>> post(http::Loop& loop, http::Endpoint endpoint, std::string body) {
+  http::ClientConfig config;
+  config.connect_timeout = kWitnessAnswerMax;
+  http::RequestSpec spec;
+  spec.method = "POST";
+  spec.target = endpoint.base_path + "/add-checkpoint";
+  spec.headers.add("Content-Type", "text/plain; charset=utf-8");
+  spec.body = std::move(body);
+  spec.deadline = http::Loop::now() + kWitnessAnswerMax;
+  spec.body_timeout = kWitnessAnswerMax;
+  config.endpoint = std::move(endpoint);
+  Result<std::unique_ptr<http::Client>> client = http::Client::create(loop, std::move(config));
+  if (!client) co_return std::unexpected(std::move(client.error()));
+  Result<http::Reply> reply = co_await (*client)->send(std::move(spec));
+  if (!reply) co_return std::unexpected(std::move(reply.error()));
+  Result<std::string> answered = co_await reply->read_all(kAnswerBytes);
+  if (!answered) co_return std::unexpected(std::move(answered.error()));
+  co_return Answer{reply->status(), std::move(*answered)};
+}
+
+uint64_t size_of(const std::string& checkpoint) {
+  const auto note = note::parse(checkpoint);
+  const auto parsed = note ? note::Checkpoint::parse(note->text) : fail(Code::kInvalid, "");
+  return parsed ? parsed->size : 0;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Carrier>> Carrier::create(std::string log_dir, ledger::Policy policy,
+                                                 note::VerifierKey log_key) {
+  auto carrier = std::unique_ptr<Carrier>(
+      new Carrier(std::move(log_dir), std::move(policy), std::move(log_key)));
+  for (const ledger::Policy::Witness& witness : carrier->policy_.witnesses()) {
+    if (witness.url.empty()) continue;
+    if (witness.key.type != ledger::kCosignatureType) continue;  // we could not check what it says
+    if (const auto endpoint = http::Endpoint::parse(witness.url); !endpoint) {
+      return fail_at(fmt::format("witness `{}`", witness.name), endpoint.error());
+    }
+    carrier->asked_.push_back({witness, 0});
+  }
+  if (carrier->asked_.size() > kWitnessAskedMax) {
+    return fail(Code::kLimit, fmt::format("at most {} witnesses are asked", kWitnessAskedMax));
+  }
+  PV_TRY(carrier->loops_, http::Loops::create({.count = 1}));
+  return carrier;
+}
+
+// Once with what it saw last as far as we know, once more if it says otherwise.
+Result<std::string> Carrier::ask(Asked& asked, const ledger::LogReader& log) {
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    PV_TRY(const ledger::AddCheckpoint request, ledger::ask_to_cosign(log, asked.seen));
+    PV_TRY(http::Endpoint endpoint, http::Endpoint::parse(asked.witness.url));
+    http::Loop& loop = loops_->at(0);
+    PV_TRY(const Answer answer,
+           http::block_on(loop, post(loop, std::move(endpoint), request.text())));
+    PV_TRY(const ledger::CosignAnswer said,
+           ledger::read_answer(answer.status, answer.body, request.checkpoint, asked.witness.key));
+    asked.seen = said.has_seen.value_or(size_of(request.checkpoint));
+    if (!said.lines.empty()) return said.lines;
+  }
+  return fail(Code::kConflict, "it says twice that it saw something else: does another copy of this "
+                               "log ask it too?");
+}
+
+Result<CosignRound> Carrier::round() {
+  // At a start tiles may be missing that log.wal will make again; later they are all that is needed.
+  PV_TRY(const auto log, first_ ? ledger::LogReader::open(log_dir_)
+                                : ledger::LogReader::open_published(log_dir_));
+  first_ = false;
+  PV_TRY(const std::string checkpoint, log->checkpoint());
+  std::vector<std::future<Result<std::string>>> answers;
+  answers.reserve(asked_.size());
+  for (Asked& asked : asked_) {
+    answers.push_back(std::async(std::launch::async, [&] { return ask(asked, *log); }));
+  }
+  CosignRound round;
+  std::vector<std::string> lines;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    const Result<std::string> line = answers[i].get();
+    CosignRound::Said said{asked_[i].witness.name, line.has_value(), "", false};
+    if (!line) {
+      said.why = line.error().message;
+      said.contradicts =
+          line.error().code == Code::kConflict || line.error().code == Code::kUnverified;
+    }
+    round.said.push_back(std::move(said));
+    if (line) lines.push_back(*line);
+  }
+  PV_TRY(round.witnessed,
+         ledger::keep_cosigned(log_dir_, checkpoint, lines, policy_, log_key_));
+  return round;
+}
+
+Cosigner::Cosigner(std::unique_ptr<Carrier> carrier, std::chrono::milliseconds interval,
+                   Changed changed)
+    : carrier_(std::move(carrier)), interval_(interval), changed_(std::move(changed)) {
+  thread_ = std::thread([this] { run(); });
+}
+
+Cosigner::~Cosigner() {
+  stopping_ = true;
+  thread_.join();
+}
+
+void Cosigner::run() {
+  auto next = http::Loop::now();
+  while (!stopping_) {
+    if (http::Loop::now() < next) {
+      std::this_thread::sleep_for(kTick);
+      continue;
+    }
+    next = http::Loop::now() + interval_;
+    const Result<CosignRound> round = carrier_->round();
+    std::string why;
+    if (!round) why = round.error().message;
+    if (round && !round->witnessed.quorum) {
+      why = "too few witnesses cosigned";
+      for (const CosignRound::Said& said : round->said) {
+        if (!said.cosigned) why += fmt::format("; `{}`: {}", said.name, said.why);
+      }
+    }
+    changed_(why.empty(), why);
+  }
+}
+
+}  // namespace proviso::gate

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""`proviso ledger` as people type it, beside a running gate and without one: proof, disclosure, report,
+erasure, and proviso-verify's judgement of each on files alone."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from gate import BIN, Checks, Gate  # noqa: E402
+from upstream import Upstream  # noqa: E402
+
+checks = Checks("cli ledger")
+check = checks.check
+
+
+def run(program, *argv):
+    return subprocess.run([os.path.join(BIN, program), *[str(a) for a in argv]], capture_output=True, text=True)
+
+
+def ledger(state, command, *argv):
+    return run("proviso", "ledger", command, "--state", state, *argv)
+
+
+def leaves_of(state):
+    return [json.loads(line) for line in
+            ledger(state, "show", "--last", "1000", "--json").stdout.splitlines()]
+
+
+def disclose(state, key, home, index):
+    out = os.path.join(home, "opened.json")
+    made = ledger(state, "disclose", index, "--fact", "context.moment.purpose", "--absent", "no.such.fact",
+                  "--to", "the overseer", "--out", out)
+    check("a disclosure is made", made.returncode == 0, made.stderr)
+    check("and is a leaf", leaves_of(state)[-1]["verb"] == "disclose", leaves_of(state)[-1])
+    judged = run("proviso-verify", "disclosure", out, "--log-key", key, "--absent", "no.such.fact")
+    check("judged without the vault", judged.returncode == 3 and 'context.moment.purpose = "analysis"' in judged.stdout,
+          judged.stdout + judged.stderr)
+    check("it names what is withheld", "withheld: principal.id" in judged.stdout)
+    check("it does not say ok", "not replayable" in judged.stdout)
+    check("no person, no content", "script" not in open(out).read())
+    absent = run("proviso-verify", "disclosure", out, "--log-key", key, "--absent", "principal.id")
+    check("what is there is not absent", absent.returncode == 1, absent.stdout)
+    text = open(out).read()
+    open(out, "w").write(text.replace('"value":"\\"analysis\\""', '"value":"\\"training\\""'))
+    changed = run("proviso-verify", "disclosure", out, "--log-key", key)
+    check("a changed value is refused", changed.returncode == 1, changed.stdout)
+    everything = os.path.join(home, "all.json")
+    ledger(state, "disclose", index, "--all", "--to", "a court", "--out", everything)
+    judged = run("proviso-verify", "disclosure", everything, "--log-key", key)
+    check("with all facts the decision is derived again", judged.returncode == 0 and "derived again" in judged.stdout,
+          judged.stdout + judged.stderr)
+
+
+def report(state):
+    made = ledger(state, "report", "--json")
+    rows = json.loads(made.stdout or "[]")
+    check("usage is counted", any(row["purpose"] == "analysis" and row["allowed"] >= 3 for row in rows), made.stdout)
+    check("without people", "analyst" not in made.stdout)
+    check("and is a leaf", leaves_of(state)[-1]["verb"] == "report")
+
+
+def shred(state):
+    segments = ledger(state, "segments").stdout
+    segment = next(word for word in segments.split() if word.startswith("default/"))
+    one = ledger(state, "shred", segment, "--authority", "records act", "--approver", "ana", "--approver", "ana")
+    check("one approver twice is not two", one.returncode == 1, one.stdout)
+    early = ledger(state, "shred", segment, "--authority", "records act", "--approver", "ana", "--approver", "ben")
+    check("not while its month runs", early.returncode == 1 and "not over" in early.stderr, early.stderr)
+    done = ledger(state, "shred", segment, "--authority", "records act", "--approver", "ana", "--approver", "ben",
+                  "--even-this-month", "--json")
+    check("a month is shredded", done.returncode == 0, done.stderr)
+    check("bytes really freed are said", {"bytes_before", "bytes_after"} <= set(json.loads(done.stdout or "{}")))
+    check("the tombstone is a leaf", leaves_of(state)[-1]["verb"] == "shred")
+    again = ledger(state, "shred", segment, "--authority", "records act", "--approver", "ana", "--approver", "ben",
+                   "--even-this-month")
+    check("nothing is shredded twice", again.returncode == 1 and "already" in again.stderr, again.stderr)
+    gone = ledger(state, "show", "1", "--facts")
+    check("its facts are gone", gone.returncode == 1, gone.stdout)
+    verdict = run("proviso-verify", state)
+    check("every leaf still verifies", verdict.returncode == 3 and "NOT VERIFIED" not in verdict.stdout, verdict.stdout)
+    return segment
+
+
+def main():
+    home = tempfile.mkdtemp(prefix="proviso-ledger-")
+    os.chmod(home, 0o755)
+    state = os.path.join(home, "state")
+    upstream = Upstream()
+    with Gate(upstream=upstream, state=state) as gate:
+        for number in range(3):
+            _, headers, _ = gate.chat("script: say %d" % number, headers={"Proviso-Purpose": "analysis"})
+        open(home + "/receipt.json", "w").write(headers["proviso-receipt"] + "\n")
+        key = open(state + "/keys/log.vkey").read().strip()
+        asks = [i for i, leaf in enumerate(leaves_of(state)) if leaf["verb"] == "ask"]
+        disclose(state, key, home, asks[0])  # through the running gate
+        report(state)
+    disclose(state, key, home, asks[1])  # and alone
+    proof = ledger(state, "proof", "--receipt", home + "/receipt.json")
+    check("a receipt becomes a proof", proof.stdout.startswith("c2sp.org/tlog-proof@v1\n"), proof.stderr)
+    open(home + "/proof", "w").write(proof.stdout)
+    judged = run("proviso-verify", "proof", home + "/proof", "--log-key", key, "--receipt", home + "/receipt.json")
+    check("judged alone", judged.returncode == 0, judged.stdout + judged.stderr)
+    check("no quorum, no witnessed proof", ledger(state, "proof", "1", "--witnessed").returncode == 1)
+    none = ledger(state, "accuse", "--receipt", home + "/receipt.json")
+    check("no case against an honest log", none.returncode == 3, none.stdout + none.stderr)
+    copy = os.path.join(home, "copy")
+    shutil.copytree(state, copy)
+    segment = shred(state)
+    # The adversary: the same erasure by hand, without a tombstone.
+    stem = segment.replace("/", "-")
+    os.remove("%s/vault/keys/%s.key" % (copy, stem))
+    verdict = run("proviso-verify", copy)
+    check("an erasure without tombstone is a fault", verdict.returncode == 1 and "on whose authority" in verdict.stdout,
+          verdict.stdout)
+    upstream.close()
+    shutil.rmtree(home, ignore_errors=True)
+    checks.exit()
+
+
+main()

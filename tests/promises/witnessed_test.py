@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""A gate and its witnesses: the quorum stands, its absence shows or stops answers as configured, and a
+restored old disk signs nothing. The adversary of the last part is the operator, with every key."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from gate import BIN, Checks, Gate  # noqa: E402
+from upstream import Upstream  # noqa: E402
+
+checks = Checks("witnessed")
+check = checks.check
+SECONDS_MAX = 30
+
+
+def proviso(*argv):
+    return subprocess.run([os.path.join(BIN, "proviso"), *argv], capture_output=True, text=True)
+
+
+class Witness:
+    def __init__(self, home):
+        self.dir = os.path.join(home, "w")
+        self.vkey = proviso("witness", "new", "--dir", self.dir, "--name", "overseer.example/w").stdout.strip()
+        self.process, self.port = None, 0
+
+    def trust(self, vkey):
+        return proviso("witness", "trust", "--dir", self.dir, vkey)
+
+    def start(self):
+        self.process = subprocess.Popen([os.path.join(BIN, "proviso"), "witness", "serve", "--dir", self.dir,
+                                         "--listen", "127.0.0.1:%d" % self.port, "--json"], stdout=subprocess.PIPE)
+        self.port = json.loads(self.process.stdout.readline())["port"]
+
+    def stop(self):
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
+            self.process = None
+
+
+def wait_until(what):
+    deadline = time.monotonic() + SECONDS_MAX
+    while time.monotonic() < deadline:
+        if what():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def readyz(gate):
+    status, _, body = gate.request("GET", "/readyz", role=None)
+    return status, json.loads(body)
+
+
+def served(gate, word="hello"):
+    return gate.chat("script: say " + word, headers={"Proviso-Purpose": "analysis"})[0]
+
+
+def config(home, witness, without_quorum):
+    policy = os.path.join(home, "policy")
+    with open(policy, "w") as out:
+        out.write("witness w %s http://127.0.0.1:%d\nquorum w\n" % (witness.vkey, witness.port))
+    return ('[witness]\npolicy = "%s"\ninterval_seconds = 1\ngrace_seconds = 0\nwithout_quorum = "%s"\n'
+            % (policy, without_quorum))
+
+
+def main():
+    home = tempfile.mkdtemp(prefix="proviso-witnessed-")
+    os.chmod(home, 0o755)
+    state, old, restored = (os.path.join(home, n) for n in ("state", "old", "restored"))
+    upstream = Upstream()
+    witness = Witness(home)
+    with Gate(upstream=upstream, state=state) as gate:  # makes the log's keys
+        check("a first answer", served(gate) == 200)
+        keys = gate.keys
+    done = witness.trust(open(state + "/keys/log.vkey").read().strip())
+    check("the log is trusted", done.returncode == 0, done.stderr)
+    witness.start()
+    check("a backup", proviso("ledger", "backup", "--state", state, old).returncode == 0)
+    check("never over something", proviso("ledger", "backup", "--state", state, old).returncode == 1)
+
+    with Gate(upstream=upstream, state=state, config=config(home, witness, "refuse")) as gate:
+        check("the quorum comes to stand", wait_until(lambda: readyz(gate)[1]["witnesses"] == "enough"), gate.stderr())
+        check("answers are served", served(gate) == 200)
+        size = lambda: open(state + "/log/checkpoint.witnessed").read().split("\n")[1]  # noqa: E731
+        before = size()
+        served(gate)
+        check("new leaves are witnessed", wait_until(lambda: size() != before))
+        witness.stop()
+        check("its absence stops answers", wait_until(lambda: served(gate) == 503), gate.stderr())
+        check("and readiness says so", readyz(gate)[0] == 503 and readyz(gate)[1]["witnesses"] == "too few")
+        check("and the journal", "lacks its quorum" in gate.stderr())
+        witness.start()
+        check("it goes on once the witness is back", wait_until(lambda: served(gate) == 200))
+    witness.stop()
+    with Gate(upstream=upstream, state=state, config=config(home, witness, "serve")) as gate:
+        check("configured so, it serves and says so", wait_until(lambda: readyz(gate)[1]["witnesses"] == "too few"))
+        check("it serves", served(gate) == 200 and readyz(gate)[0] == 200)
+    witness.start()
+
+    # The old disk: every key is there, but witnesses saw more than it holds.
+    check("a restore", proviso("ledger", "restore", "--state", restored, old).returncode == 0)
+    signed = open(restored + "/log/checkpoint").read()
+
+    def refuses(name, text, **more):
+        gate = Gate(upstream=upstream, state=restored, **more)
+        try:
+            gate.start()
+            check(name, False, "it started")
+        except RuntimeError as error:
+            check(name, text in str(error), str(error))
+        finally:
+            gate.stop()
+
+    refuses("without witnesses a restored copy does not start", "restored from a backup")
+    witness.stop()
+    refuses("nor while they are silent", "restored from a backup", config=config(home, witness, "serve"))
+    witness.start()
+    refuses("nor when they saw more", "Nothing is signed", config=config(home, witness, "serve"))
+    os.remove(restored + "/restored")  # the operator takes the mark away
+    refuses("taking the mark away does not help", "Nothing is signed", config=config(home, witness, "serve"))
+    check("and nothing was signed", open(restored + "/log/checkpoint").read() == signed)
+    # The control: without its witnesses the same copy signs a second history, and that is provable.
+    with Gate(upstream=upstream, state=restored) as gate:
+        gate.keys = keys  # of people that the backup knows
+        fork = served(gate, "fork")
+    check("without witnesses the copy forks", fork == 200)
+    done = proviso("ledger", "accuse", "--state", restored, "--checkpoint", state + "/log/checkpoint.witnessed",
+                   "--out", home + "/evidence")
+    if done.returncode == 3:  # the copy is still shorter: its published checkpoint against the longer log
+        done = proviso("ledger", "accuse", "--state", state, "--checkpoint", restored + "/log/checkpoint",
+                       "--out", home + "/evidence")
+    check("the fork is evidence", done.returncode == 0, done.stdout + done.stderr)
+    judged = subprocess.run([os.path.join(BIN, "proviso-verify"), "evidence", home + "/evidence", "--log-key",
+                             state + "/keys/log.vkey"], capture_output=True, text=True)
+    check("which anybody judges", judged.returncode == 0 and "proven" in judged.stdout, judged.stdout)
+
+    # A copy that is not behind is taken up once the quorum confirmed it.
+    fresh, again = os.path.join(home, "fresh"), os.path.join(home, "again")
+    with Gate(upstream=upstream, state=state, config=config(home, witness, "serve")) as gate:
+        wait_until(lambda: readyz(gate)[1]["witnesses"] == "enough")
+    check("a backup of the newest", proviso("ledger", "backup", "--state", state, fresh).returncode == 0)
+    check("restored", proviso("ledger", "restore", "--state", again, fresh).returncode == 0)
+    check("its tiles are made again", proviso("ledger", "rebuild", "--state", again).returncode == 0)
+    with Gate(upstream=upstream, state=again, config=config(home, witness, "serve")) as gate:
+        gate.keys = keys
+        check("it serves", served(gate) == 200)
+    code, words = gate.verify()
+    check("and verifies", code == 0, words)
+    witness.stop()
+    upstream.close()
+    shutil.rmtree(home, ignore_errors=True)
+    checks.exit()
+
+
+main()
