@@ -17,6 +17,10 @@ const std::vector<std::string>& Agreement::warnings() const { return impl_->warn
 const Digest& Agreement::digest() const { return impl_->digest; }
 const std::string& Agreement::manifest() const { return impl_->manifest; }
 
+const cedar::Schema& Agreement::schema() const { return *impl_->schema; }
+const cedar::Engine& Agreement::rules() const { return *impl_->engine; }
+const ClauseRef& Agreement::clause_of(uint32_t rule) const { return impl_->notes[rule].clause; }
+
 Status Agreement::check_period(UtcSeconds now) const {
   constexpr int64_t kDaySeconds = 86'400;
   PV_TRY(const UtcSeconds effective, parse_time(impl_->terms.effective));

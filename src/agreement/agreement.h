@@ -16,6 +16,11 @@
 #include "base/result.h"
 #include "exchange/facts.h"
 
+namespace proviso::cedar {
+class Engine;
+class Schema;
+}  // namespace proviso::cedar
+
 namespace proviso::agreement {
 
 // Path relative to the agreement's folder -> bytes.
@@ -131,6 +136,12 @@ class Agreement {
   [[nodiscard]] const Tool* tool(std::string_view id) const;
   // "client" for a tool that the registry does not know.
   [[nodiscard]] std::string tool_class(std::string_view id) const;
+
+  // What proofs speak of: the schema with the core's types, the rules as the engine judges them, and the
+  // clause of a rule by its index there.
+  [[nodiscard]] const cedar::Schema& schema() const;
+  [[nodiscard]] const cedar::Engine& rules() const;
+  [[nodiscard]] const ClauseRef& clause_of(uint32_t rule) const;
 
   struct Impl;
   explicit Agreement(std::unique_ptr<Impl> impl);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <limits>
+#include <type_traits>
 
 #include "agreement/impl.h"
 
@@ -72,6 +73,22 @@ void collect_paths(const std::vector<Slot>& slots, std::vector<std::string>& out
   }
 }
 
+// Solvers know characters up to U+2FFFF; a proof says nothing about a request that holds others.
+bool beyond_proofs(std::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
+    if (byte > 0xF0 || (byte == 0xF0 && next >= 0xB0)) return true;
+  }
+  return false;
+}
+
+Status check_text(std::string_view path, std::string_view text) {
+  if (!beyond_proofs(text)) return {};
+  return fail(Code::kInvalid, fmt::format("the fact `{}` holds a character above U+2FFFF, of which no proof speaks",
+                                          path));
+}
+
 const char* wanted_kind(const Type& type) {
   switch (type.tag()) {
     case Type::Tag::kBool: return "a boolean";
@@ -127,6 +144,9 @@ class QuestionMaker {
     if (!fact) return fail(Code::kInvalid, fmt::format("the fact `{}` is missing", path));
     const T* value = std::get_if<T>(fact);
     if (!value) return fail(Code::kInvalid, fmt::format("the fact `{}` must be {}", path, what));
+    if constexpr (std::is_same_v<T, std::string>) {
+      PV_TRY_VOID(check_text(path, *value));
+    }
     return value;
   }
 
@@ -143,7 +163,18 @@ class QuestionMaker {
       return fail(Code::kInvalid, fmt::format("the fact `{}` is `{}`, which is no {} of this agreement",
                                               slot.path, id, type.entity_name()));
     }
-    return cedar::EntityUid{type.entity_name(), id};
+    PV_TRY_VOID(check_text(slot.path, id));
+    cedar::EntityUid uid{type.entity_name(), id};
+    // Proofs speak of stores in which whatever has attributes is there to be read.
+    const bool has_more = declared && (!declared->attributes.attributes().empty() || declared->tags);
+    if (has_more && !impl_.entities->find(uid)) {
+      if (uid.type == "Model") {
+        return fail(Code::kNotFound, fmt::format("the model `{}` is not one that this agreement admits", id));
+      }
+      return fail(Code::kNotFound, fmt::format("the fact `{}` names the {} `{}`, of which nothing is known", slot.path,
+                                               uid.type, id));
+    }
+    return uid;
   }
 
   Result<Value> value(const Slot& slot, const FactValue& fact) {
@@ -161,7 +192,10 @@ class QuestionMaker {
         return Value::datetime_ms(*seconds * 1000);
       }
       case Type::Tag::kString:
-        if (const auto* text = std::get_if<std::string>(&fact)) return Value::string(*text);
+        if (const auto* text = std::get_if<std::string>(&fact)) {
+          PV_TRY_VOID(check_text(slot.path, *text));
+          return Value::string(*text);
+        }
         return wrong(slot);
       case Type::Tag::kEntity: {
         const auto* id = std::get_if<std::string>(&fact);
@@ -180,6 +214,7 @@ class QuestionMaker {
     const auto* strings = std::get_if<std::vector<std::string>>(&fact);
     if (!strings) return wrong(slot);
     if (slot.type.element().tag() == Type::Tag::kString) {
+      for (const std::string& one : *strings) PV_TRY_VOID(check_text(slot.path, one));
       return Value::set(cedar::Set::of_strings(*strings));
     }
     std::vector<Value> elements;
@@ -241,7 +276,10 @@ class QuestionMaker {
     person.uid = {"Person", *id};
     PV_TRY(person.attrs, record(impl_.person));
     person.parents.reserve(roles->size());
-    for (const std::string& role : *roles) person.parents.push_back({"Role", role});
+    for (const std::string& role : *roles) {
+      PV_TRY_VOID(check_text("principal.roles", role));
+      person.parents.push_back({"Role", role});
+    }
     question.request.principal = person.uid;
     question.more.push_back(std::move(person));
     return {};

@@ -195,7 +195,7 @@ int done(const Status& status) { return status ? 0 : complain(status.error()); }
 
 void add_agreement(CLI::App& app, int& status) {
   auto options = std::make_shared<AgreementOptions>();
-  auto* command = app.add_subcommand("agreement", "write, sign and check agreements");
+  auto* command = app.add_subcommand("agreement", "write, sign, check and prove agreements");
   command->require_subcommand(1);
 
   auto* init_command = command->add_subcommand("init", "start an agreement from a sample");
@@ -231,6 +231,8 @@ void add_agreement(CLI::App& app, int& status) {
   check_sub->add_flag("--json", options->as_json, "answer in JSON");
   check_sub->footer("exit status: 0 if it reads and every example is as its table says, else 1");
   check_sub->callback([options, &status] { status = check_command(*options); });
+
+  add_agreement_proofs(*command, status);
 
   auto* status_sub = command->add_subcommand("status", "which revision is in force in the running gate");
   status_sub->add_option("--state", options->state, "state folder")->capture_default_str();

@@ -12,6 +12,8 @@ namespace proviso::cli {
 void add_serve(CLI::App& app, int& status);
 void add_signer(CLI::App& app, int& status);  // hidden: the signer's own process
 void add_agreement(CLI::App& app, int& status);
+// `prove` and `diff`, under `agreement`.
+void add_agreement_proofs(CLI::App& command, int& status);
 void add_ledger(CLI::App& app, int& status);
 void add_key(CLI::App& app, int& status);
 void add_inspect(CLI::App& app, int& status);

@@ -51,7 +51,7 @@ http::Task<Result<Answer>> send(http::Loop& loop, http::Endpoint endpoint, http:
   co_return answer;
 }
 
-// One gate, one folder, six scenes. A scene says what happens and why, and whether it held.
+// One gate, one folder, seven scenes. A scene says what happens and why, and whether it held.
 class Tour {
  public:
   explicit Tour(TourOptions options) : options_(std::move(options)) {}
@@ -69,6 +69,7 @@ class Tour {
     scene("a secret in a stream", [this] { return secret_in_stream(); });
     scene("somebody edits the ledger", [this] { return tampered_ledger(); });
     scene("another program checks the receipt", [this] { return receipt_checked(); });
+    scene("a late amendment strikes a protection", [this] { return struck_protection(); });
     print(fmt::format("\n{} of {} scenes held", held_, scenes_));
     return held_ == scenes_ ? 0 : 1;
   }
@@ -267,6 +268,48 @@ class Tour {
     return {};
   }
 
+  // The sample with an emergency exit for secrets, its rule and its example both.
+  Status write_struck(const std::string& folder) const {
+    std::error_code ec;
+    fs::copy(options_.agreement, folder, fs::copy_options::recursive, ec);
+    if (ec) return fail(Code::kIo, fmt::format("copy `{}`: {}", options_.agreement, ec.message()));
+    const std::string file = folder + "/clauses/6-secrets.md";
+    PV_TRY(std::string text, read_file(file));
+    const std::string_view rule = "context.content.labels.contains(\"secret\")";
+    const size_t at = text.find(rule);
+    const size_t example = text.find("analyst | release | model local | purpose=coding labels=secret break_glass=true");
+    if (at == std::string::npos || example == std::string::npos) {
+      return fail(Code::kInvalid, "the agreement is not the sample that this scene edits");
+    }
+    text.erase(example, text.find('\n', example) + 1 - example);
+    text.insert(at + rule.size(), " && !context.moment.break_glass");
+    return write_file_durable(file, text, FileMode::kShared);
+  }
+
+  Status struck_protection() {
+    const std::string struck = dir_ + "/struck";
+    PV_TRY_VOID(write_struck(struck));
+    print("  somebody adds to clause 6.1, late: \"unless it is an emergency\". Its examples still hold; what it does:");
+    PV_TRY(const Finished diff, run_program({own_path(), "agreement", "diff", options_.agreement, struck}, log()));
+    if (diff.status != 1 || diff.output.find("newly allowed") == std::string::npos) {
+      return fail(Code::kInvalid, "the difference was not seen: " + diff.output);
+    }
+    const size_t newly = diff.output.find("newly allowed");
+    print("    " + diff.output.substr(newly, diff.output.find('\n', newly) - newly));
+    // Signed by every party, with this tour's keys; even so it does not take effect.
+    PV_TRY(const Finished refused, run_program({own_path(), "serve", "--state", dir_ + "/struck-state", "--sample", struck,
+                                                "--listen", "127.0.0.1:0", "--no-worker", "--json"}, log()));
+    PV_TRY(const std::string said, read_file(log()));
+    const size_t why = (said + refused.output).rfind("red line `R6` is not proven");
+    if (refused.status == 0 || why == std::string::npos) {
+      return fail(Code::kInvalid, "a gate put the amendment in force");
+    }
+    const std::string all = said + refused.output;
+    print("  signed by every party, it does not take effect all the same:\n    " +
+          all.substr(why, all.find('\n', why) - why));
+    return {};
+  }
+
   std::string log() const { return dir_ + "/gate.log"; }
 
   TourOptions options_;
@@ -283,7 +326,7 @@ class Tour {
 
 void add_tour(CLI::App& app, int& status) {
   auto options = std::make_shared<TourOptions>();
-  auto* command = app.add_subcommand("tour", "six scenes with a real model, alone, on a free port");
+  auto* command = app.add_subcommand("tour", "seven scenes with a real model, alone, on a free port");
   command->add_option("--agreement", options->agreement, "the sample to sign")->capture_default_str();
   command->add_option("--model", options->model, "GGUF file")->envname("PROVISO_MODEL");
   command->add_option("--worker", options->worker, "llama-server")->envname("PROVISO_WORKER");

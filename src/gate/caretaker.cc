@@ -63,9 +63,10 @@ Result<Loaded> load_agreement(const std::string& dir, UtcSeconds now) {
   return loaded;
 }
 
-Caretaker::Caretaker(Engine& engine, House& house)
+Caretaker::Caretaker(Engine& engine, House& house, prove::ProverOptions prover)
     : engine_(engine),
       house_(house),
+      prover_(std::move(prover)),
       seen_(fingerprint(engine.options().layout.agreement())),
       last_summary_(house.clock.now().value),
       entries_grew_(house.clock.now().value) {
@@ -92,6 +93,16 @@ void Caretaker::run() {
   }
 }
 
+Status Caretaker::proven(const agreement::Agreement& agreement) {
+  if (agreement.digest() == unproven_) return fail(Code::kUnverified, unproven_why_);
+  Status status = prove::require_proven(agreement, prover_, kProofThreads);
+  if (!status) {
+    unproven_ = agreement.digest();
+    unproven_why_ = status.error().message;
+  }
+  return status;
+}
+
 void Caretaker::watch_agreement() {
   const std::string dir = engine_.options().layout.agreement();
   std::string now_seen = fingerprint(dir);
@@ -113,6 +124,8 @@ void Caretaker::watch_agreement() {
                       loaded->agreement->terms().revision, current->agreement->terms().revision);
   } else if (std::string moved = served_otherwise(*current->agreement, *loaded->agreement); !moved.empty()) {
     why = moved;
+  } else if (Status shown = proven(*loaded->agreement); !shown) {
+    why = shown.error().message;
   } else if (Status adopted = engine_.adopt(*loaded->agreement, loaded->files, "swap"); !adopted) {
     why = adopted.error().message;
   } else {

@@ -9,11 +9,13 @@
 
 #include "gate/engine.h"
 #include "gate/house.h"
+#include "prove/red_lines.h"
 
 namespace proviso::gate {
 
 inline constexpr int kWatchMillis = 200;               // so that a swap is in force within a second
 inline constexpr int kRetryMillis = 1000;  // an agreement that could not take effect is looked at again
+inline constexpr unsigned kProofThreads = 2;            // solvers at once, beside a serving gate
 inline constexpr int64_t kRefusalSummarySeconds = 60;  // one leaf a minute, whatever is tried
 
 // A folder's agreement, ready to be put in force: loaded, signed by every party, in its period, its
@@ -27,7 +29,7 @@ Result<Loaded> load_agreement(const std::string& dir, UtcSeconds now);
 class Caretaker {
  public:
   // Starts its thread. All outlive it.
-  Caretaker(Engine& engine, House& house);
+  Caretaker(Engine& engine, House& house, prove::ProverOptions prover);
   ~Caretaker();
   // Why the folder's agreement is not the one in force; empty if it is.
   [[nodiscard]] std::string pending() const;
@@ -35,12 +37,16 @@ class Caretaker {
  private:
   void run();
   void watch_agreement();
+  Status proven(const agreement::Agreement& agreement);
   void summarise_refusals();
   void beat();
   void update_gauges();
 
   Engine& engine_;
   House& house_;
+  prove::ProverOptions prover_;
+  Digest unproven_;          // an agreement that could not be proven is not tried again,
+  std::string unproven_why_;  // for these bytes will not change
   std::string seen_;  // the folder's fingerprint
   int ticks_since_try_ = 0;
   int64_t last_summary_ = 0;

@@ -26,6 +26,8 @@ struct Layout {
   [[nodiscard]] std::string agreement_of(const Digest& digest) const {
     return agreements() + "/" + digest.hex();
   }
+  // What both solvers have refuted, by the digests of the questions.
+  [[nodiscard]] std::string proofs() const { return root + "/proofs"; }
   [[nodiscard]] std::string database() const { return root + "/state.db"; }
   [[nodiscard]] std::string worker() const { return root + "/worker"; }
   [[nodiscard]] std::string admin_socket() const { return root + "/admin.sock"; }

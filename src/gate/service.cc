@@ -36,6 +36,10 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
 
   PV_TRY(Loaded loaded, load_agreement(layout.agreement(), service->clock_.now()));
   for (const std::string& warning : loaded.agreement->warnings()) journal::warn(warning);
+  const prove::ProverOptions prover = prove::usual_prover(service->options_.launcher, layout.proofs());
+  if (Status proven = prove::require_proven(*loaded.agreement, prover, kProofThreads); !proven) {
+    return fail_at("the agreement does not take effect", std::move(proven).error());
+  }
 
   const std::string origin =
       config.origin.empty() ? "proviso.local/" + config.node : config.origin;
@@ -60,7 +64,7 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
   PV_TRY(service->loops_, http::Loops::create({.count = static_cast<size_t>(config.loops)}));
   PV_TRY(service->routes_, Routes::create(*service->house_, *service->loops_, service->catalog_,
                                           service->worker_.get()));
-  service->caretaker_ = std::make_unique<Caretaker>(engine, *service->house_);
+  service->caretaker_ = std::make_unique<Caretaker>(engine, *service->house_, prover);
   PV_TRY(service->admin_, Admin::start(engine, *service->house_, *service->caretaker_));
   exchange::Facts facts;
   facts.set("start.listen", config.listen);

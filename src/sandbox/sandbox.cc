@@ -333,6 +333,7 @@ Child::Child(Child&& other) noexcept
       pidfd_(std::move(other.pidfd_)),
       control_(std::move(other.control_)),
       output_(std::move(other.output_)),
+      how_(other.how_),
       report_(other.report_) {}
 
 Child& Child::operator=(Child&& other) noexcept {
@@ -342,6 +343,7 @@ Child& Child::operator=(Child&& other) noexcept {
     pidfd_ = std::move(other.pidfd_);
     control_ = std::move(other.control_);
     output_ = std::move(other.output_);
+    how_ = other.how_;
     report_ = other.report_;
   }
   return *this;
@@ -368,11 +370,12 @@ void Child::signal(int number) const {
 }
 
 bool Child::ended(Ended& how) {
+  how = how_;
   if (pid_ <= 0) return true;
   int status = 0;
   const pid_t got = waitpid(pid_, &status, WNOHANG);
   if (got == 0 || (got < 0 && errno == EINTR)) return false;
-  how = WIFSIGNALED(status) ? Ended{0, WTERMSIG(status)} : Ended{WEXITSTATUS(status), 0};
+  how = how_ = WIFSIGNALED(status) ? Ended{0, WTERMSIG(status)} : Ended{WEXITSTATUS(status), 0};
   pid_ = -1;
   return true;
 }

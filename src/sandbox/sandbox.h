@@ -98,7 +98,7 @@ class Child {
   [[nodiscard]] int output() const { return output_.get(); }      // its stdout and stderr, non-blocking
   // SIGTERM, SIGKILL after `grace_ms`, reaped. Harmless when it has ended.
   Ended stop(int grace_ms);
-  // Reaps it if it has ended.
+  // Reaps it if it has ended; says how again when it was reaped before, by go() for instance.
   bool ended(Ended& how);
 
  private:
@@ -111,6 +111,7 @@ class Child {
   Fd pidfd_;
   Fd control_;
   Fd output_;
+  Ended how_;  // once reaped
   ProbeReport report_;
 };
 

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -83,6 +84,8 @@ void add_conditional(Rules& rules) {
   rules.add(SCMP_ACT_ERRNO(EACCES), "socket", differs(0, AF_UNIX));
   rules.add(allow, "sendto", equals(4, 0));
   rules.add(allow, "prlimit64", equals(0, 0), equals(2, 0));
+  // Its own stack, up to the hard limit, which it cannot raise: cvc5 does not start without.
+  rules.add(allow, "prlimit64", equals(0, 0), equals(1, RLIMIT_STACK));
   rules.add(allow, "prctl", equals(0, PR_SET_NAME));
   for (const uint64_t request : {uint64_t{FIONREAD}, uint64_t{FIONBIO}, uint64_t{TCGETS}, uint64_t{TIOCGWINSZ}}) {
     rules.add(allow, "ioctl", equals(1, request));

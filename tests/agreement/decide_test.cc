@@ -205,5 +205,33 @@ TEST(Decide, LoadIsTheSameHoweverTheFilesWereGathered) {
   EXPECT_EQ(load_or_fail(with_signature)->digest(), agreement->digest());
 }
 
+// Proofs speak of requests whose entities are all known; what lies outside is refused before it is judged.
+TEST(Decide, WhatNoProofSpeaksOfIsRefused) {
+  Files files = folder("agreements/hospital");
+  files.at("schema.cedarschema") += "\nentity Case = { \"sealed\": Bool };\n";
+  std::string& schema = files.at("schema.cedarschema");
+  const size_t brace = schema.find('{', schema.find("Particulars"));
+  ASSERT_NE(brace, std::string::npos);
+  schema.insert(brace + 1, " \"case\"?: Case, \"name\"?: String,");
+  const auto agreement = load_or_fail(files);
+  ASSERT_TRUE(agreement);
+  Facts facts = facts_of("nurse", "documentation");
+  EXPECT_EQ(agreement->decide(exchange::Verb::kAsk, facts).outcome, Outcome::kAllow);
+  Facts dangling = facts;
+  dangling.set("context.moment.particulars.case", std::string("unheard-of"));
+  const Decision gap = agreement->decide(exchange::Verb::kAsk, dangling);
+  EXPECT_EQ(gap.outcome, Outcome::kDeny);
+  EXPECT_NE(gap.reason.find("of which nothing is known"), std::string::npos) << gap.reason;
+  for (const char* path : {"principal.id", "context.moment.particulars.name", "principal.nationality"}) {
+    Facts beyond = facts;
+    beyond.set(path, std::string("x\xF0\xB0\x80\x80"));  // U+30000
+    const Decision refused = agreement->decide(exchange::Verb::kAsk, beyond);
+    EXPECT_EQ(refused.outcome, Outcome::kDeny) << path;
+    EXPECT_NE(refused.reason.find("above U+2FFFF"), std::string::npos) << path << ": " << refused.reason;
+    beyond.set(path, std::string("x\xF0\xAF\xBF\xBF"));  // U+2FFFF
+    EXPECT_EQ(agreement->decide(exchange::Verb::kAsk, beyond).outcome, Outcome::kAllow) << path;
+  }
+}
+
 }  // namespace
 }  // namespace proviso::agreement

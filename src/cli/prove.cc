@@ -1,0 +1,220 @@
+// `proviso agreement prove` and `proviso agreement diff`.
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "cli/command.h"
+#include "cli/output.h"
+#include "prove/amendment.h"
+#include "prove/red_lines.h"
+
+namespace proviso::cli {
+namespace {
+
+using agreement::Agreement;
+using agreement::Files;
+
+struct ProveOptions {
+  std::string folder, other, records;
+  unsigned threads = 2;
+  bool again = false;
+  bool as_json = false;
+};
+
+struct Opened {
+  Files files;
+  std::shared_ptr<const Agreement> agreement;
+};
+
+Result<Opened> open(const std::string& folder) {
+  Opened out;
+  PV_TRY(out.files, read_tree(folder));
+  PV_TRY(out.agreement, Agreement::load(out.files));
+  return out;
+}
+
+prove::ProverOptions prover_options(const ProveOptions& options) {
+  prove::ProverOptions out = prove::usual_prover(beside("proviso-launch"), options.records);
+  out.ask_again = options.again;
+  return out;
+}
+
+void write_run(json::Writer& out, const char* name, const prove::Run& run) {
+  out.key(name).begin_object();
+  out.key("said").string(prove::said_name(run.said));
+  out.key("text").string(run.text.hex());
+  out.key("seconds").real(run.seconds);
+  out.end_object();
+}
+
+void print_proof_json(const prove::AgreementProof& proof) {
+  std::string text;
+  json::Writer out(text);
+  out.begin_object();
+  out.key("agreement").string(proof.agreement.hex());
+  out.key("proven").boolean(proof.holds());
+  out.key("environments").uinteger(proof.environments);
+  out.key("seconds").real(proof.seconds);
+  out.key("obligations").begin_array();
+  for (const prove::Obligation& one : proof.obligations) {
+    out.begin_object();
+    out.key("line").string(one.line.empty() ? "no rule errs" : one.line);
+    out.key("environment").string(prove::to_string(one.env));
+    out.key("verdict").string(prove::verdict_name(one.finding.verdict));
+    out.key("why").string(one.finding.why);
+    out.key("recorded").boolean(one.finding.recorded);
+    write_run(out, "cvc5", one.finding.cvc5);
+    write_run(out, "z3", one.finding.z3);
+    if (one.finding.example) {
+      out.key("in_words").string(prove::in_words(*one.finding.example));
+      out.key("request").raw(prove::to_json(*one.finding.example));
+    }
+    out.end_object();
+  }
+  out.end_array();
+  out.key("assumptions").begin_array();
+  for (const std::string& one : prove::assumptions()) out.string(one);
+  out.end_array();
+  out.end_object();
+  print(text);
+}
+
+// One line a red line: its verdict over all its environments, then each environment that does not hold.
+void print_line(const prove::AgreementProof& proof, const std::string& id, const std::string& words) {
+  size_t count = 0;
+  size_t held = 0;
+  double seconds = 0;
+  for (const prove::Obligation& one : proof.obligations) {
+    if (one.line != id) continue;
+    ++count;
+    held += one.finding.verdict == prove::Verdict::kHolds ? 1 : 0;
+    seconds += one.seconds;
+  }
+  const std::string verdict = held == count ? green("proven") : red("not proven");
+  print(fmt::format("{:<4} {}  {} of {} environments, {:.2f} s  {}", id.empty() ? "-" : id, verdict, held, count,
+                    seconds, words));
+  for (const prove::Obligation& one : proof.obligations) {
+    if (one.line != id || one.finding.verdict == prove::Verdict::kHolds) continue;
+    print(fmt::format("     {}: {}", prove::to_string(one.env),
+                      one.finding.example ? prove::in_words(*one.finding.example) : one.finding.why));
+  }
+}
+
+int prove_command(const ProveOptions& options) {
+  const auto opened = open(options.folder);
+  if (!opened) return complain(opened.error());
+  const Agreement& agreement = *opened->agreement;
+  const prove::AgreementProof proof = prove::prove_red_lines(agreement, prover_options(options), options.threads);
+  if (options.as_json) {
+    print_proof_json(proof);
+    return proof.holds() ? 0 : 1;
+  }
+  print(fmt::format("{} revision {}\ndigest {}\n{} red lines in {} request environments, {:.1f} s, {} of {} answers "
+                    "from records",
+                    agreement.terms().title, agreement.terms().revision, agreement.digest().hex(),
+                    agreement.red_lines().size(), proof.environments, proof.seconds, proof.recorded(),
+                    proof.obligations.size()));
+  if (!agreement.red_lines().empty()) print_line(proof, "", "no rule errs");
+  for (const agreement::RedLine& line : agreement.red_lines()) print_line(proof, line.id, line.words);
+  print("assuming that");
+  for (const std::string& one : prove::assumptions()) print("  - " + one);
+  print(proof.holds() ? green("proven for every possible request, by cvc5 and by z3")
+                      : red("not proven: a gate does not put this agreement in force"));
+  return proof.holds() ? 0 : 1;
+}
+
+void print_comparison(const prove::Comparison& one) {
+  print(fmt::format("  {}: {}", prove::to_string(one.env), prove::relation_name(one.relation)));
+  if (one.only_a.example) print("    newly allowed: " + prove::in_words(*one.only_a.example));
+  if (one.only_b.example) print("    no longer allowed: " + prove::in_words(*one.only_b.example));
+  if (one.relation == prove::Relation::kUnknown) {
+    print("    " + (one.only_a.why.empty() ? one.only_b.why : one.only_a.why));
+  }
+}
+
+void print_amendment_json(const prove::Amendment& amendment) {
+  std::string text;
+  json::Writer out(text);
+  out.begin_object();
+  out.key("looser").boolean(amendment.looser());
+  out.key("not_comparable").string(amendment.not_comparable);
+  out.key("files").begin_array();
+  for (const std::string& one : amendment.files) out.string(one);
+  out.end_array();
+  out.key("environments").begin_array();
+  for (const prove::Comparison& one : amendment.environments) {
+    out.begin_object();
+    out.key("environment").string(prove::to_string(one.env));
+    out.key("relation").string(prove::relation_name(one.relation));
+    if (one.only_a.example) out.key("newly_allowed").raw(prove::to_json(*one.only_a.example));
+    if (one.only_b.example) out.key("no_longer_allowed").raw(prove::to_json(*one.only_b.example));
+    out.end_object();
+  }
+  out.end_array();
+  out.key("custodians").begin_array();
+  for (const prove::Touched& one : amendment.touched) {
+    out.begin_object();
+    out.key("line").string(one.line);
+    out.key("custodian").string(one.custodian);
+    out.key("reasons").begin_array();
+    for (const std::string& reason : one.reasons) out.string(reason);
+    out.end_array();
+    out.end_object();
+  }
+  out.end_array();
+  out.end_object();
+  print(text);
+}
+
+int diff_command(const ProveOptions& options) {
+  const auto before = open(options.folder);
+  if (!before) return complain(before.error());
+  const auto after = open(options.other);
+  if (!after) return complain(after.error());
+  prove::Prover prover(prover_options(options));
+  const prove::Amendment amendment =
+      prove::amend(prover, *before->agreement, before->files, *after->agreement, after->files);
+  if (options.as_json) {
+    print_amendment_json(amendment);
+    return amendment.looser() ? 1 : 0;
+  }
+  for (const std::string& one : amendment.files) print(one);
+  if (!amendment.not_comparable.empty()) print(red("not comparable: ") + amendment.not_comparable);
+  print("what the second allows, compared with the first:");
+  for (const prove::Comparison& one : amendment.environments) print_comparison(one);
+  for (const prove::Touched& one : amendment.touched) {
+    std::string reasons;
+    for (const std::string& reason : one.reasons) reasons += (reasons.empty() ? "" : "; ") + reason;
+    print(fmt::format("red line {} needs its custodian, {}: {}", one.line, bold(one.custodian), reasons));
+  }
+  print(amendment.looser() ? red("it allows something new") : green("it allows nothing new"));
+  return amendment.looser() ? 1 : 0;
+}
+
+}  // namespace
+
+void add_agreement_proofs(CLI::App& command, int& status) {
+  auto options = std::make_shared<ProveOptions>();
+  const auto common = [options](CLI::App* one) {
+    one->add_option("--records", options->records, "folder where proofs are kept and looked up");
+    one->add_flag("--again", options->again, "ask the solvers even if a record answers");
+    one->add_flag("--json", options->as_json, "answer in JSON");
+  };
+  auto* prove_sub = command.add_subcommand("prove", "show that the red lines hold for every possible request");
+  prove_sub->add_option("folder", options->folder, "the agreement")->required();
+  prove_sub->add_option("--threads", options->threads, "solvers at once")->capture_default_str();
+  common(prove_sub);
+  prove_sub->footer("Needs cvc5 and z3 (apt-get install cvc5 z3); a line is proven only if both agree.\n"
+                    "exit status: 0 if every line is proven, else 1; each line that is not comes with a request");
+  prove_sub->callback([options, &status] { status = prove_command(*options); });
+
+  auto* diff_sub = command.add_subcommand("diff", "what an amendment allows that was not allowed before");
+  diff_sub->add_option("first", options->folder, "the agreement in force")->required();
+  diff_sub->add_option("second", options->other, "the amended one")->required();
+  common(diff_sub);
+  diff_sub->footer("exit status: 0 if the second allows nothing that the first does not, else 1");
+  diff_sub->callback([options, &status] { status = diff_command(*options); });
+}
+
+}  // namespace proviso::cli

@@ -1,0 +1,258 @@
+#include "prove/red_lines.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <fmt/format.h>
+#include <set>
+#include <thread>
+
+#include "prove/analysis.h"
+
+namespace proviso::prove {
+namespace {
+
+using agreement::Agreement;
+using agreement::RedLine;
+
+double since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Finding not_analysable(const Error& error) {
+  Finding out;
+  out.verdict = Verdict::kNotAnalysable;
+  out.why = error.message;
+  return out;
+}
+
+bool registered(const Agreement& agreement, const cedar::EntityUid& uid) {
+  const auto& terms = agreement.terms();
+  if (uid.type == "Model") return agreement.model(uid.id) != nullptr;
+  if (uid.type == "Tool") return agreement.tool(uid.id) != nullptr;
+  return uid.type == "Vendor" && std::ranges::find(terms.vendors, uid.id, &agreement::Vendor::id) != terms.vendors.end();
+}
+
+// Proofs take whatever is read to be in the store. A literal with attributes that no gate has there would
+// make them speak of stores that never are.
+Status check_literals(const Agreement& agreement, const cedar::Expr& e) {
+  if (const auto* uid = e.op == cedar::Op::kLiteral ? e.value.get_if<cedar::EntityUid>() : nullptr) {
+    const cedar::EntityTypeDecl* declared = agreement.schema().entity_type(uid->type);
+    const bool has_more = declared != nullptr && (!declared->attributes.attributes().empty() || declared->tags);
+    if (has_more && !registered(agreement, *uid)) {
+      return fail(Code::kUnsupported, fmt::format("not analysable: a rule or line names `{}`, which the agreement "
+                                                  "does not register", cedar::to_string(*uid)));
+    }
+  }
+  for (const cedar::ExprPtr& arg : e.args) PV_TRY_VOID(check_literals(agreement, *arg));
+  return {};
+}
+
+// One red line, or that no rule errs, in one environment.
+class Task {
+ public:
+  Task(const Agreement& agreement, const Environment& env, const RedLine* line)
+      : agreement_(agreement), env_(env), line_(line) {}
+
+  Obligation run(Prover& prover) const {
+    const auto start = std::chrono::steady_clock::now();
+    Obligation out{line_ != nullptr ? line_->id : "", env_, {}, 0};
+    for (const cedar::Policy& rule : rules()) {
+      for (const cedar::Condition& condition : rule.conditions) {
+        if (const Status known = check_literals(agreement_, *condition.body); !known) {
+          out.finding = not_analysable(known.error());
+          return out;
+        }
+      }
+    }
+    out.finding = line_ != nullptr ? line(prover) : no_errors(prover);
+    out.seconds = since(start);
+    return out;
+  }
+
+ private:
+  [[nodiscard]] const std::vector<cedar::Policy>& rules() const { return agreement_.rules().policies(); }
+
+  Finding no_errors(Prover& prover) const {
+    Terms terms(agreement_.schema());
+    Encoder encoder(terms, env_);
+    const auto judged = judge(terms, encoder, rules(), Semantics::kAnyErrorDenies);
+    if (!judged) return not_analysable(judged.error());
+    const auto replay = [this](const Counterexample& example) -> Status {
+      PV_TRY(const cedar::Entities entities, cedar::Entities::create(example.entities));
+      const cedar::Response response = agreement_.rules().is_authorized(example.request, entities);
+      if (!response.errors.empty()) return {};
+      return fail(Code::kInternal, "no rule errs");
+    };
+    return prover.refute(terms, encoder, env_, {judged->errs}, replay);
+  }
+
+  Finding line(Prover& prover) const {
+    const auto condition = cedar::parse_expression(line_->condition, line_->source);
+    if (!condition) return not_analysable(condition.error());
+    if (const Status known = check_literals(agreement_, **condition); !known) return not_analysable(known.error());
+    if (auto small = by_forbids_alone(prover, **condition); small.verdict == Verdict::kHolds) return small;
+    Terms terms(agreement_.schema());
+    Encoder encoder(terms, env_);
+    const auto kept = encoder.expression(**condition);
+    const auto judged = judge(terms, encoder, rules(), Semantics::kAnyErrorDenies);
+    if (!kept || !judged) return not_analysable(kept ? judged.error() : kept.error());
+    const TermId broken = terms.negate(terms.both(kept->ok, kept->value));
+    const auto replay = [&](const Counterexample& example) -> Status { return breaks(example, **condition); };
+    return prover.refute(terms, encoder, env_, {judged->allowed, broken}, replay);
+  }
+
+  // The request is allowed and the condition is not true of it.
+  Status breaks(const Counterexample& example, const cedar::Expr& condition) const {
+    PV_TRY(const bool allowed, allows(agreement_.rules(), example, Semantics::kAnyErrorDenies));
+    if (!allowed) return fail(Code::kInternal, "the request is not allowed");
+    PV_TRY(const cedar::Entities entities, cedar::Entities::create(example.entities));
+    const auto value = cedar::evaluate(condition, example.request, entities);
+    const bool* truth = value ? value->get_if<bool>() : nullptr;
+    if (truth != nullptr && *truth) return fail(Code::kInternal, "the line's condition is true of it");
+    return {};
+  }
+
+  // What a term reads of the request and the store, the two entities themselves aside.
+  static std::set<TermId> reads(const Terms& terms, TermId root) {
+    std::set<TermId> out;
+    for (const TermId id : terms.reachable({root})) {
+      const Term& term = terms.at(id);
+      const bool part = term.op == TermOp::kVariable && term.text != "principal" && term.text != "resource";
+      if (part || term.op == TermOp::kApply) out.insert(id);
+    }
+    return out;
+  }
+
+  // Whatever is allowed, no forbid matches it. The forbids that read what the line reads are often
+  // enough, and such a proof stays good whatever else changes.
+  Finding by_forbids_alone(Prover& prover, const cedar::Expr& condition) const {
+    Terms terms(agreement_.schema());
+    Encoder encoder(terms, env_);
+    const auto kept = encoder.expression(condition);
+    if (!kept) return not_analysable(kept.error());
+    const TermId broken = terms.negate(terms.both(kept->ok, kept->value));
+    const std::set<TermId> wanted = reads(terms, broken);
+    std::vector<TermId> assertions = {broken};
+    for (const cedar::Policy& rule : rules()) {
+      if (rule.effect != cedar::Effect::kForbid) continue;
+      const auto one = encoder.policy(rule);
+      if (!one) return not_analysable(one.error());
+      const TermId matches = terms.both(one->ok, one->value);
+      const std::set<TermId> read = reads(terms, matches);
+      const bool related = std::ranges::any_of(read, [&](TermId id) { return wanted.contains(id); });
+      if (related || wanted.empty()) assertions.push_back(terms.negate(matches));
+    }
+    return prover.refute(terms, encoder, env_, std::move(assertions), nullptr);
+  }
+
+  const Agreement& agreement_;
+  Environment env_;
+  const RedLine* line_;
+};
+
+std::vector<Task> tasks_of(const Agreement& agreement) {
+  std::vector<Task> out;
+  for (const Environment& env : environments(agreement.schema())) {
+    bool first = true;
+    for (const RedLine& line : agreement.red_lines()) {
+      const bool applies = std::ranges::any_of(line.verbs, [&](exchange::Verb verb) {
+        return env.action->uid.id == exchange::verb_name(verb);
+      });
+      if (!applies) continue;
+      if (first) out.emplace_back(agreement, env, nullptr);
+      first = false;
+      out.emplace_back(agreement, env, &line);
+    }
+  }
+  return out;
+}
+
+std::string named(const cedar::EntityUid& uid) {
+  return fmt::format("{} {}", uid.type, uid.id.empty() ? "of any name" : "`" + uid.id + "`");
+}
+
+const cedar::Entity* find(const Counterexample& example, const cedar::EntityUid& uid) {
+  const auto at = std::ranges::find(example.entities, uid, &cedar::Entity::uid);
+  return at != example.entities.end() ? &*at : nullptr;
+}
+
+std::string listed(const std::vector<cedar::EntityUid>& uids) {
+  std::string out;
+  for (const cedar::EntityUid& uid : uids) out += (out.empty() ? "" : " and ") + named(uid);
+  return out;
+}
+
+}  // namespace
+
+bool AgreementProof::holds() const {
+  return std::ranges::all_of(obligations, [](const Obligation& one) { return one.finding.verdict == Verdict::kHolds; });
+}
+
+size_t AgreementProof::recorded() const {
+  return static_cast<size_t>(std::ranges::count_if(obligations, [](const Obligation& one) { return one.finding.recorded; }));
+}
+
+std::string AgreementProof::why() const {
+  for (const Obligation& one : obligations) {
+    const Finding& finding = one.finding;
+    if (finding.verdict == Verdict::kHolds) continue;
+    const std::string what = one.line.empty() ? "a rule may err" : fmt::format("red line `{}` is not proven", one.line);
+    const std::string how = finding.example ? in_words(*finding.example) : finding.why;
+    return fmt::format("{} for {}: {}: {}", what, to_string(one.env), verdict_name(finding.verdict), how);
+  }
+  return {};
+}
+
+const std::vector<std::string>& assumptions() {
+  static const std::vector<std::string> all = {
+      "the gate decides only on requests of the schema's types whose entities are all known (it refuses others)",
+      "the gate counts approvals itself: people of a role, other than the one who asks, who signed this very action",
+      "labels, markings and sizes are what the detectors found; what they miss, no rule sees",
+      "roles, attributes and tool classes are what the register and the agreement say at that moment",
+      "both solvers, and our encoding of the rules for them, are right about this question",
+  };
+  return all;
+}
+
+AgreementProof prove_red_lines(const Agreement& agreement, const ProverOptions& options, unsigned threads) {
+  const auto start = std::chrono::steady_clock::now();
+  AgreementProof out;
+  out.agreement = agreement.digest();
+  out.environments = environments(agreement.schema()).size();
+  const std::vector<Task> tasks = tasks_of(agreement);
+  out.obligations.resize(tasks.size());
+  std::atomic<size_t> next = 0;
+  const auto work = [&] {
+    Prover prover(options);
+    for (size_t i = next++; i < tasks.size(); i = next++) out.obligations[i] = tasks[i].run(prover);
+  };
+  std::vector<std::thread> all;
+  for (unsigned i = 1; i < std::clamp<unsigned>(threads, 1, kProverThreadsMax); ++i) all.emplace_back(work);
+  work();
+  for (std::thread& one : all) one.join();
+  out.seconds = since(start);
+  return out;
+}
+
+Status require_proven(const Agreement& agreement, const ProverOptions& options, unsigned threads) {
+  const AgreementProof proof = prove_red_lines(agreement, options, threads);
+  if (proof.holds()) return {};
+  return fail(Code::kUnverified, proof.why());
+}
+
+std::string in_words(const Counterexample& example) {
+  const cedar::Entity* who = find(example, example.request.principal);
+  const cedar::Entity* what = find(example, example.request.resource);
+  std::string out = "somebody";
+  if (who != nullptr && !who->parents.empty()) out += " in " + listed(who->parents);
+  out += fmt::format(" could `{}` on {}", example.request.action.id, named(example.request.resource));
+  if (what != nullptr && !what->parents.empty()) out += ", which is in " + listed(what->parents);
+  std::string facts;
+  for (const auto& [name, value] : example.facts) {
+    facts += fmt::format("{}{} is {}", facts.empty() ? ", if " : ", ", name, value);
+  }
+  return out + facts;
+}
+
+}  // namespace proviso::prove

@@ -1,0 +1,44 @@
+#pragma once
+// The red lines of an agreement, proven for every request that its schema admits, one environment at a
+// time, together with what they rest on: that no rule errs there. An agreement is proven only if every
+// obligation holds; anything else, a solver that gave up included, is not.
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "agreement/agreement.h"
+#include "prove/prover.h"
+
+namespace proviso::prove {
+
+// One thing to show in one environment.
+struct Obligation {
+  std::string line;  // the red line's id; empty: that no rule errs
+  Environment env;
+  Finding finding;
+  double seconds = 0;  // encoding and both solvers
+};
+
+struct AgreementProof {
+  Digest agreement;
+  std::vector<Obligation> obligations;  // per environment: no rule errs, then its lines in their order
+  size_t environments = 0;              // of the schema
+  double seconds = 0;                   // all of it, by the clock
+  [[nodiscard]] bool holds() const;
+  [[nodiscard]] size_t recorded() const;  // obligations answered from the record
+  // The first obligation that does not hold, as a sentence with its counterexample; empty if all hold.
+  [[nodiscard]] std::string why() const;
+};
+
+// What every verdict assumes, each a sentence: about the gate, the register, detectors, solvers.
+const std::vector<std::string>& assumptions();
+
+// Tries every obligation. `threads`: at most kProverThreadsMax, each with solvers of its own.
+AgreementProof prove_red_lines(const agreement::Agreement& agreement, const ProverOptions& options, unsigned threads);
+// kUnverified with why(), if it does not hold.
+Status require_proven(const agreement::Agreement& agreement, const ProverOptions& options, unsigned threads);
+
+// "somebody with the role `planner` could `act` on Tool `x`, which is in ToolClass `force`, if …".
+std::string in_words(const Counterexample& example);
+
+}  // namespace proviso::prove
