@@ -1,0 +1,1 @@
+fn main() { println!("{}", cedar_policy::get_lang_version()); }
