@@ -14,6 +14,7 @@ void add_signer(CLI::App& app, int& status);  // hidden: the signer's own proces
 void add_agreement(CLI::App& app, int& status);
 void add_ledger(CLI::App& app, int& status);
 void add_key(CLI::App& app, int& status);
+void add_cedar(CLI::App& app, int& status);
 void add_tour(CLI::App& app, int& status);
 
 }  // namespace proviso::cli

@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   proviso::cli::add_agreement(app, status);
   proviso::cli::add_ledger(app, status);
   proviso::cli::add_key(app, status);
+  proviso::cli::add_cedar(app, status);
   proviso::cli::add_tour(app, status);
   proviso::cli::add_signer(app, status);
   try {
