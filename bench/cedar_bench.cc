@@ -1,140 +1,166 @@
-// Decisions at 20 policies shaped like the sample agreement, on requests given as strings, so that
-// looking up their entities is inside the timer. Every answer is checked.
-#include <benchmark/benchmark.h>
+// Decisions on a workload folder that bench/cedar/generate.py wrote, timed one by one; prints JSON for
+// bench/cedar/bench.py, with every answer, so that they are compared with those of the peer.
+//   bench_cedar FOLDER [SECONDS]
+#include <fmt/format.h>
 
-#include <cstdio>
-#include <cstdlib>
+#include <algorithm>
+#include <chrono>
 #include <string>
+#include <time.h>
+#include <vector>
 
+#include "base/check.h"
+#include "base/file.h"
+#include "base/json.h"
 #include "cedar/authorizer.h"
-#include "cedar/policy_set.h"
-#include "cedar/validator.h"
+#include "cedar/entities_json.h"
+#include "cedar/policy_json.h"
+#include "cedar/request_json.h"
+
+namespace {
 
 using namespace proviso;
 using namespace proviso::cedar;
 
-namespace {
+constexpr int kRoundsMax = 20'000;
 
-constexpr std::string_view kSchema = R"(
-  entity Role, Purpose, ToolClass;
-  entity Person in [Role] = { clearance: Long, nationality: String, training_until: datetime };
-  entity Vendor = { jurisdiction: String };
-  entity Model in [Vendor] = { digest: String, local: Bool, max_marking: Long };
-  entity Tool in [ToolClass] = { server: String };
-  type Approvals = { commander: Long, legal: Long };
-  type Content = { labels: Set<String>, marking: Long, bytes: Long };
-  type Moment = { purpose: Purpose, now: datetime, approvals: Approvals, break_glass: Bool };
-  action ask, release appliesTo { principal: [Person], resource: [Model], context: { moment: Moment, content: Content } };
-  action act appliesTo { principal: [Person], resource: [Tool], context: { moment: Moment, content: Content } };
-)";
-
-// Five policies; four rounds with other names make twenty.
-std::string round(int i) {
-  std::string n = std::to_string(i);
-  return R"(
-permit (principal in Role::"staff", action in [Action::"ask", Action::"release"], resource)
-when { [Purpose::"logistics", Purpose::"p)" + n + R"("].contains(context.moment.purpose)
-  && context.moment.now < principal.training_until };
-forbid (principal, action in [Action::"ask", Action::"release", Action::"act"], resource)
-when { context.content.labels.containsAny(["surveillance)" + n + R"(", "bulk_analysis", "intercept"]) };
-forbid (principal, action in [Action::"ask", Action::"release"], resource)
-when { resource is Model && resource in Vendor::"barred)" + n + R"(" && context.moment.now >= datetime("2026-03-01") };
-forbid (principal, action in [Action::"ask", Action::"release"], resource)
-when { resource is Model && context.content.marking > resource.max_marking + )" + n + R"( };
-@hold("commander and legal officer")
-forbid (principal, action == Action::"act", resource in ToolClass::"spend)" + n + R"(")
-unless { context.moment.approvals.commander >= 1 && context.moment.approvals.legal >= 1 };
-)";
+double cpu_us() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
 }
 
-struct Setup {
-  Schema schema = *Schema::parse(kSchema, "schema");
-  std::shared_ptr<const Entities> base;
+template <class T>
+T must(Result<T> result) {
+  if (!result) fmt::print(stderr, "{}\n", result.error().message);
+  PV_CHECK(result.has_value());  // the workload is faulty
+  return std::move(*result);
+}
+
+struct Workload {
+  Schema schema;
   Entities entities;
-  Engine engine;
-  Request request{{"Person", "ana"}, {"Action", "ask"}, {"Model", "local"}, {}};
-  Request denied;
-
-  static Engine compile(const Schema& schema, int rounds) {
-    PolicySet set;
-    for (int i = 0; i < rounds; ++i) {
-      if (auto ok = set.add(round(i), "bench", 1, "r" + std::to_string(i) + "p"); !ok) {
-        std::fprintf(stderr, "%s\n", ok.error().message.c_str());
-        std::abort();
-      }
-    }
-    for (const Diagnostic& d : validate(schema, set)) {
-      std::fprintf(stderr, "%s\n", d.to_string().c_str());
-      std::abort();
-    }
-    return *Engine::compile(std::move(set), &schema);
-  }
-
-  explicit Setup(int rounds) : engine(compile(schema, rounds)) {
-    base = std::make_shared<const Entities>(*Entities::create(
-        {{{"Role", "staff"}, {}, {}, {}},
-         {{"Vendor", "house"}, {{"jurisdiction", Value::string("own")}}, {}, {}},
-         {{"Model", "local"},
-          {{"digest", Value::string("d")}, {"local", Value::boolean(true)}, {"max_marking", Value::integer(2)}},
-          {{"Vendor", "house"}},
-          {}}}));
-    entities = *Entities::extend(base, {person()});
-    Record moment{{"approvals", Value::record({{"commander", Value::integer(0)}, {"legal", Value::integer(0)}})},
-                  {"break_glass", Value::boolean(false)},
-                  {"now", Value::datetime_ms(1'770'000'000'000)},
-                  {"purpose", Value::entity("Purpose", "logistics")}};
-    Record content{{"bytes", Value::integer(4096)},
-                   {"labels", Value::set(Set::of_strings({"secret"}))},
-                   {"marking", Value::integer(1)}};
-    request.context = Record{{"content", Value::record(content)}, {"moment", Value::record(moment)}};
-    denied = request;
-    denied.context.find("content")->get_if<Record>()->set("marking", Value::integer(9));
-  }
-
-  static Entity person() {
-    return {{"Person", "ana"},
-            {{"clearance", Value::integer(3)},
-             {"nationality", Value::string("X")},
-             {"training_until", Value::datetime_ms(1'800'000'000'000)}},
-            {{"Role", "staff"}},
-            {}};
-  }
+  std::vector<Request> requests;
+  std::vector<std::string> texts;
+  double load_ms = 0;
 };
 
-void check(bool right) {
-  if (!right) {
-    std::fprintf(stderr, "wrong answer\n");
-    std::abort();
+Workload read_workload(const std::string& folder) {
+  Workload out;
+  out.schema = must(Schema::from_json(must(read_file(folder + "/schema.json")), "schema.json"));
+  json::Parser parser;
+  std::string entities = must(read_file(folder + "/entities.json"));
+  out.entities = must(Entities::create(must(entities_from_json(must(parser.parse(entities)), &out.schema))));
+  json::Parser requests;
+  std::string text = must(read_file(folder + "/requests.json"));
+  for (json::Element one : json::Array(must(requests.parse(text)))) {
+    out.requests.push_back(must(request_from_json(one, &out.schema)));
+    out.texts.push_back(json::to_text(one));
   }
+  return out;
 }
 
-void BM_Decide(benchmark::State& state) {
-  Setup s(static_cast<int>(state.range(0)) / 5);
-  Response out;
-  bool allow = true;
-  for (auto _ : state) {
-    s.engine.is_authorized(allow ? s.request : s.denied, s.entities, out);
-    check((out.decision == Answer::kAllow) == allow);
-    check(out.errors.empty());
-    allow = !allow;
-    benchmark::DoNotOptimize(out);
+PolicySet read_policies(const std::string& folder) {
+  std::string text = must(read_file(folder + "/policies.cedar"));
+  PolicySet set = must(PolicySet::parse(text, "policies.cedar"));
+  auto links = read_file(folder + "/links.json");
+  if (!links) return set;
+  json::Parser parser;
+  for (json::Element link : json::Array(must(parser.parse(*links)))) {
+    SlotValues values;
+    for (auto field : json::Object(link["values"])) {
+      (field.key == "?principal" ? values.principal : values.resource) = must(uid_from_json(field.value));
+    }
+    auto linked = set.link(std::string_view(link["templateId"]), std::string_view(link["newId"]), values);
+    PV_CHECK(linked.has_value());  // a link is faulty
   }
+  return set;
 }
-BENCHMARK(BM_Decide)->Arg(20)->Arg(100)->Arg(1000)->Repetitions(7)->ReportAggregatesOnly(true);
 
-// With the person of the request laid over the store, as the corridor does it.
-void BM_ExtendAndDecide(benchmark::State& state) {
-  Setup s(static_cast<int>(state.range(0)) / 5);
-  Response out;
-  for (auto _ : state) {
-    auto entities = Entities::extend(s.base, {Setup::person()});
-    s.engine.is_authorized(s.request, *entities, out);
-    check(out.decision == Answer::kAllow);
-    benchmark::DoNotOptimize(out);
-  }
+std::string answer(const Engine& engine, const Response& response) {
+  std::vector<std::string> reason;
+  std::vector<std::string> errors;
+  for (uint32_t i : response.reason()) reason.push_back(engine.policies()[i].id);
+  for (const PolicyError& e : response.errors) errors.push_back(engine.policies()[e.policy].id);
+  std::ranges::sort(reason);
+  std::ranges::sort(errors);
+  return fmt::format("{}|{}|{}", response.decision == Answer::kAllow ? "allow" : "deny", fmt::join(reason, ","),
+                     fmt::join(errors, ","));
 }
-BENCHMARK(BM_ExtendAndDecide)->Arg(20)->Repetitions(7)->ReportAggregatesOnly(true);
+
+struct Times {
+  double median_ns = 0;
+  double p90_ns = 0;
+  int rounds = 0;
+};
+
+// The median over requests of each request's median time.
+template <class Body>
+Times time_each(size_t count, double seconds, Body&& body) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<std::vector<double>> per_request(count);
+  Times out;
+  const double until = cpu_us() + seconds * 1e6;
+  while (out.rounds < 3 || (cpu_us() < until && out.rounds < kRoundsMax)) {
+    for (size_t i = 0; i < count; ++i) {
+      const auto start = Clock::now();
+      body(i);
+      per_request[i].push_back(std::chrono::duration<double, std::nano>(Clock::now() - start).count());
+    }
+    ++out.rounds;
+  }
+  std::vector<double> medians;
+  for (auto& times : per_request) {
+    std::ranges::nth_element(times, times.begin() + static_cast<ptrdiff_t>(times.size() / 2));
+    medians.push_back(times[times.size() / 2]);
+  }
+  std::ranges::sort(medians);
+  out.median_ns = medians[count / 2];
+  out.p90_ns = medians[count * 9 / 10];
+  return out;
+}
 
 }  // namespace
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  PV_CHECK(argc >= 2);  // usage: bench_cedar FOLDER [SECONDS]
+  const double seconds = argc > 2 ? std::stod(argv[2]) : 1.0;
+  Workload load = read_workload(argv[1]);
+  const double before = cpu_us();
+  Engine engine = must(Engine::compile(read_policies(argv[1]), &load.schema, {.steps_max = EngineOptions::kUnbounded}));
+  load.load_ms = (cpu_us() - before) / 1e3;
+
+  std::vector<std::string> answers;
+  size_t candidates = 0;
+  Response response;
+  for (const Request& request : load.requests) {
+    engine.is_authorized(request, load.entities, response);
+    answers.push_back(answer(engine, response));
+    candidates += engine.candidates(request, load.entities);
+  }
+  size_t allowed = 0;
+  const Times decide = time_each(load.requests.size(), seconds, [&](size_t i) {
+    engine.is_authorized(load.requests[i], load.entities, response);
+    allowed += response.decision == Answer::kAllow ? 1 : 0;
+  });
+  json::Parser parser;
+  std::string out;
+  const Times from_json = time_each(load.requests.size(), seconds, [&](size_t i) {
+    Request request = must(request_from_json(must(parser.parse(load.texts[i])), &load.schema));
+    engine.is_authorized(request, load.entities, response);
+    out.clear();
+    write_response(engine, response, out);
+    allowed += out.size();
+  });
+  std::string result;
+  json::Writer w(result);
+  w.begin_object().key("policies").uinteger(engine.policies().size());
+  w.key("median_ns").real(decide.median_ns).key("p90_ns").real(decide.p90_ns);
+  w.key("json_median_ns").real(from_json.median_ns).key("load_ms").real(load.load_ms);
+  w.key("candidates").real(static_cast<double>(candidates) / static_cast<double>(load.requests.size()));
+  w.key("rounds").integer(decide.rounds).key("checked").uinteger(allowed);
+  w.key("answers").begin_array();
+  for (const std::string& one : answers) w.string(one);
+  w.end_array().end_object();
+  fmt::print("{}\n", result);
+}

@@ -158,6 +158,14 @@ class Loader {
         add_cedar_fault(clause.file, fence.first_line, status.error(), faults_);
         continue;
       }
+      if (!policies_.templates().empty()) {
+        const cedar::Policy& found = policies_.templates().front();
+        faults_.add(clause.file, found.line(),
+                    fmt::format("column {}: a template decides nothing by itself; write the policy with its "
+                                "principal and resource", found.column()),
+                    Code::kUnsupported);
+        return;
+      }
       if (policies_.size() == before) {
         faults_.add(clause.file, fence.first_line, "this ```cedar fence holds no policy; remove it");
       }

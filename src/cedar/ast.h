@@ -57,7 +57,8 @@ struct Scope {
   enum class Kind : uint8_t { kAny, kEq, kIn, kInSet, kIs, kIsIn };
   Kind kind = Kind::kAny;
   std::string type;                 // kIs, kIsIn
-  std::vector<EntityUid> entities;  // kEq, kIn, kIsIn: one; kInSet: any number
+  std::vector<EntityUid> entities;  // kEq, kIn, kIsIn: one; kInSet: any number; none where a slot stands
+  bool slot = false;                // a template's `?principal` or `?resource` stands for the entity
   Span span;
 };
 

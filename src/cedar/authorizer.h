@@ -1,7 +1,7 @@
 #pragma once
 // The authoriser: a policy set compiled once, asked many times. Allow needs a satisfied permit and no
 // satisfied forbid; a policy that errors is skipped and listed, and every policy is always judged.
-// An index skips policies whose scope cannot match; scopes cannot error, so the answer and the error
+// The work of one decision is bounded. An index skips policies whose scope cannot match; scopes cannot error, so the answer and the error
 // set are those of evaluating everything. Immutable, safe for many threads. Source: Cedar 4.5,
 // "Authorization".
 #include <cstdint>
@@ -16,6 +16,9 @@
 #include "cedar/value.h"
 
 namespace proviso::cedar {
+
+// A step takes a few nanoseconds, so that no decision takes longer than about 200 µs.
+inline constexpr uint64_t kDecisionStepsMax = 20'000;
 
 enum class Answer : uint8_t { kAllow, kDeny };
 
@@ -37,6 +40,9 @@ struct Response {
   std::vector<uint32_t> permits;  // every satisfied permit
   std::vector<uint32_t> forbids;  // every satisfied forbid
   std::vector<PolicyError> errors;
+  // The bound on work was reached: the decision is deny, the lists are incomplete, and the last error
+  // is of the policy that could not be judged.
+  bool cut_short = false;
   // The policies that determined the decision: permits on allow, forbids on deny.
   [[nodiscard]] const std::vector<uint32_t>& reason() const {
     return decision == Answer::kAllow ? permits : forbids;
@@ -65,11 +71,18 @@ struct Explanation {
   std::string error;
 };
 
+struct EngineOptions {
+  uint64_t steps_max = kDecisionStepsMax;  // of one decision; kUnbounded for measuring and judging
+  bool index = true;                       // off: every policy is walked; the answers are the same
+  static constexpr uint64_t kUnbounded = UINT64_MAX / 2;
+};
+
 class Engine {
  public:
   // kLimit: a policy that compiles to more than kProgramNodesMax. With a schema, its action entities
   // are known to the engine even if the store does not hold them.
-  static Result<Engine> compile(PolicySet policies, const Schema* schema = nullptr);
+  static Result<Engine> compile(PolicySet policies, const Schema* schema = nullptr,
+                                EngineOptions options = {});
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;
   ~Engine();
@@ -81,6 +94,8 @@ class Engine {
   [[nodiscard]] std::vector<Explanation> explain(const Request& request,
                                                  const Entities& entities) const;
   [[nodiscard]] const std::vector<Policy>& policies() const;
+  // How many policies the index leaves to be evaluated.
+  [[nodiscard]] size_t candidates(const Request& request, const Entities& entities) const;
 
   struct Impl;
 

@@ -64,27 +64,90 @@ bool equal(const Val& a, const Val& b) {
   }
 }
 
-const HashedUid* Program::add_uid(const EntityUid& uid) {
-  uids.push_back({{uid.type, uid.id}, hash_uid(uid.type, uid.id)});
-  return &uids.back();
+uint64_t fingerprint(const Val& value) {
+  switch (value.kind) {
+    case Kind::kBool: return fingerprint(static_cast<int64_t>(value.b));
+    case Kind::kString: return fingerprint(*value.s);
+    case Kind::kEntity: return fingerprint(value.uid->id);
+    case Kind::kSet: case Kind::kRecord: case Kind::kIp: return kOtherFingerprint;
+    default: return fingerprint(value.i);
+  }
 }
 
-uint32_t Program::add_constant(Value value, Span span) {
-  Val constant;
-  if (const EntityUid* uid = value.get_if<EntityUid>()) {
-    constant.kind = Kind::kEntity;
-    constant.hashed = true;
-    constant.uid = add_uid(*uid);
-  } else {
-    values.push_back(std::move(value));
-    constant = view(values.back());
+uint32_t Program::literal_of(uint64_t hash, std::string_view type, std::string_view id) const {
+  if (literal_table_.empty()) return kNone;
+  size_t mask = literal_table_.size() - 1;
+  for (size_t slot = hash & mask; literal_table_[slot] != 0; slot = (slot + 1) & mask) {
+    const Literal& literal = literals[literal_table_[slot] - 1];
+    if (literal.hash == hash && literal.id == id && literal.type == type) return literal.index;
   }
-  constants.push_back(constant);
-  Node node;
-  node.datum = static_cast<uint32_t>(constants.size() - 1);
-  node.span = span;
+  return kNone;
+}
+
+const Literal& Program::add_literal(const EntityUid& uid) {
+  uint64_t hash = hash_uid(uid.type, uid.id);
+  if (uint32_t known = literal_of(hash, uid.type, uid.id); known != kNone) return literals[known];
+  literals.push_back({uid, hash, static_cast<uint32_t>(literals.size())});
+  bool full = literals.size() * 2 > literal_table_.size();
+  if (full) literal_table_.assign(std::max<size_t>(16, literal_table_.size() * 2), 0);
+  size_t mask = literal_table_.size() - 1;
+  for (size_t i = full ? 0 : literals.size() - 1; i < literals.size(); ++i) {
+    size_t slot = literals[i].hash & mask;
+    while (literal_table_[slot] != 0) slot = (slot + 1) & mask;
+    literal_table_[slot] = static_cast<uint32_t>(i + 1);
+  }
+  return literals.back();
+}
+
+uint32_t Program::numbered(char what, std::string key, size_t next, bool& fresh) {
+  key.push_back(what);
+  auto [at, inserted] = numbers_.try_emplace(std::move(key), static_cast<uint32_t>(next));
+  fresh = inserted;
+  return at->second;
+}
+
+uint32_t Program::add_node(Node node, const std::vector<uint32_t>& kid_nodes) {
+  std::string key;
+  auto append = [&key](uint32_t number) {
+    key.append(reinterpret_cast<const char*>(&number), sizeof(number));
+  };
+  append(static_cast<uint32_t>(node.op) << 8U | node.sub);
+  append(node.datum);
+  for (uint32_t kid : kid_nodes) append(kid);
+  bool fresh = false;
+  uint32_t index = numbered('n', std::move(key), nodes.size(), fresh);
+  if (!fresh) {
+    if (node.op != Op::kLiteral && node.op != Op::kVar && nodes[index].slot == Node::kNoSlot) {
+      nodes[index].slot = slots++;
+    }
+    return index;
+  }
+  node.kids = static_cast<uint32_t>(kids.size());
+  node.count = static_cast<uint32_t>(kid_nodes.size());
+  kids.insert(kids.end(), kid_nodes.begin(), kid_nodes.end());
   nodes.push_back(node);
-  return static_cast<uint32_t>(nodes.size() - 1);
+  return index;
+}
+
+uint32_t Program::add_constant(Value value) {
+  bool fresh = false;
+  Node node;
+  std::string key = to_string(value);
+  key.push_back(static_cast<char>(value.kind()));
+  node.datum = numbered('c', std::move(key), constants.size(), fresh);
+  if (fresh) {
+    Val constant;
+    if (const EntityUid* uid = value.get_if<EntityUid>()) {
+      constant.kind = Kind::kEntity;
+      constant.literal = true;
+      constant.uid = &add_literal(*uid);
+    } else {
+      values.push_back(std::move(value));
+      constant = view(values.back());
+    }
+    constants.push_back(constant);
+  }
+  return add_node(node, {});
 }
 
 // Sets, records and extension constructors of constants become constants. What would fail at run time
@@ -92,24 +155,63 @@ uint32_t Program::add_constant(Value value, Span span) {
 Result<uint32_t> Program::add_folded(const Expr& expr, const std::vector<uint32_t>& kid_nodes) {
   std::vector<Value> parts;
   for (uint32_t kid : kid_nodes) parts.push_back(to_value(constants[nodes[kid].datum]));
-  if (expr.op == Op::kSet) return add_constant(Value::set(Set(std::move(parts))), expr.span);
+  if (expr.op == Op::kSet) return add_constant(Value::set(Set(std::move(parts))));
   if (expr.op == Op::kRecord) {
     Record record;
     for (size_t i = 0; i < parts.size(); ++i) record.set(expr.path[i], std::move(parts[i]));
-    return add_constant(Value::record(std::move(record)), expr.span);
+    return add_constant(Value::record(std::move(record)));
   }
   const ExtInfo* ext = find_extension(expr.name);
   const std::string* text = parts.size() == 1 ? parts[0].get_if<std::string>() : nullptr;
   if (text == nullptr || !is_constructor(ext->ext)) return fail(Code::kInvalid, "not a constant");
   PV_TRY(Value value, apply_constructor(ext->ext, *text));
-  return add_constant(std::move(value), expr.span);
+  return add_constant(std::move(value));
+}
+
+void Program::set_datum(const Expr& expr, Node& node) {
+  bool fresh = false;
+  auto joined = [](const std::vector<std::string>& parts) {
+    std::string key;
+    for (const std::string& part : parts) key += std::to_string(part.size()) + ':' + part;
+    return key;
+  };
+  switch (expr.op) {
+    case Op::kVar: node.sub = static_cast<uint8_t>(expr.var); break;
+    case Op::kExtension: node.sub = static_cast<uint8_t>(find_extension(expr.name)->ext); break;
+    case Op::kGetAttr: case Op::kIs: case Op::kIsIn:
+      node.datum = numbered('s', expr.name, names.size(), fresh);
+      if (fresh) names.push_back(expr.name);
+      break;
+    case Op::kHas: case Op::kRecord:
+      node.datum = numbered('p', joined(expr.path), paths.size(), fresh);
+      if (fresh) paths.push_back(expr.path);
+      break;
+    case Op::kLike:
+      node.datum = numbered('l', joined(expr.pattern.pieces()), patterns.size(), fresh);
+      if (fresh) patterns.push_back(expr.pattern);
+      break;
+    default: break;
+  }
+}
+
+// `principal in T::"x"` and `principal == T::"x"`: a look at the marks that the evaluator makes once
+// for a request.
+void Program::fuse(Node& node, const std::vector<uint32_t>& kid_nodes) const {
+  if (node.op != Op::kIn && node.op != Op::kEq) return;
+  const Node& left = nodes[kid_nodes[0]];
+  const Node& right = nodes[kid_nodes[1]];
+  if (left.op != Op::kVar || left.sub == static_cast<uint8_t>(Var::kContext)) return;
+  if (right.op != Op::kLiteral || !constants[right.datum].literal) return;
+  node.on_literal = true;
+  node.sub = left.sub;
+  node.datum = static_cast<const Literal&>(*constants[right.datum].uid).index;
 }
 
 Result<uint32_t> Program::add(const Expr& expr) {
   if (nodes.size() >= kProgramNodesMax) {
     return fail(Code::kLimit, "the policies compile to more than " + std::to_string(kProgramNodesMax) + " steps");
   }
-  if (expr.op == Op::kLiteral) return add_constant(expr.value, expr.span);
+  if (expr.op == Op::kLiteral) return add_constant(expr.value);
   std::vector<uint32_t> kid_nodes;
   kid_nodes.reserve(expr.args.size());
   for (const ExprPtr& arg : expr.args) {
@@ -125,29 +227,9 @@ Result<uint32_t> Program::add(const Expr& expr) {
   }
   Node node;
   node.op = expr.op;
-  node.span = expr.span;
-  node.kids = static_cast<uint32_t>(kids.size());
-  node.count = static_cast<uint32_t>(kid_nodes.size());
-  kids.insert(kids.end(), kid_nodes.begin(), kid_nodes.end());
-  switch (expr.op) {
-    case Op::kVar: node.sub = static_cast<uint8_t>(expr.var); break;
-    case Op::kExtension: node.sub = static_cast<uint8_t>(find_extension(expr.name)->ext); break;
-    case Op::kGetAttr: case Op::kIs: case Op::kIsIn:
-      names.push_back(expr.name);
-      node.datum = static_cast<uint32_t>(names.size() - 1);
-      break;
-    case Op::kHas: case Op::kRecord:
-      paths.push_back(expr.path);
-      node.datum = static_cast<uint32_t>(paths.size() - 1);
-      break;
-    case Op::kLike:
-      patterns.push_back(expr.pattern);
-      node.datum = static_cast<uint32_t>(patterns.size() - 1);
-      break;
-    default: break;
-  }
-  nodes.push_back(node);
-  return static_cast<uint32_t>(nodes.size() - 1);
+  set_datum(expr, node);
+  fuse(node, kid_nodes);
+  return add_node(node, kid_nodes);
 }
 
 }  // namespace proviso::cedar

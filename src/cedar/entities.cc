@@ -156,6 +156,11 @@ bool Entities::has_ancestor(Id descendant, Id ancestor) const {
   return n != nullptr && ancestor != kNone && std::ranges::binary_search(n->ancestors, ancestor);
 }
 
+std::span<const Entities::Id> Entities::ancestors(Id id) const {
+  const Node* n = node(id);
+  return n != nullptr ? std::span<const Id>(n->ancestors) : std::span<const Id>();
+}
+
 bool Entities::is_in(const EntityUid& descendant, const EntityUid& ancestor) const {
   if (descendant == ancestor) return true;
   return has_ancestor(id_of(hash_uid(descendant.type, descendant.id), descendant.type, descendant.id),

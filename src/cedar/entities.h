@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -42,6 +43,10 @@ class Entities {
   [[nodiscard]] Id id_of(uint64_t hash, std::string_view type, std::string_view id) const;
   [[nodiscard]] const Entity* at(Id id) const;  // nullptr for one that is only named as a parent
   [[nodiscard]] bool has_ancestor(Id descendant, Id ancestor) const;  // strict; kNone gives false
+  [[nodiscard]] std::span<const Id> ancestors(Id id) const;            // strict, sorted; kNone: empty
+  // Of an id that id_of() or ancestors() gave.
+  [[nodiscard]] const EntityUid& uid_of(Id id) const { return node(id)->uid; }
+  [[nodiscard]] uint64_t hash_of(Id id) const { return node(id)->hash; }
 
  private:
   struct Node {

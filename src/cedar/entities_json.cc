@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cedar/functions.h"
+#include "cedar/json_reader.h"
 #include "cedar/program.h"
 #include "cedar/request_check.h"
 #include "cedar/text.h"
@@ -18,17 +19,6 @@ std::optional<std::string_view> text_of(json::Element element) {
   std::string_view out;
   if (element.get_string().get(out) != simdjson::SUCCESS) return std::nullopt;
   return out;
-}
-
-// SPEC Cedar JSON: a type name must be written in its normal form, without spaces
-bool is_type_name(std::string_view text) {
-  while (true) {
-    size_t colons = text.find("::");
-    std::string_view part = text.substr(0, colons);
-    if (!is_identifier(part) || is_reserved(part)) return false;
-    if (colons == std::string_view::npos) return true;
-    text.remove_prefix(colons + 2);
-  }
 }
 
 bool holds_only(const json::Object& object, std::initializer_list<std::string_view> keys) {
@@ -193,7 +183,8 @@ Result<EntityUid> uid_from_json(json::Element element) {
       !text_of(type) || !text_of(id)) {
     return invalid("an entity reference needs `type` and `id`");
   }
-  if (!is_type_name(*text_of(type))) return invalid("`" + std::string(*text_of(type)) + "` is not an entity type");
+  // SPEC Cedar JSON: a type name must be written in its normal form, without spaces
+  if (!deep_json::is_type_name(*text_of(type))) return invalid("`" + std::string(*text_of(type)) + "` is not an entity type");
   return EntityUid{std::string(*text_of(type)), std::string(*text_of(id))};
 }
 

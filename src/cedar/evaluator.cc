@@ -5,6 +5,10 @@
 namespace proviso::cedar {
 namespace {
 
+constexpr size_t kScanMax = 8;          // elements of a set that are compared one by one
+constexpr uint64_t kBytesPerStep = 32;  // bytes compared or searched in the time of one step
+constexpr uint64_t kErrorSteps = 32;    // making the sentence of an error
+
 bool set_bool(Val& out, bool value) {
   out.kind = Kind::kBool;
   out.b = value;
@@ -18,13 +22,37 @@ bool set_number(Val& out, Kind kind, int64_t value) {
 }
 
 bool holds(const Set& set, const Val& wanted) {
+  if ((set.fingerprints() & fingerprint(wanted)) == 0) return false;
   const auto& elements = set.elements();
-  if (elements.size() <= 8) {  // a few comparisons for equality are cheaper than an ordered search
+  if (elements.size() <= kScanMax) {  // a few comparisons for equality are cheaper than an ordered search
     return std::ranges::any_of(elements, [&](const Value& v) { return equal(view(v), wanted); });
   }
   auto at = std::ranges::lower_bound(elements, wanted,
                                      [](const Val& a, const Val& b) { return compare(a, b) < 0; }, view);
   return at != elements.end() && compare(view(*at), wanted) == 0;
+}
+
+// What comparing a value costs, in steps: every part of it may be visited.
+uint64_t weight(const Value& value) {
+  if (const auto* text = value.get_if<std::string>()) return 1 + text->size() / kBytesPerStep;
+  uint64_t sum = 1;
+  if (const Set* set = value.get_if<Set>()) {
+    for (const Value& element : set->elements()) sum += weight(element);
+  } else if (const Record* record = value.get_if<Record>()) {
+    for (const Field& field : record->fields()) sum += weight(field.value);
+  }
+  return sum;
+}
+
+uint64_t weight(const Val& value) {
+  if (value.kind == Kind::kString) return value.s->size() / kBytesPerStep;
+  uint64_t sum = 0;
+  if (value.kind == Kind::kSet) {
+    for (const Value& element : value.set->elements()) sum += weight(element);
+  } else if (value.kind == Kind::kRecord) {
+    for (const Field& field : value.record->fields()) sum += weight(field.value);
+  }
+  return sum;
 }
 
 Val entity_val(const EntityUid& uid) {
@@ -37,17 +65,51 @@ Val entity_val(const EntityUid& uid) {
 }  // namespace
 
 Evaluator::Evaluator(const Program& program, const Request& request, const Entities& entities,
-                     const Entities* actions)
-    : p_(program), entities_(entities), actions_(actions) {
+                     const Entities* actions, Workspace& workspace, uint64_t steps_max)
+    : p_(program), entities_(entities), actions_(actions), w_(workspace), steps_max_(steps_max) {
+  w_.begin(program);
   vars_[0] = entity_val(request.principal);
   vars_[1] = entity_val(request.action);
   vars_[2] = entity_val(request.resource);
   vars_[3].kind = Kind::kRecord;
   vars_[3].record = &request.context;
+  for (Var which : {Var::kPrincipal, Var::kAction, Var::kResource}) place(which);
+}
+
+void Evaluator::mark(size_t variable, uint32_t literal) {
+  if (literal == Program::kNone || w_.inside[variable][literal] == w_.epoch) return;
+  w_.inside[variable][literal] = w_.epoch;
+  w_.literals[variable].push_back(literal);
+}
+
+// Finds the variable in the store and marks the literals that it is in: itself and its ancestors.
+void Evaluator::place(Var which) {
+  size_t variable = static_cast<size_t>(which);
+  Val& v = vars_[variable];
+  uint64_t hash = hash_uid(v.uid->type, v.uid->id);
+  v.id = entities_.id_of(hash, v.uid->type, v.uid->id);
+  w_.literals[variable].clear();
+  w_.self[variable] = p_.literal_of(hash, v.uid->type, v.uid->id);
+  mark(variable, w_.self[variable]);
+  auto mark_ancestors = [&](const Entities& store, Entities::Id id) {
+    std::span<const Entities::Id> ancestors = store.ancestors(id);
+    spend(ancestors.size() * 2);
+    for (Entities::Id ancestor : ancestors) {
+      const EntityUid& uid = store.uid_of(ancestor);
+      mark(variable, p_.literal_of(store.hash_of(ancestor), uid.type, uid.id));
+    }
+  };
+  mark_ancestors(entities_, v.id);
+  if (actions_ != nullptr && entities_.at(v.id) == nullptr) {
+    if (auto id = actions_->id_of(hash, v.uid->type, v.uid->id); id != Entities::kNone) {
+      mark_ancestors(*actions_, id);
+    }
+  }
 }
 
 bool Evaluator::fail(std::string message) {
   error_ = std::move(message);
+  spend(kErrorSteps);
   return false;
 }
 
@@ -55,12 +117,21 @@ bool Evaluator::wrong_kind(const Val& found, const char* wanted) {
   return fail(std::string("expected ") + wanted + ", found " + kind_name(found.kind));
 }
 
+bool Evaluator::out_of_steps() {
+  return fail("the decision needs more than " + std::to_string(steps_max_) + " steps");
+}
+
 void Evaluator::resolve(Val& entity) {
   if (entity.id != Val::kUnresolved) return;
   const EntityUid& uid = *entity.uid;
-  uint64_t hash =
-      entity.hashed ? static_cast<const HashedUid&>(uid).hash : hash_uid(uid.type, uid.id);
-  entity.id = entities_.id_of(hash, uid.type, uid.id);
+  if (!entity.literal) {
+    entity.id = entities_.id_of(hash_uid(uid.type, uid.id), uid.type, uid.id);
+    return;
+  }
+  const auto& literal = static_cast<const Literal&>(uid);
+  Workspace::Found& found = w_.found[literal.index];
+  if (found.epoch != w_.epoch) found = {w_.epoch, entities_.id_of(literal.hash, uid.type, uid.id)};
+  entity.id = found.id;
 }
 
 const Entity* Evaluator::lookup(Val& entity) {
@@ -68,15 +139,9 @@ const Entity* Evaluator::lookup(Val& entity) {
   return entities_.at(entity.id);
 }
 
-const Val& Evaluator::var(Var which) {
-  Val& out = vars_[static_cast<size_t>(which)];
-  if (out.kind == Kind::kEntity) resolve(out);
-  return out;
-}
-
 bool Evaluator::keep(Value value, Val& out) {
-  arena_.push_back(std::make_unique<Value>(std::move(value)));
-  out = view(*arena_.back());
+  w_.arena.push_back(std::make_unique<Value>(std::move(value)));
+  out = view(*w_.arena.back());
   return true;
 }
 
@@ -100,11 +165,11 @@ bool Evaluator::eval_bool(uint32_t node, bool& out) {
   return true;
 }
 
-bool Evaluator::eval(uint32_t index, Val& out) {
-  const Node& n = p_.nodes[index];
+bool Evaluator::eval_node(const Node& n, Val& out) {
+  if (!spend(1)) return out_of_steps();
   switch (n.op) {
     case Op::kLiteral: out = p_.constants[n.datum]; return true;
-    case Op::kVar: out = var(static_cast<Var>(n.sub)); return true;
+    case Op::kVar: out = vars_[n.sub]; return true;
     case Op::kAnd: return eval_logic(n, false, out);
     case Op::kOr: return eval_logic(n, true, out);
     case Op::kIf: {
@@ -145,20 +210,30 @@ bool Evaluator::eval_unary(const Node& n, Val& out) {
       return set_number(out, Kind::kLong, -a.i);
     case Op::kLike:
       if (a.kind != Kind::kString) return wrong_kind(a, "string");
-      return set_bool(out, p_.patterns[n.datum].matches(*a.s));
+      return eval_like(n, a, out);
     default:
       if (a.kind != Kind::kSet) return wrong_kind(a, "set");
       return set_bool(out, a.set->elements().empty());
   }
 }
 
+bool Evaluator::eval_like(const Node& n, const Val& a, Val& out) {
+  const Pattern& pattern = p_.patterns[n.datum];
+  if (!spend(a.s->size() / kBytesPerStep + pattern.pieces().size())) return out_of_steps();
+  return set_bool(out, pattern.matches(*a.s));
+}
+
 bool Evaluator::eval_binary(const Node& n, Val& out) {
+  if (n.on_literal) {
+    Var which = static_cast<Var>(n.sub);
+    return set_bool(out, n.op == Op::kEq ? is_literal(which, n.datum) : is_inside(which, n.datum));
+  }
   Val a;
   Val b;
   if (!eval(kid(n, 0), a) || !eval(kid(n, 1), b)) return false;
   switch (n.op) {
-    case Op::kEq: return set_bool(out, equal(a, b));
-    case Op::kNe: return set_bool(out, !equal(a, b));
+    case Op::kEq: return eval_equal(a, b, true, out);
+    case Op::kNe: return eval_equal(a, b, false, out);
     case Op::kLt: case Op::kLe: case Op::kGt: case Op::kGe: return eval_order(n.op, a, b, out);
     case Op::kAdd: case Op::kSub: case Op::kMul: return eval_arithmetic(n.op, a, b, out);
     case Op::kIn: return eval_in(a, b, out);
@@ -166,6 +241,11 @@ bool Evaluator::eval_binary(const Node& n, Val& out) {
       return eval_contains(n.op, a, b, out);
     default: return eval_tag(n.op, a, b, out);
   }
+}
+
+bool Evaluator::eval_equal(const Val& a, const Val& b, bool wanted, Val& out) {
+  if (a.kind == b.kind && !spend(weight(a))) return out_of_steps();
+  return set_bool(out, equal(a, b) == wanted);
 }
 
 bool Evaluator::eval_order(Op op, const Val& a, const Val& b, Val& out) {
@@ -199,6 +279,7 @@ bool Evaluator::eval_in(Val& left, const Val& right, Val& out) {
   if (left.kind != Kind::kEntity) return wrong_kind(left, "entity");
   if (right.kind == Kind::kEntity) return set_bool(out, is_in(left, right));
   if (right.kind != Kind::kSet) return wrong_kind(right, "entity or set of entities");
+  if (!spend(right.set->elements().size() * 2)) return out_of_steps();
   // SPEC Cedar in: every element of the set is checked, also after one that matches
   for (const Value& element : right.set->elements()) {
     if (element.kind() != Kind::kEntity) return wrong_kind(view(element), "entity");
@@ -211,8 +292,16 @@ bool Evaluator::eval_in(Val& left, const Val& right, Val& out) {
 
 bool Evaluator::eval_contains(Op op, const Val& a, const Val& b, Val& out) {
   if (a.kind != Kind::kSet) return wrong_kind(a, "set");
-  if (op == Op::kContains) return set_bool(out, holds(*a.set, b));
+  if (op == Op::kContains) {
+    if (!spend(weight(b) + kScanMax / 4)) return out_of_steps();
+    return set_bool(out, holds(*a.set, b));
+  }
   if (b.kind != Kind::kSet) return wrong_kind(b, "set");
+  uint64_t in_a_bits = a.set->fingerprints();
+  uint64_t in_b_bits = b.set->fingerprints();
+  if (op == Op::kContainsAny && (in_a_bits & in_b_bits) == 0) return set_bool(out, false);
+  if (op == Op::kContainsAll && (in_b_bits & ~in_a_bits) != 0) return set_bool(out, false);
+  if (!spend(weight(b) * 2)) return out_of_steps();
   auto in_a = [&](const Value& v) { return holds(*a.set, view(v)); };
   return set_bool(out, op == Op::kContainsAll ? std::ranges::all_of(b.set->elements(), in_a)
                                               : std::ranges::any_of(b.set->elements(), in_a));
@@ -285,6 +374,7 @@ bool Evaluator::eval_set(const Node& n, Val& out) {
   for (uint32_t i = 0; i < n.count; ++i) {
     Val element;
     if (!eval(kid(n, i), element)) return false;
+    if (!spend(weight(element) + kErrorSteps)) return out_of_steps();
     elements.push_back(to_value(element));
   }
   return keep(Value::set(Set(std::move(elements))), out);
@@ -295,6 +385,7 @@ bool Evaluator::eval_record(const Node& n, Val& out) {
   for (uint32_t i = 0; i < n.count; ++i) {
     Val value;
     if (!eval(kid(n, i), value)) return false;
+    if (!spend(weight(value) + kErrorSteps)) return out_of_steps();
     record.set(p_.paths[n.datum][i], to_value(value));
   }
   return keep(Value::record(std::move(record)), out);
@@ -303,7 +394,8 @@ bool Evaluator::eval_record(const Node& n, Val& out) {
 Result<Value> evaluate(const Expr& expr, const Request& request, const Entities& entities) {
   Program program;
   PV_TRY(uint32_t root, program.add(expr));
-  Evaluator evaluator(program, request, entities, nullptr);
+  Workspace workspace;
+  Evaluator evaluator(program, request, entities, nullptr, workspace, kDecisionStepsMax);
   Val out;
   if (!evaluator.eval(root, out)) return proviso::fail(Code::kInvalid, evaluator.error());
   return to_value(out);

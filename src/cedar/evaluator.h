@@ -1,16 +1,17 @@
 #pragma once
 // Runs a compiled program on one request and store. Inner to the room. One evaluator serves one
 // request on one thread; values that it hands out borrow from the request, the store, the program or
-// its own arena. Recursion is as deep as the tree, which the parser bounds by kExprDepthMax.
+// the workspace. Recursion is as deep as the tree, which the parser bounds by kExprDepthMax. Work is
+// counted in steps of a few nanoseconds; when they run out, every evaluation fails.
 // Source: cedar-spec Spec/Evaluator.
 #include <array>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "cedar/authorizer.h"
 #include "cedar/entities.h"
 #include "cedar/program.h"
+#include "cedar/workspace.h"
 
 namespace proviso::cedar {
 
@@ -18,29 +19,63 @@ class Evaluator {
  public:
   // `actions`, if given, holds the schema's action entities, for stores that lack them.
   Evaluator(const Program& program, const Request& request, const Entities& entities,
-            const Entities* actions);
+            const Entities* actions, Workspace& workspace, uint64_t steps_max);
 
   // False: a run-time error, see error().
-  bool eval(uint32_t node, Val& out);
+  bool eval(uint32_t node, Val& out) {
+    const Node& n = p_.nodes[node];
+    if (n.op == Op::kLiteral) {
+      out = p_.constants[n.datum];
+      return true;
+    }
+    if (n.slot == Node::kNoSlot) return eval_node(n, out);
+    Workspace::Slot& slot = w_.memo[n.slot];
+    if (slot.epoch != w_.epoch) {
+      if (!eval_node(n, out)) return false;
+      slot.value = out;
+      slot.epoch = w_.epoch;
+      return true;
+    }
+    out = slot.value;
+    return true;
+  }
   // Evaluates to a Bool, or errs.
   bool eval_bool(uint32_t node, bool& out);
   [[nodiscard]] const std::string& error() const { return error_; }
 
-  // The request's principal, action, resource or context.
-  const Val& var(Var which);
-  bool is_in(Val& left, Val right);
+  // Whether principal, action or resource is the literal, or in it.
+  [[nodiscard]] bool is_literal(Var which, uint32_t literal) const {
+    return w_.self[static_cast<size_t>(which)] == literal;
+  }
+  [[nodiscard]] bool is_inside(Var which, uint32_t literal) const {
+    return w_.inside[static_cast<size_t>(which)][literal] == w_.epoch;
+  }
+
+  // Takes work off the budget; false when there is none left.
+  bool spend(uint64_t steps) {
+    steps_ += steps;
+    return steps_ <= steps_max_;
+  }
+  [[nodiscard]] bool exhausted() const { return steps_ > steps_max_; }
 
  private:
+  void place(Var which);
+  void mark(size_t variable, uint32_t literal);
+  bool eval_node(const Node& n, Val& out);
   bool fail(std::string message);
   bool wrong_kind(const Val& found, const char* wanted);
+  bool out_of_steps();
   uint32_t kid(const Node& n, uint32_t i) const { return p_.kids[n.kids + i]; }
   void resolve(Val& entity);
   const Entity* lookup(Val& entity);
   bool keep(Value value, Val& out);
+  bool is_in(Val& left, Val right);
 
   bool eval_logic(const Node& n, bool stop_at, Val& out);
   bool eval_unary(const Node& n, Val& out);
+  bool eval_like(const Node& n, const Val& a, Val& out);
   bool eval_binary(const Node& n, Val& out);
+  bool eval_equal(const Val& a, const Val& b, bool wanted, Val& out);
   bool eval_order(Op op, const Val& a, const Val& b, Val& out);
   bool eval_arithmetic(Op op, const Val& a, const Val& b, Val& out);
   bool eval_in(Val& left, const Val& right, Val& out);
@@ -57,8 +92,10 @@ class Evaluator {
   const Program& p_;
   const Entities& entities_;
   const Entities* actions_;
+  Workspace& w_;
   std::array<Val, 4> vars_;
-  std::vector<std::unique_ptr<Value>> arena_;
+  uint64_t steps_ = 0;
+  uint64_t steps_max_;
   std::string error_;
 };
 

@@ -32,6 +32,8 @@ constexpr std::array<Signature, 18> kSignatures = {{
     {Ext::kToDays, Kind::kDuration, Kind::kBool},
 }};
 
+constexpr uint64_t kConstructorSteps = 16;  // reading the text of a decimal, address, date or duration
+
 constexpr size_t first_method() { return static_cast<size_t>(Ext::kLessThan); }
 static_assert(kSignatures[0].ext == Ext::kLessThan && kSignatures[17].ext == Ext::kToDays);
 
@@ -63,11 +65,14 @@ bool Evaluator::eval_extension(const Node& n, Val& out) {
     if (i < args.size()) args[i] = value;
   }
   if (is_constructor(ext)) {
+    if (!spend(kConstructorSteps)) return out_of_steps();
     if (n.count != 1) return fail("an extension constructor takes one argument, not " + std::to_string(n.count));
     if (args[0].kind != Kind::kString) return wrong_kind(args[0], "string");
     auto value = apply_constructor(ext, *args[0].s);
     if (!value) return fail(std::move(value).error().message);
-    return keep(std::move(*value), out);
+    if (value->kind() == Kind::kIp) return keep(std::move(*value), out);
+    out = view(*value);  // a number: nothing is borrowed
+    return true;
   }
   const Signature& signature = kSignatures[n.sub - first_method()];
   uint32_t arity = signature.argument == Kind::kBool ? 1 : 2;

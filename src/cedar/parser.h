@@ -93,7 +93,8 @@ class PolicyParser : public ExprParser {
   Status annotations(Policy& policy);
   Result<Scope> scope(std::string_view variable);
   Result<Scope> action_scope();
-  Status scope_entity(Scope& scope);
+  // An entity, or the slot `?variable` where the scope may have one.
+  Status scope_entity(Scope& scope, std::string_view variable);
   Result<Condition> condition();
 };
 

@@ -63,9 +63,16 @@ Status PolicyParser::annotations(Policy& policy) {
   return {};
 }
 
-Status PolicyParser::scope_entity(Scope& scope) {
+Status PolicyParser::scope_entity(Scope& scope, std::string_view variable) {
   if (peek().is("?")) {
-    return error(peek().span.begin, "templates are not supported yet", Code::kUnsupported);
+    bool named = peek(1).is(variable) && peek(1).span.begin == peek().span.end && variable != "action";
+    if (!named) {
+      return error(peek().span.begin, "a slot must be `?principal` or `?resource`, in the place of its own name");
+    }
+    take();
+    take();
+    scope.slot = true;
+    return {};
   }
   if (peek().is("[")) {
     return error(peek().span.begin, "a set may stand only after `action in`");
@@ -81,16 +88,16 @@ Result<Scope> PolicyParser::scope(std::string_view variable) {
   PV_TRY_VOID(expect(variable));
   if (accept("==")) {
     out.kind = Scope::Kind::kEq;
-    PV_TRY_VOID(scope_entity(out));
+    PV_TRY_VOID(scope_entity(out, variable));
   } else if (accept("in")) {
     out.kind = Scope::Kind::kIn;
-    PV_TRY_VOID(scope_entity(out));
+    PV_TRY_VOID(scope_entity(out, variable));
   } else if (accept("is")) {
     out.kind = Scope::Kind::kIs;
     PV_TRY(out.type, path("an entity type"));
     if (accept("in")) {
       out.kind = Scope::Kind::kIsIn;
-      PV_TRY_VOID(scope_entity(out));
+      PV_TRY_VOID(scope_entity(out, variable));
     }
   } else if (peek().is(":") || peek().is("=")) {
     return unexpected("`==`, `in`, `is` or `,`");
@@ -105,17 +112,17 @@ Result<Scope> PolicyParser::action_scope() {
   PV_TRY_VOID(expect("action"));
   if (accept("==")) {
     out.kind = Scope::Kind::kEq;
-    PV_TRY_VOID(scope_entity(out));
+    PV_TRY_VOID(scope_entity(out, "action"));
   } else if (accept("in")) {
     if (accept("[")) {
       out.kind = Scope::Kind::kInSet;
       while (!accept("]")) {
-        PV_TRY_VOID(scope_entity(out));
+        PV_TRY_VOID(scope_entity(out, "action"));
         if (!peek().is("]") && !accept(",")) return unexpected("`,` or `]`");
       }
     } else {
       out.kind = Scope::Kind::kIn;
-      PV_TRY_VOID(scope_entity(out));
+      PV_TRY_VOID(scope_entity(out, "action"));
     }
   } else if (peek().is("is")) {
     return error(peek().span.begin, "`is` may not stand after `action`");

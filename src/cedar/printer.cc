@@ -195,12 +195,13 @@ class Printer {
 
 std::string scope_text(std::string_view variable, const Scope& scope) {
   std::string out(variable);
+  auto entity = [&] { return scope.slot ? "?" + std::string(variable) : to_string(scope.entities[0]); };
   switch (scope.kind) {
     case Scope::Kind::kAny: return out;
-    case Scope::Kind::kEq: return out + " == " + to_string(scope.entities[0]);
-    case Scope::Kind::kIn: return out + " in " + to_string(scope.entities[0]);
+    case Scope::Kind::kEq: return out + " == " + entity();
+    case Scope::Kind::kIn: return out + " in " + entity();
     case Scope::Kind::kIs: return out + " is " + scope.type;
-    case Scope::Kind::kIsIn: return out + " is " + scope.type + " in " + to_string(scope.entities[0]);
+    case Scope::Kind::kIsIn: return out + " is " + scope.type + " in " + entity();
     case Scope::Kind::kInSet: break;
   }
   out += " in [";

@@ -1,10 +1,14 @@
 #pragma once
-// The compiled form of conditions: trees in one flat array, constants folded, literals hashed once.
-// Inner to the room. Built by compiler.cc, run by evaluator.cc.
+// The compiled form of conditions: one flat array of nodes for a whole policy set, in which equal
+// subexpressions are one node. Constants are folded, names and literal entities numbered. A node that
+// is used more than once has a slot, so that its value is computed once for a request, however many
+// policies ask; that is sound because expressions have no effects. Inner to the room. Built by
+// compiler.cc, run by evaluator.cc.
 #include <cstdint>
 #include <deque>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
@@ -16,9 +20,10 @@ namespace proviso::cedar {
 
 inline constexpr size_t kProgramNodesMax = 1U << 20;  // bounds one policy set's memory and work
 
-// A literal uid with its hash, so that a store lookup costs one probe.
-struct HashedUid : EntityUid {
+// An entity that the policies name: numbered densely, its hash computed once.
+struct Literal : EntityUid {
   uint64_t hash = 0;
+  uint32_t index = 0;
 };
 
 // A value during evaluation: 16 bytes, borrowed from the request, the store or the program.
@@ -26,7 +31,7 @@ struct Val {
   static constexpr uint32_t kUnresolved = UINT32_MAX - 1;  // an entity not yet looked up
 
   Kind kind = Kind::kBool;
-  bool hashed = false;             // kEntity: `uid` is a HashedUid
+  bool literal = false;            // kEntity: `uid` is a Literal of the program
   uint32_t id = kUnresolved;       // kEntity: its number in the store
   union {
     bool b;
@@ -47,33 +52,49 @@ bool equal(const Val& a, const Val& b);
 inline bool equal(const EntityUid& a, const EntityUid& b) {
   return &a == &b || (a.id == b.id && a.type == b.type);  // ids differ more often than types
 }
+uint64_t fingerprint(const Val& value);
 
 struct Node {
+  static constexpr uint32_t kNoSlot = UINT32_MAX;
   Op op = Op::kLiteral;
-  uint8_t sub = 0;      // kVar: Var; kExtension: Ext
-  uint32_t kids = 0;    // first child in Program::kids
-  uint32_t count = 0;   // children
-  uint32_t datum = 0;   // constant, name, path or pattern, by op
-  Span span;
+  uint8_t sub = 0;         // kVar: Var; kExtension: Ext; kIn, kEq: Var when `on_literal`
+  bool on_literal = false;  // kIn, kEq between principal, action or resource and a literal: `datum`
+  uint32_t kids = 0;       // first child in Program::kids
+  uint32_t count = 0;      // children
+  uint32_t datum = 0;      // constant, name, path, pattern or literal, by op
+  uint32_t slot = kNoSlot;
 };
 
-struct Program {
+class Program {
+ public:
+  static constexpr uint32_t kNone = UINT32_MAX;
+
   std::vector<Node> nodes;
   std::vector<uint32_t> kids;
   std::vector<Val> constants;
   std::deque<std::string> names;
   std::deque<std::vector<std::string>> paths;  // kHas paths and kRecord keys
   std::deque<Pattern> patterns;
-  std::deque<Value> values;      // what constants borrow
-  std::deque<HashedUid> uids;    // the same for entities
+  std::deque<Value> values;  // what constants borrow
+  std::deque<Literal> literals;
+  uint32_t slots = 0;
 
   // Adds a tree; returns its root. kLimit: kProgramNodesMax.
   Result<uint32_t> add(const Expr& expr);
-  const HashedUid* add_uid(const EntityUid& uid);
+  const Literal& add_literal(const EntityUid& uid);
+  // The number of the literal, or kNone. `hash` is hash_uid().
+  [[nodiscard]] uint32_t literal_of(uint64_t hash, std::string_view type, std::string_view id) const;
 
  private:
-  uint32_t add_constant(Value value, Span span);
+  uint32_t add_constant(Value value);
   Result<uint32_t> add_folded(const Expr& expr, const std::vector<uint32_t>& kids);
+  uint32_t add_node(Node node, const std::vector<uint32_t>& kids);
+  void set_datum(const Expr& expr, Node& node);
+  void fuse(Node& node, const std::vector<uint32_t>& kids) const;
+  uint32_t numbered(char what, std::string key, size_t next, bool& fresh);
+
+  std::unordered_map<std::string, uint32_t> numbers_;  // of names, paths, patterns, constants, nodes
+  std::vector<uint32_t> literal_table_;                // open addressing, index + 1, 0 is free
 };
 
 // Applies an extension function; the error is the run-time error.

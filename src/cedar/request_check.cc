@@ -52,6 +52,7 @@ bool same_kind(Kind kind, const Type& type) {
     case Type::Tag::kIp: return kind == Kind::kIp;
     case Type::Tag::kDatetime: return kind == Kind::kDatetime;
     case Type::Tag::kDuration: return kind == Kind::kDuration;
+    case Type::Tag::kNever: return false;
   }
   return false;
 }

@@ -146,6 +146,16 @@ class SchemaResolver {
     return fault(place, syntax.offset, "the type `" + name + "` is not declared");
   }
 
+  Result<Type> entity_named(const NamespaceSyntax& space, const Place& place, const TypeSyntax& syntax) {
+    std::string full = entity_name(space.name, syntax.name);
+    if (!full.empty()) return Type::entity(full);
+    bool simple = syntax.name.find("::") == std::string::npos;
+    for (const std::string& action : {simple ? qualify(space.name, syntax.name) : syntax.name, syntax.name}) {
+      if (is_action_type(action)) return Type::entity(action);
+    }
+    return fault(place, syntax.offset, "the entity type `" + syntax.name + "` is not declared");
+  }
+
   [[nodiscard]] bool is_action_type(const std::string& name) const {
     return std::ranges::any_of(schema_.actions_, [&](const auto& a) { return a.first.type == name; });
   }
@@ -158,6 +168,8 @@ class SchemaResolver {
     Type out;
     if (syntax.kind == TypeSyntax::Kind::kName) {
       PV_TRY(out, named(space, place, syntax));
+    } else if (syntax.kind == TypeSyntax::Kind::kEntity) {
+      PV_TRY(out, entity_named(space, place, syntax));
     } else if (syntax.kind == TypeSyntax::Kind::kSet) {
       PV_TRY(Type element, resolve(space, place, *syntax.element));
       out = Type::set(std::move(element));
@@ -304,17 +316,43 @@ class SchemaResolver {
   size_t chain_ = 0;
 };
 
+namespace {
+
+Status read_text(const SchemaText& text, std::vector<NamespaceSyntax>& spaces) {
+  auto source = std::make_shared<const Source>(Source{text.file, text.text, text.first_line});
+  PV_TRY(std::vector<Token> tokens, lex(*source));
+  return SchemaParser(source, std::move(tokens)).parse(spaces);
+}
+
+}  // namespace
+
 Result<Schema> Schema::parse(std::string_view text, std::string_view file_name) {
   return parse({SchemaText{std::string(file_name), std::string(text), 1}});
 }
 
+Result<Schema> Schema::from_json(std::string_view json, std::string_view file_name) {
+  std::vector<NamespaceSyntax> spaces(1);
+  PV_TRY_VOID(schema_from_json(json, file_name, spaces));
+  return SchemaResolver(std::move(spaces)).run();
+}
+
+Result<std::string> Schema::text_to_json(std::string_view text, std::string_view file_name) {
+  std::vector<NamespaceSyntax> spaces(1);
+  PV_TRY_VOID(read_text({std::string(file_name), std::string(text), 1}, spaces));
+  PV_TRY(Schema checked, SchemaResolver(spaces).run());
+  return schema_to_json(spaces);
+}
+
+Result<std::string> Schema::json_to_text(std::string_view json, std::string_view file_name) {
+  std::vector<NamespaceSyntax> spaces(1);
+  PV_TRY_VOID(schema_from_json(json, file_name, spaces));
+  PV_TRY(Schema checked, SchemaResolver(spaces).run());
+  return schema_to_text(spaces);
+}
+
 Result<Schema> Schema::parse(const std::vector<SchemaText>& texts) {
   std::vector<NamespaceSyntax> spaces(1);
-  for (const SchemaText& text : texts) {
-    auto source = std::make_shared<const Source>(Source{text.file, text.text, text.first_line});
-    PV_TRY(std::vector<Token> tokens, lex(*source));
-    PV_TRY_VOID(SchemaParser(source, std::move(tokens)).parse(spaces));
-  }
+  for (const SchemaText& text : texts) PV_TRY_VOID(read_text(text, spaces));
   return SchemaResolver(std::move(spaces)).run();
 }
 

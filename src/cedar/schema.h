@@ -1,5 +1,5 @@
 #pragma once
-// A schema: entity types, actions and their contexts, names resolved. Read from Cedar's human syntax;
+// A schema: entity types, actions and their contexts, names resolved. Read from Cedar's human syntax or JSON;
 // several texts make one schema, as if they stood in one file. Immutable after parse().
 // Source: Cedar 4.5, "Schema", and RFC 70 for name resolution.
 #include <map>
@@ -26,6 +26,7 @@ struct EntityTypeDecl {
   Type attributes;                       // a record type
   std::optional<Type> tags;
   std::vector<std::string> enum_ids;     // not empty: only these ids exist
+  friend bool operator==(const EntityTypeDecl&, const EntityTypeDecl&) = default;
 };
 
 struct ActionDecl {
@@ -35,6 +36,7 @@ struct ActionDecl {
   std::vector<std::string> principals;
   std::vector<std::string> resources;
   Type context;  // a record type
+  friend bool operator==(const ActionDecl&, const ActionDecl&) = default;
 };
 
 struct SchemaText {
@@ -48,6 +50,12 @@ class Schema {
   // kInvalid with "file:line:column: …"; kLimit: too large or too deep.
   static Result<Schema> parse(std::string_view text, std::string_view file_name);
   static Result<Schema> parse(const std::vector<SchemaText>& texts);
+  // The same from JSON: kInvalid says which declaration.
+  static Result<Schema> from_json(std::string_view json, std::string_view file_name);
+  // One syntax as the other, after a check that it resolves; common types and annotations are kept,
+  // comments are not. kUnsupported: an entity type named by JSON that a common type hides in text.
+  static Result<std::string> text_to_json(std::string_view text, std::string_view file_name);
+  static Result<std::string> json_to_text(std::string_view json, std::string_view file_name);
 
   [[nodiscard]] const EntityTypeDecl* entity_type(std::string_view name) const;
   [[nodiscard]] const ActionDecl* action(const EntityUid& uid) const;

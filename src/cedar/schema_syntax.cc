@@ -1,26 +1,31 @@
 #include "cedar/schema_syntax.h"
 
 #include <algorithm>
-#include <set>
 
 namespace proviso::cedar {
 
+bool is_reserved_type(std::string_view name) {
+  static constexpr std::string_view kTaken[] = {"Bool", "Boolean", "Entity", "Extension",
+                                                "Long", "Record",  "Set",    "String"};
+  return std::ranges::find(kTaken, name) != std::end(kTaken);
+}
+
 Status SchemaParser::parse(std::vector<NamespaceSyntax>& out) {
   while (peek().kind != Token::Kind::kEnd) {
-    PV_TRY_VOID(annotations());
+    size_t before = at_;
+    PV_TRY(Annotations notes, annotations());
     if (!peek().is("namespace")) {
+      at_ = before;
       PV_TRY_VOID(declaration(out.front()));
       continue;
     }
     NamespaceSyntax space;
+    space.annotations = std::move(notes);
     space.place = here();
     take();
     PV_TRY(space.name, path("the name of a namespace"));
     PV_TRY_VOID(expect("{"));
-    while (!accept("}")) {
-      PV_TRY_VOID(annotations());
-      PV_TRY_VOID(declaration(space));
-    }
+    while (!accept("}")) PV_TRY_VOID(declaration(space));
     bool again = std::ranges::any_of(out, [&](const auto& n) { return n.name == space.name; });
     if (again) return error(space.place.offset, "the namespace `" + space.name + "` is declared twice");
     out.push_back(std::move(space));
@@ -28,30 +33,35 @@ Status SchemaParser::parse(std::vector<NamespaceSyntax>& out) {
   return {};
 }
 
-Status SchemaParser::annotations() {
-  std::set<std::string_view> seen;
+Result<Annotations> SchemaParser::annotations() {
+  Annotations out;
   while (accept("@")) {
     if (peek().kind != Token::Kind::kIdent) return unexpected("the name of an annotation");
     const Token& name = take();
-    if (!seen.insert(name.text).second) {
+    if (std::ranges::find(out, name.text, &AnnotationSyntax::key) != out.end()) {
       return error(name.span.begin, "the annotation `@" + std::string(name.text) + "` is given twice");
     }
-    if (!accept("(")) continue;
-    PV_TRY(std::string value, string_literal("a string as the annotation's value"));
-    PV_TRY_VOID(expect(")"));
+    AnnotationSyntax one{std::string(name.text), std::nullopt};
+    if (accept("(")) {
+      PV_TRY(one.value, string_literal("a string as the annotation's value"));
+      PV_TRY_VOID(expect(")"));
+    }
+    out.push_back(std::move(one));
   }
-  return {};
+  return out;
 }
 
 Status SchemaParser::declaration(NamespaceSyntax& into) {
-  if (peek().is("entity")) return entity(into);
-  if (peek().is("action")) return action(into);
-  if (peek().is("type")) return common_type(into);
+  PV_TRY(Annotations notes, annotations());
+  if (peek().is("entity")) return entity(into, std::move(notes));
+  if (peek().is("action")) return action(into, std::move(notes));
+  if (peek().is("type")) return common_type(into, std::move(notes));
   return unexpected("`entity`, `action` or `type`");
 }
 
-Status SchemaParser::entity(NamespaceSyntax& into) {
+Status SchemaParser::entity(NamespaceSyntax& into, Annotations annotations) {
   EntitySyntax out;
+  out.annotations = std::move(annotations);
   out.place = here();
   take();
   do {
@@ -87,8 +97,9 @@ Status SchemaParser::entity_enum(EntitySyntax& entity) {
   return expect("]");
 }
 
-Status SchemaParser::action(NamespaceSyntax& into) {
+Status SchemaParser::action(NamespaceSyntax& into, Annotations annotations) {
   ActionSyntax out;
+  out.annotations = std::move(annotations);
   out.place = here();
   take();
   do {
@@ -152,17 +163,15 @@ Status SchemaParser::applies_to(ActionSyntax& action) {
   return {};
 }
 
-Status SchemaParser::common_type(NamespaceSyntax& into) {
+Status SchemaParser::common_type(NamespaceSyntax& into, Annotations annotations) {
   CommonTypeSyntax out;
+  out.annotations = std::move(annotations);
   out.place = here();
   take();
   out.name.offset = peek().span.begin;
   PV_TRY(out.name.name, identifier("the name of a type"));
-  for (std::string_view taken :
-       {"Bool", "Boolean", "Entity", "Extension", "Long", "Record", "Set", "String"}) {
-    if (out.name.name == taken) {
-      return error(out.name.offset, "`" + out.name.name + "` is reserved and cannot name a common type");
-    }
+  if (is_reserved_type(out.name.name)) {
+    return error(out.name.offset, "`" + out.name.name + "` is reserved and cannot name a common type");
   }
   PV_TRY_VOID(expect("="));
   PV_TRY(out.type, type());
@@ -211,9 +220,9 @@ Result<TypeSyntaxPtr> SchemaParser::record() {
 }
 
 Status SchemaParser::attribute(TypeSyntax& record) {
-  PV_TRY_VOID(annotations());
-  uint32_t at = peek().span.begin;
   AttributeSyntax out;
+  PV_TRY(out.annotations, annotations());
+  uint32_t at = peek().span.begin;
   PV_TRY(out.name, attribute_name());
   out.required = !accept("?");
   PV_TRY_VOID(expect(":"));

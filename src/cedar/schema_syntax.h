@@ -19,16 +19,23 @@ struct Place {
   uint32_t offset = 0;
 };
 
+struct AnnotationSyntax {
+  std::string key;
+  std::optional<std::string> value;
+};
+using Annotations = std::vector<AnnotationSyntax>;
+
 struct TypeSyntax;
 struct AttributeSyntax {
+  Annotations annotations;
   std::string name;
   bool required = true;
   std::shared_ptr<const TypeSyntax> type;
 };
 struct TypeSyntax {
-  enum class Kind : uint8_t { kName, kSet, kRecord };
+  enum class Kind : uint8_t { kName, kEntity, kSet, kRecord };
   Kind kind = Kind::kRecord;
-  std::string name;  // kName, with its namespace if written
+  std::string name;  // kName, kEntity (only JSON can say that no other is meant), with its namespace if written
   std::shared_ptr<const TypeSyntax> element;
   std::vector<AttributeSyntax> attributes;
   uint32_t offset = 0;
@@ -40,6 +47,7 @@ struct NameSyntax {
   uint32_t offset = 0;
 };
 struct EntitySyntax {
+  Annotations annotations;
   std::vector<NameSyntax> names;
   std::vector<NameSyntax> member_of;
   TypeSyntaxPtr attributes;  // may be null
@@ -53,6 +61,7 @@ struct ActionRefSyntax {
   uint32_t offset = 0;
 };
 struct ActionSyntax {
+  Annotations annotations;
   std::vector<NameSyntax> names;
   std::vector<ActionRefSyntax> member_of;
   bool applies = false;
@@ -62,17 +71,27 @@ struct ActionSyntax {
   Place place;
 };
 struct CommonTypeSyntax {
+  Annotations annotations;
   NameSyntax name;
   TypeSyntaxPtr type;
   Place place;
 };
 struct NamespaceSyntax {
+  Annotations annotations;
   std::string name;  // empty for declarations outside any
   std::vector<EntitySyntax> entities;
   std::vector<ActionSyntax> actions;
   std::vector<CommonTypeSyntax> types;
   Place place;
 };
+
+// A schema as JSON, read and written; and as Cedar text. Source: Cedar 4.5, "JSON schema format".
+Status schema_from_json(std::string_view json, std::string_view file_name, std::vector<NamespaceSyntax>& out);
+std::string schema_to_json(const std::vector<NamespaceSyntax>& spaces);
+// kUnsupported: an entity type that shares its name with a common type, which text cannot say.
+Result<std::string> schema_to_text(const std::vector<NamespaceSyntax>& spaces);
+// Bool, Record, …: names that no common type may have.
+bool is_reserved_type(std::string_view name);
 
 class SchemaParser : public TokenReader {
  public:
@@ -82,13 +101,13 @@ class SchemaParser : public TokenReader {
   Status parse(std::vector<NamespaceSyntax>& out);
 
  private:
-  Status annotations();
+  Result<Annotations> annotations();
   Status declaration(NamespaceSyntax& into);
-  Status entity(NamespaceSyntax& into);
+  Status entity(NamespaceSyntax& into, Annotations annotations);
   Status entity_enum(EntitySyntax& entity);
-  Status action(NamespaceSyntax& into);
+  Status action(NamespaceSyntax& into, Annotations annotations);
   Status applies_to(ActionSyntax& action);
-  Status common_type(NamespaceSyntax& into);
+  Status common_type(NamespaceSyntax& into, Annotations annotations);
   Result<TypeSyntaxPtr> type();
   Result<TypeSyntaxPtr> record();
   Status attribute(TypeSyntax& record);

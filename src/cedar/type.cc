@@ -33,6 +33,12 @@ Type Type::record(Attributes attributes) {
   return t;
 }
 
+Type Type::open_record(Attributes attributes) {
+  Type t = record(std::move(attributes));
+  t.open_ = true;
+  return t;
+}
+
 const Attribute* Type::attribute(std::string_view name) const {
   auto at = std::ranges::lower_bound(*attributes_, name, {}, [](const Attribute& a) {
     return std::string_view(a.name);
@@ -46,6 +52,7 @@ bool operator==(const Type& a, const Type& b) {
     case Type::Tag::kEntity: return a.name_ == b.name_;
     case Type::Tag::kSet: return *a.element_ == *b.element_;
     case Type::Tag::kRecord:
+      if (a.open_ != b.open_) return false;
       return a.attributes_ == b.attributes_ ||
              std::ranges::equal(*a.attributes_, *b.attributes_,
                                 [](const Attribute& x, const Attribute& y) {
@@ -69,6 +76,7 @@ std::string to_string(const Type& type) {
     case Type::Tag::kIp: return "ipaddr";
     case Type::Tag::kDatetime: return "datetime";
     case Type::Tag::kDuration: return "duration";
+    case Type::Tag::kNever: return "Never";
     case Type::Tag::kRecord: break;
   }
   std::string out = "{";

@@ -27,18 +27,72 @@ Capabilities common(const Capabilities& a, const Capabilities& b) {
 
 }  // namespace
 
-std::optional<Type> least_upper_bound(const Type& a, const Type& b) {
+std::vector<std::string> entity_names(const std::string& name) {
+  std::vector<std::string> out;
+  for (size_t from = 0; from <= name.size();) {
+    size_t end = std::min(name.find('|', from), name.size());
+    out.push_back(name.substr(from, end - from));
+    from = end + 1;
+  }
+  return out;
+}
+
+namespace {
+
+bool can_be(const Type& entity, const std::string& name) {
+  auto names = entity_names(entity.entity_name());
+  return std::ranges::find(names, name) != names.end();
+}
+
+// No value is of both types, as far as the language says so: entities of different types.
+bool disjoint(const Type& a, const Type& b) {
+  if (a.tag() != Tag::kEntity || b.tag() != Tag::kEntity) return false;
+  return std::ranges::none_of(entity_names(a.entity_name()), [&](const std::string& name) { return can_be(b, name); });
+}
+
+Type entity_union(const Type& a, const Type& b) {
+  std::set<std::string> names;
+  for (const Type* type : {&a, &b}) names.merge([&] {
+    auto list = entity_names(type->entity_name());
+    return std::set<std::string>(list.begin(), list.end());
+  }());
+  std::string joined_names;
+  for (const std::string& name : names) joined_names += (joined_names.empty() ? "" : "|") + name;
+  return Type::entity(joined_names);
+}
+
+// Permissive: what both have; the record is open where one has more.
+Type common_record(const Type& a, const Type& b) {
+  Type::Attributes out;
+  for (const Attribute& x : a.attributes()) {
+    const Attribute* y = b.attribute(x.name);
+    if (y == nullptr) continue;
+    if (auto type = least_upper_bound(x.type, y->type, Mode::kPermissive)) {
+      out.push_back({x.name, std::move(*type), x.required && y->required});
+    }
+  }
+  bool all = out.size() == a.attributes().size() && out.size() == b.attributes().size();
+  return all && !a.is_open() && !b.is_open() ? Type::record(std::move(out)) : Type::open_record(std::move(out));
+}
+
+}  // namespace
+
+std::optional<Type> least_upper_bound(const Type& a, const Type& b, Mode mode) {
   if (a.is_bool() && b.is_bool()) return a.tag() == b.tag() ? a : Type(Tag::kBool);
+  if (a.tag() == Tag::kNever) return b;
+  if (b.tag() == Tag::kNever) return a;
   if (a.tag() != b.tag()) return std::nullopt;
   if (a.tag() == Tag::kSet) {
-    auto element = least_upper_bound(a.element(), b.element());
+    auto element = least_upper_bound(a.element(), b.element(), mode);
     if (!element) return std::nullopt;
     return Type::set(std::move(*element));
   }
+  if (mode == Mode::kPermissive && a.tag() == Tag::kEntity) return entity_union(a, b);
   if (a.tag() != Tag::kRecord) return a == b ? std::optional(a) : std::nullopt;
   const auto& x = a.attributes();
   const auto& y = b.attributes();
   if (&x == &y) return a;
+  if (mode == Mode::kPermissive) return common_record(a, b);
   if (x.size() != y.size()) return std::nullopt;
   Type::Attributes out;
   for (size_t i = 0; i < x.size(); ++i) {
@@ -67,6 +121,29 @@ Typechecker::Outcome Typechecker::bad(const Expr& at, std::string message, std::
 
 Typechecker::Outcome Typechecker::wrong(const Expr& at, const Type& found, std::string_view wanted) {
   return bad(at, "expected " + std::string(wanted) + ", found `" + to_string(found) + "`");
+}
+
+std::optional<Type> Typechecker::bound(const Type& a, const Type& b) const {
+  return least_upper_bound(a, b, env_.mode);
+}
+
+bool Typechecker::can_be_in(const std::string& types, const std::string& groups) const {
+  auto all = entity_names(groups);
+  return std::ranges::any_of(entity_names(types), [&](const std::string& type) {
+    return std::ranges::any_of(all, [&](const std::string& group) { return type_can_be_in(*env_.schema, type, group); });
+  });
+}
+
+// SPEC Cedar RFC 76: a policy of level n follows at most n entities from the request, and no literal
+bool Typechecker::follow(const Expr& at, const Typed& entity) {
+  if (!env_.level_max || entity.level < *env_.level_max) return true;
+  if (entity.level >= kLiteralLevel) {
+    bad(at, "an entity that the policy names may not be followed when levels are checked");
+  } else {
+    bad(at, "this follows " + std::to_string(entity.level + 1) + " entities from the request; the level allows " +
+                std::to_string(*env_.level_max));
+  }
+  return false;
 }
 
 std::optional<EntityUid> Typechecker::as_uid(const Expr& e) const {
@@ -113,7 +190,7 @@ Typechecker::Outcome Typechecker::literal(const Expr& e) {
     case Kind::kLong: return Typed{Tag::kLong, {}};
     case Kind::kString: return Typed{Tag::kString, {}};
     // Undeclared entities were found before typing (validator.cc).
-    case Kind::kEntity: return Typed{Type::entity(e.value.get_if<EntityUid>()->type), {}};
+    case Kind::kEntity: return Typed{Type::entity(e.value.get_if<EntityUid>()->type), {}, kLiteralLevel};
     default: return bad(e, "not a literal");
   }
 }
@@ -139,12 +216,12 @@ Typechecker::Outcome Typechecker::conditional(const Expr& e, const Capabilities&
   if (test->type.tag() == Tag::kTrue) return yes;
   auto no = check(*e.args[2], known);
   if (!no) return no;
-  auto type = least_upper_bound(yes->type, no->type);
+  auto type = bound(yes->type, no->type);
   if (!type) {
     return bad(e, "the branches have different types, `" + to_string(yes->type) + "` and `" +
                       to_string(no->type) + "`");
   }
-  return Typed{std::move(*type), common(yes->capabilities, no->capabilities)};
+  return Typed{std::move(*type), common(yes->capabilities, no->capabilities), std::max(yes->level, no->level)};
 }
 
 Typechecker::Outcome Typechecker::conjunction(const Expr& e, const Capabilities& known) {
@@ -202,7 +279,8 @@ Typechecker::Outcome Typechecker::unary(const Expr& e, const Capabilities& known
       return Typed{Tag::kBool, {}};
     case Op::kIs:
       if (type.tag() != Tag::kEntity) return wrong(*e.args[0], type, "an entity");
-      return Typed{Type::boolean(type.entity_name() == e.name), {}};
+      if (type.entity_name() == e.name) return Typed{Tag::kTrue, {}};
+      return Typed{can_be(type, e.name) ? Tag::kBool : Tag::kFalse, {}};
     default:
       if (type.tag() != Tag::kSet) return wrong(*e.args[0], type, "a set");
       return Typed{Tag::kBool, {}};
@@ -222,8 +300,8 @@ Typechecker::Outcome Typechecker::equality(const Expr& e, const Capabilities& kn
   auto a = value_of(*e.args[0]);
   auto b = value_of(*e.args[1]);
   if (a && b) return known_value(*a == *b);
-  if (least_upper_bound(left->type, right->type)) return Typed{Tag::kBool, {}};
-  if (left->type.tag() == Tag::kEntity && right->type.tag() == Tag::kEntity) return known_value(false);
+  if (disjoint(left->type, right->type)) return known_value(false);
+  if (env_.mode == Mode::kPermissive || bound(left->type, right->type)) return Typed{Tag::kBool, {}};
   return bad(e, "`" + to_string(left->type) + "` and `" + to_string(right->type) + "` are never equal",
              "compare values of one type");
 }
@@ -255,11 +333,13 @@ Typechecker::Outcome Typechecker::membership(const Expr& e, const Capabilities& 
   auto left = check(*e.args[0], known);
   if (!left) return left;
   if (left->type.tag() != Tag::kEntity) return wrong(*e.args[0], left->type, "an entity");
-  if (e.op == Op::kIsIn && left->type.entity_name() != e.name) return Typed{Tag::kFalse, {}};
+  if (e.op == Op::kIsIn && !can_be(left->type, e.name)) return Typed{Tag::kFalse, {}};
   auto right = check(*e.args[1], known);
   if (!right) return right;
   bool of_set = right->type.tag() == Tag::kSet;
   const Type& group = of_set ? right->type.element() : right->type;
+  if (!follow(e, *left)) return std::nullopt;
+  if (of_set && group.tag() == Tag::kNever) return Typed{Tag::kFalse, {}};
   if (group.tag() != Tag::kEntity) return wrong(*e.args[1], right->type, "an entity or a set of entities");
 
   auto uid = as_uid(*e.args[0]);
@@ -276,9 +356,7 @@ Typechecker::Outcome Typechecker::membership(const Expr& e, const Capabilities& 
       return Typed{Type::boolean(in), {}};
     }
   }
-  if (!type_can_be_in(*env_.schema, left->type.entity_name(), group.entity_name())) {
-    return Typed{Tag::kFalse, {}};
-  }
+  if (!can_be_in(left->type.entity_name(), group.entity_name())) return Typed{Tag::kFalse, {}};
   return Typed{Tag::kBool, {}};
 }
 
@@ -291,7 +369,7 @@ Typechecker::Outcome Typechecker::containment(const Expr& e, const Capabilities&
   bool single = e.op == Op::kContains;
   if (!single && right->type.tag() != Tag::kSet) return wrong(*e.args[1], right->type, "a set");
   const Type& element = single ? right->type : right->type.element();
-  if (!least_upper_bound(left->type.element(), element)) {
+  if (env_.mode == Mode::kStrict && !bound(left->type.element(), element)) {
     return bad(e, "a set of `" + to_string(left->type.element()) + "` never holds `" + to_string(element) + "`");
   }
   return Typed{Tag::kBool, {}};
@@ -304,21 +382,31 @@ Typechecker::Outcome Typechecker::tag(const Expr& e, const Capabilities& known) 
   if (!right) return right;
   if (left->type.tag() != Tag::kEntity) return wrong(*e.args[0], left->type, "an entity");
   if (right->type.tag() != Tag::kString) return wrong(*e.args[1], right->type, "`String`");
-  const std::string& name = left->type.entity_name();
-  const EntityTypeDecl* declared = env_.schema->entity_type(name);
-  bool has_tags = declared != nullptr && declared->tags.has_value();
+  if (!follow(e, *left)) return std::nullopt;
+  std::optional<Type> tags;
+  bool some = false;
+  bool all = true;
+  for (const std::string& name : entity_names(left->type.entity_name())) {
+    const EntityTypeDecl* declared = env_.schema->entity_type(name);
+    if (declared == nullptr || !declared->tags) {
+      all = false;
+      continue;
+    }
+    tags = some ? (tags ? bound(*tags, *declared->tags) : std::nullopt) : declared->tags;
+    some = true;
+  }
   std::string key = tag_key(*e.args[0], *e.args[1]);
   if (e.op == Op::kHasTag) {
-    if (!has_tags) return Typed{Tag::kFalse, {}};
+    if (!some) return Typed{Tag::kFalse, {}};
     if (known.contains(key)) return Typed{Tag::kTrue, {}};
     return Typed{Tag::kBool, {key}};
   }
-  if (!has_tags) return bad(e, "entities of type `" + name + "` have no tags");
+  if (!all || !tags) return bad(e, "entities of type `" + left->type.entity_name() + "` have no tags");
   if (!known.contains(key)) {
     return bad(e, "this tag may be missing",
                "test `" + to_text(*e.args[0]) + ".hasTag(" + to_text(*e.args[1]) + ")` first");
   }
-  return Typed{*declared->tags, {}};
+  return Typed{*tags, {}, left->level + 1};
 }
 
 }  // namespace proviso::cedar

@@ -1,6 +1,7 @@
 #pragma once
 // Types one expression in one request environment. Inner to the room; validator.cc drives it.
 // Source: cedar-spec Validation/Typechecker, read side by side.
+#include <list>
 #include <optional>
 #include <set>
 #include <string>
@@ -17,7 +18,11 @@ struct RequestEnv {
   const ActionDecl* action = nullptr;
   std::string principal;
   std::string resource;
+  Mode mode = Mode::kStrict;
+  std::optional<uint32_t> level_max;  // of dereferences, see Typed::level
 };
+
+inline constexpr uint32_t kLiteralLevel = 1U << 20;
 
 // What is known to exist: `text of an expression` + attribute or tag.
 using Capabilities = std::set<std::string>;
@@ -25,6 +30,9 @@ using Capabilities = std::set<std::string>;
 struct Typed {
   Type type;
   Capabilities capabilities;  // hold when the expression is true
+  // How many entities were followed from the request to get here; kLiteralLevel from a literal, which
+  // may not be followed at all when levels are checked.
+  uint32_t level = 0;
 };
 
 // Why an expression has no type.
@@ -65,16 +73,24 @@ class Typechecker {
   Outcome extension(const Expr& e, const Capabilities& known);
   Outcome constructor(const Expr& e);
 
+  // Following an entity: false, with a fault, if the level does not allow it.
+  bool follow(const Expr& at, const Typed& entity);
+  [[nodiscard]] const Type* attributes_of(const Type& type);
+  [[nodiscard]] bool can_be_in(const std::string& types, const std::string& groups) const;
+  [[nodiscard]] std::optional<Type> bound(const Type& a, const Type& b) const;
   [[nodiscard]] std::optional<EntityUid> as_uid(const Expr& e) const;
   [[nodiscard]] bool action_in(const EntityUid& action, const EntityUid& group) const;
   [[nodiscard]] bool is_action_type(const std::string& type) const;
 
   const RequestEnv& env_;
   TypeFault fault_;
+  std::list<Type> unions_;  // attributes of several entity types in one
 };
 
 // The least type above both; nothing if there is none.
-std::optional<Type> least_upper_bound(const Type& a, const Type& b);
+std::optional<Type> least_upper_bound(const Type& a, const Type& b, Mode mode = Mode::kStrict);
+// The entity types in a name, `A|B`.
+std::vector<std::string> entity_names(const std::string& name);
 // Could an entity of `type` be in one of `group`? Reflexive.
 bool type_can_be_in(const Schema& schema, const std::string& type, const std::string& group);
 

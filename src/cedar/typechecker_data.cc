@@ -42,14 +42,6 @@ constexpr std::array<MethodType, 18> kMethodTypes = {{
     {Ext::kToDays, Tag::kDuration, Tag::kBool, Tag::kLong},
 }};
 
-// The attributes of a record or entity type; nullptr if the type has none to ask for.
-const Type* attributes_of(const Schema& schema, const Type& type) {
-  if (type.tag() == Tag::kRecord) return &type;
-  if (type.tag() != Tag::kEntity) return nullptr;
-  const EntityTypeDecl* declared = schema.entity_type(type.entity_name());
-  return declared != nullptr ? &declared->attributes : nullptr;
-}
-
 // A declared name that `name` may have been meant for: one edit away.
 std::string similar(const Type& record, std::string_view name) {
   auto one_edit = [name](std::string_view other) {
@@ -70,21 +62,42 @@ std::string similar(const Type& record, std::string_view name) {
 
 }  // namespace
 
+// The attributes of a record or entity type; nullptr if the type has none to ask for.
+const Type* Typechecker::attributes_of(const Type& type) {
+  if (type.tag() == Tag::kRecord) return &type;
+  if (type.tag() != Tag::kEntity) return nullptr;
+  std::vector<std::string> names = entity_names(type.entity_name());
+  const EntityTypeDecl* first = env_.schema->entity_type(names[0]);
+  if (names.size() == 1) return first != nullptr ? &first->attributes : nullptr;
+  std::optional<Type> out;
+  for (const std::string& name : names) {
+    const EntityTypeDecl* declared = env_.schema->entity_type(name);
+    Type one = declared != nullptr ? declared->attributes : Type::record({});
+    out = out ? least_upper_bound(*out, one, Mode::kPermissive) : one;
+  }
+  return &unions_.emplace_back(std::move(*out));
+}
+
 // `x has a.b` is `x has a && x.a has b`.
 Typechecker::Outcome Typechecker::has(const Expr& e, const Capabilities& known) {
   auto subject = check(*e.args[0], known);
   if (!subject) return subject;
   Type type = subject->type;
+  Typed at_level = *subject;
   ExprPtr at = e.args[0];
   Typed out{Tag::kTrue, {}};
   for (const std::string& name : e.path) {
-    const Type* record = attributes_of(*env_.schema, type);
+    const Type* record = attributes_of(type);
+    if (type.tag() == Tag::kEntity) {
+      if (!follow(e, at_level)) return std::nullopt;
+      ++at_level.level;
+    }
     if (record == nullptr) {
       if (type.tag() == Tag::kEntity && is_action_type(type.entity_name())) return Typed{Tag::kFalse, {}};
       return wrong(*at, type, "a record or an entity");
     }
     const Attribute* found = record->attribute(name);
-    if (found == nullptr) return Typed{Tag::kFalse, {}};
+    if (found == nullptr) return Typed{record->is_open() ? Tag::kBool : Tag::kFalse, {}};
     std::string key = attribute_key(*at, name);
     bool certain = known.contains(key) || (found->required && type.tag() == Tag::kRecord);
     if (!certain) out.type = Tag::kBool;
@@ -104,13 +117,15 @@ Typechecker::Outcome Typechecker::has(const Expr& e, const Capabilities& known) 
 Typechecker::Outcome Typechecker::attribute(const Expr& e, const Capabilities& known) {
   auto subject = check(*e.args[0], known);
   if (!subject) return subject;
-  const Type* record = attributes_of(*env_.schema, subject->type);
+  const Type* record = attributes_of(subject->type);
   if (record == nullptr) {
     if (subject->type.tag() == Tag::kEntity) {
       return bad(e, "entities of type `" + subject->type.entity_name() + "` have no attributes");
     }
     return wrong(*e.args[0], subject->type, "a record or an entity");
   }
+  bool entity = subject->type.tag() == Tag::kEntity;
+  if (entity && !follow(e, *subject)) return std::nullopt;
   const Attribute* found = record->attribute(e.name);
   std::string owner = subject->type.tag() == Tag::kEntity ? "`" + subject->type.entity_name() + "`"
                                                           : "this record";
@@ -121,33 +136,38 @@ Typechecker::Outcome Typechecker::attribute(const Expr& e, const Capabilities& k
     return bad(e, "the attribute `" + e.name + "` of " + owner + " is optional",
                "test `" + to_text(*e.args[0]) + " has " + e.name + "` first");
   }
-  return Typed{found->type, {}};
+  return Typed{found->type, {}, entity ? subject->level + 1 : subject->level};
 }
 
 Typechecker::Outcome Typechecker::set(const Expr& e, const Capabilities& known) {
-  if (e.args.empty()) return bad(e, "an empty set has no type", "strict validation refuses `[]`");
+  if (e.args.empty()) {
+    if (env_.mode == Mode::kPermissive) return Typed{Type::set(Tag::kNever), {}};
+    return bad(e, "an empty set has no type", "strict validation refuses `[]`");
+  }
   std::optional<Type> element;
   for (const ExprPtr& arg : e.args) {
     auto typed = check(*arg, known);
     if (!typed) return typed;
-    auto bound = element ? least_upper_bound(*element, typed->type) : typed->type;
-    if (!bound) {
+    auto both = element ? bound(*element, typed->type) : typed->type;
+    if (!both) {
       return bad(*arg, "the elements of a set need one type; found `" + to_string(*element) + "` and `" +
                            to_string(typed->type) + "`");
     }
-    element = std::move(bound);
+    element = std::move(both);
   }
   return Typed{Type::set(std::move(*element)), {}};
 }
 
 Typechecker::Outcome Typechecker::record(const Expr& e, const Capabilities& known) {
   Type::Attributes attributes;
+  uint32_t level = 0;
   for (size_t i = 0; i < e.args.size(); ++i) {
     auto typed = check(*e.args[i], known);
     if (!typed) return typed;
+    level = std::max(level, typed->level);
     attributes.push_back({e.path[i], std::move(typed->type), true});
   }
-  return Typed{Type::record(std::move(attributes)), {}};
+  return Typed{Type::record(std::move(attributes)), {}, level};
 }
 
 Typechecker::Outcome Typechecker::constructor(const Expr& e) {
@@ -157,10 +177,12 @@ Typechecker::Outcome Typechecker::constructor(const Expr& e) {
   }
   const Expr& arg = *e.args[0];
   const std::string* text = arg.op == Op::kLiteral ? arg.value.get_if<std::string>() : nullptr;
+  static constexpr std::array<Tag, 4> kResults = {Tag::kDecimal, Tag::kIp, Tag::kDatetime, Tag::kDuration};
+  Typed result{kResults[static_cast<size_t>(ext.ext)], {}};
+  if (text == nullptr && env_.mode == Mode::kPermissive) return result;
   if (text == nullptr) return bad(arg, "`" + e.name + "` needs a string literal, so that it can be checked now");
   if (auto value = apply_constructor(ext.ext, *text); !value) return bad(arg, value.error().message);
-  static constexpr std::array<Tag, 4> kResults = {Tag::kDecimal, Tag::kIp, Tag::kDatetime, Tag::kDuration};
-  return Typed{kResults[static_cast<size_t>(ext.ext)], {}};
+  return result;
 }
 
 Typechecker::Outcome Typechecker::extension(const Expr& e, const Capabilities& known) {
@@ -171,7 +193,10 @@ Typechecker::Outcome Typechecker::extension(const Expr& e, const Capabilities& k
     types.push_back(std::move(typed->type));
   }
   const ExtInfo& ext = *find_extension(e.name);
-  if (is_constructor(ext.ext)) return constructor(e);
+  if (is_constructor(ext.ext)) {
+    if (types.size() == 1 && types[0].tag() != Tag::kString) return wrong(*e.args[0], types[0], "`String`");
+    return constructor(e);
+  }
   if (types.size() != ext.arity) {
     return bad(e, "`" + e.name + "` takes " + std::to_string(ext.arity - 1) + " arguments, not " +
                       std::to_string(types.size() - 1));

@@ -77,11 +77,13 @@ class PolicyValidator {
   [[nodiscard]] bool scope_allows(const Scope& scope, const std::string& type) const {
     switch (scope.kind) {
       case Scope::Kind::kAny: return true;
-      case Scope::Kind::kEq: return scope.entities[0].type == type;
+      case Scope::Kind::kEq: return scope.slot || scope.entities[0].type == type;
       case Scope::Kind::kIs: return scope.type == type;
       case Scope::Kind::kIsIn:
-        return scope.type == type && type_can_be_in(schema_, type, scope.entities[0].type);
+        return scope.type == type && (scope.slot || type_can_be_in(schema_, type, scope.entities[0].type));
       case Scope::Kind::kIn:
+        if (scope.slot) return true;
+        [[fallthrough]];
       case Scope::Kind::kInSet:
         return std::ranges::any_of(scope.entities, [&](const EntityUid& uid) {
           return type_can_be_in(schema_, type, uid.type);
@@ -108,7 +110,8 @@ class PolicyValidator {
         for (const std::string& resource : action.resources) {
           if (!scope_allows(policy_.resource, resource)) continue;
           applicable = true;
-          if (check_conditions({&schema_, &action, principal, resource})) possible = true;
+          RequestEnv env{&schema_, &action, principal, resource, options_.mode, options_.level_max};
+          if (check_conditions(env)) possible = true;
         }
       }
     }
@@ -155,6 +158,9 @@ class PolicyValidator {
 std::vector<Diagnostic> validate(const Schema& schema, const PolicySet& policies,
                                  const ValidationOptions& options) {
   std::vector<Diagnostic> out;
+  for (const Policy& policy : policies.templates()) {
+    PolicyValidator(schema, policy, options, out).run();
+  }
   for (const Policy& policy : policies.policies()) {
     PolicyValidator(schema, policy, options, out).run();
   }

@@ -1,17 +1,23 @@
 #pragma once
 // Validation: shows, before anything runs, that policies fit a schema. A policy set without errors
 // cannot fail at run time on validated requests except by overflow and by entities that are missing.
-// Strict mode; permissive is not built yet.
+// Permissive mode, kept as Cedar keeps it, admits more and promises less: `[]`, values of any two types
+// compared, records and entities of several types in one place.
 // Source: Cedar 4.5, "Validation"; verdicts as cedar-policy 4.12 (4.13 behind a switch).
+#include <optional>
 #include <vector>
 
 #include "cedar/policy_set.h"
 #include "cedar/schema.h"
 #include "cedar/source.h"
+#include "cedar/type.h"
 
 namespace proviso::cedar {
 
 struct ValidationOptions {
+  Mode mode = Mode::kStrict;
+  // How many entities a policy may follow from the request (Cedar RFC 76); absent: any number.
+  std::optional<uint32_t> level_max = std::nullopt;
   // Cedar 4.13 turned "no action applies" from an error into a warning.
   Severity no_applicable_action = Severity::kError;
 };

@@ -2,8 +2,58 @@
 
 #include <algorithm>
 
+#include "base/digest.h"
+
 namespace proviso::cedar {
 namespace {
+
+constexpr uint64_t kSpread = 0x9E3779B97F4A7C15ULL;
+
+struct Secret {
+  uint64_t seed;
+  uint64_t factor;
+};
+
+Secret draw_secret() {
+  Secret out{};
+  std::string bytes = random_bytes(sizeof(out));
+  __builtin_memcpy(&out, bytes.data(), sizeof(out));
+  out.factor |= 1;
+  return out;
+}
+
+// Both halves of the product, folded: each bit of either factor reaches every bit.
+uint64_t folded(uint64_t a, uint64_t b) {
+  unsigned __int128 product = static_cast<unsigned __int128>(a) * b;
+  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64U);
+}
+
+// Up to eight bytes as a number.
+uint64_t load(const char* p, size_t count) {
+  uint64_t word = 0;
+  if (count >= 4) {
+    uint32_t head = 0;
+    uint32_t tail = 0;
+    __builtin_memcpy(&head, p, 4);
+    __builtin_memcpy(&tail, p + count - 4, 4);
+    return (static_cast<uint64_t>(head) << 32U) | tail;
+  }
+  for (size_t i = 0; i < count; ++i) word = (word << 8U) | static_cast<uint8_t>(p[i]);
+  return word;
+}
+
+uint64_t fingerprint_of(const Value& value) {
+  switch (value.kind()) {
+    case Kind::kBool: return fingerprint(static_cast<int64_t>(*value.get_if<bool>()));
+    case Kind::kLong: return fingerprint(*value.get_if<int64_t>());
+    case Kind::kString: return fingerprint(*value.get_if<std::string>());
+    case Kind::kEntity: return fingerprint(value.get_if<EntityUid>()->id);
+    case Kind::kDecimal: return fingerprint(value.get_if<Decimal>()->units);
+    case Kind::kDatetime: return fingerprint(value.get_if<Datetime>()->ms);
+    case Kind::kDuration: return fingerprint(value.get_if<Duration>()->ms);
+    default: return kOtherFingerprint;
+  }
+}
 
 auto lower(std::vector<Field>& fields, std::string_view name) {
   return std::ranges::lower_bound(fields, name, {},
@@ -13,27 +63,27 @@ auto lower(std::vector<Field>& fields, std::string_view name) {
 }  // namespace
 
 uint64_t hash_uid(std::string_view type, std::string_view id) {
-  // FNV-like over words would be faster, but ids are short; the multiplier spreads each byte.
-  uint64_t h = 0xcbf29ce484222325ULL;
+  static const Secret kSecret = draw_secret();
+  uint64_t h = kSecret.seed;
   auto mix = [&h](std::string_view text) {
     const char* p = text.data();
     size_t left = text.size();
-    while (left >= 8) {
-      uint64_t word = 0;
-      __builtin_memcpy(&word, p, 8);
-      h = (h ^ word) * 0x9E3779B97F4A7C15ULL;
-      h ^= h >> 32;
-      p += 8;
-      left -= 8;
-    }
-    uint64_t tail = 0;
-    if (left > 0) __builtin_memcpy(&tail, p, left);
-    h = (h ^ tail ^ (static_cast<uint64_t>(text.size()) << 56)) * 0x9E3779B97F4A7C15ULL;
-    h ^= h >> 29;
+    for (; left > 8; p += 8, left -= 8) h = folded(h ^ load(p, 8), kSecret.factor);
+    h = folded(h ^ load(p, left), kSecret.factor ^ text.size());
   };
   mix(type);
   mix(id);
   return h;
+}
+
+uint64_t fingerprint(std::string_view text) {
+  size_t tail = std::min<size_t>(text.size(), 8);
+  uint64_t word = load(text.data() + (text.size() - tail), tail);
+  return 1ULL << (((word ^ text.size()) * kSpread) >> 58U);
+}
+
+uint64_t fingerprint(int64_t number) {
+  return 1ULL << ((static_cast<uint64_t>(number) * kSpread) >> 58U);
 }
 
 Record::Record() = default;
@@ -81,6 +131,7 @@ Set::Set(std::vector<Value> elements) : elements_(std::move(elements)) {
                     [](const Value& a, const Value& b) { return compare(a, b) < 0; });
   auto repeats = std::ranges::unique(elements_);
   elements_.erase(repeats.begin(), repeats.end());
+  for (const Value& element : elements_) fingerprints_ |= fingerprint_of(element);
 }
 
 Set Set::of_strings(const std::vector<std::string>& strings) {

@@ -26,7 +26,14 @@ struct EntityUid {
 };
 // `Role::"staff"`, the id escaped as Cedar text.
 std::string to_string(const EntityUid& uid);
+// Keyed by a secret of this process, so that ids which a stranger may choose cannot be made to collide.
+// Never stored, never observable.
 uint64_t hash_uid(std::string_view type, std::string_view id);
+// One of 64 bits, the same for equal values: a set's fingerprints answer most questions of membership
+// without looking at its elements.
+uint64_t fingerprint(std::string_view text);
+uint64_t fingerprint(int64_t number);
+inline constexpr uint64_t kOtherFingerprint = 1;  // of sets, records and addresses
 
 class Value;
 struct Field;
@@ -63,10 +70,12 @@ class Set {
   static Set of_strings(const std::vector<std::string>& strings);
   [[nodiscard]] const std::vector<Value>& elements() const { return elements_; }
   [[nodiscard]] bool contains(const Value& value) const;
+  [[nodiscard]] uint64_t fingerprints() const { return fingerprints_; }  // of all elements
   friend bool operator==(const Set&, const Set&);
 
  private:
   std::vector<Value> elements_;
+  uint64_t fingerprints_ = 0;
 };
 
 enum class Kind : uint8_t {

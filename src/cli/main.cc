@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
   proviso::cli::add_key(app, status);
   proviso::cli::add_inspect(app, status);
   proviso::cli::add_eval(app, status);
+  proviso::cli::add_cedar(app, status);
   proviso::cli::add_tour(app, status);
   proviso::cli::add_signer(app, status);
   try {

@@ -26,12 +26,13 @@ struct Tallies {
   explicit Tallies(const std::string& family)
       : load(family + " loading"),
         validation(family + " validation verdicts"),
+        permissive(family + " permissive verdicts"),
         requests(family + " request validation"),
         decisions(family + " decisions"),
         reasons(family + " reason sets"),
         errors(family + " error sets"),
-        indexed(family + " answers with the schema's index") {}
-  Tally load, validation, requests, decisions, reasons, errors, indexed;
+        indexed(family + " answers with the index") {}
+  Tally load, validation, permissive, requests, decisions, reasons, errors, indexed;
 };
 
 struct Case {
@@ -40,6 +41,7 @@ struct Case {
   Engine plain;
   Engine indexed;
   bool valid = false;
+  bool permissive = false;
   std::string diagnostics;
 };
 
@@ -51,9 +53,10 @@ Result<Case> load_case(const fs::path& base, json::Element description) {
   PV_TRY(std::vector<Entity> list, entities_from_json(json, &schema));
   PV_TRY(Entities entities, Entities::create(std::move(list)));
   auto diagnostics = validate(schema, policies);
-  PV_TRY(Engine plain, Engine::compile(policies));
+  PV_TRY(Engine plain, Engine::compile(policies, nullptr, {.index = false}));
   PV_TRY(Engine indexed, Engine::compile(policies, &schema));
-  Case out{std::move(schema), std::move(entities), std::move(plain), std::move(indexed), !has_errors(diagnostics), {}};
+  Case out{std::move(schema), std::move(entities), std::move(plain), std::move(indexed), !has_errors(diagnostics), false, {}};
+  out.permissive = !has_errors(validate(out.schema, policies, {.mode = Mode::kPermissive}));
   for (const Diagnostic& d : diagnostics) out.diagnostics += " " + d.to_string();
   return out;
 }
@@ -110,6 +113,12 @@ void judge_file(const fs::path& base, const fs::path& file, Tallies& tallies) {
   if (!one) return;
   bool expected = bool(description["shouldValidate"]);
   tallies.validation.add(one->valid == expected, file.stem().string() + one->diagnostics);
+  fs::path verdicts = base / "corpus-tests-validation" / (file.stem().string() + ".validation.json");
+  if (fs::exists(verdicts)) {
+    json::Parser inner;
+    json::Element v = *inner.parse(slurp(verdicts));
+    tallies.permissive.add(one->permissive == bool(v["policyValidation"]["permissive"]), file.stem().string());
+  }
   for (json::Element r : json::Array(description["requests"])) {
     judge_request(*one, r, file.stem().string(), tallies);
   }
@@ -142,7 +151,7 @@ TEST(Corpus, Generated) {
   auto archive = find_data("cedar corpus", "corpus-dev.tar.gz");
   if (!archive) return;
   TemporaryFolder folder;
-  std::string command = "tar xzf '" + archive->string() + "' -C '" + folder.path().string() + "' corpus-tests";
+  std::string command = "tar xzf '" + archive->string() + "' -C '" + folder.path().string() + "' corpus-tests corpus-tests-validation";
   ASSERT_EQ(std::system(command.c_str()), 0);
   Tallies tallies("cedar corpus");
   for (const fs::path& file : files_below(folder.path() / "corpus-tests", ".json")) {

@@ -67,9 +67,9 @@ TEST(PolicySetTest, ErrorsNameFileLineAndColumn) {
   auto broken = PolicySet::parse("permit (principal, action, resource)\nwhen { 1 = 1 };", "c.md", 20);
   ASSERT_FALSE(broken);
   EXPECT_EQ(broken.error().message, "c.md:21:10: `=` is not an operator; write `==` to compare");
-  auto slot = PolicySet::parse("permit (principal == ?principal, action, resource);", "t");
+  auto slot = PolicySet::parse("permit (principal == ?resource, action, resource);", "t");
   ASSERT_FALSE(slot);
-  EXPECT_EQ(slot.error().code, Code::kUnsupported);
+  EXPECT_EQ(slot.error().code, Code::kInvalid);
 }
 
 TEST(PolicySetTest, AddRefusesATakenIdAndLeavesTheSetAlone) {
@@ -309,6 +309,54 @@ TEST(Printer, KeepsMeaningWhereSignsAndLevelsMeet) {
   }
   EXPECT_EQ(to_text(**parse_expression("(true && true) && (true && false)", "e")), "true && true && (true && false)");
   EXPECT_EQ(to_text(**parse_expression("-(1)", "e")), "-(1)");
+}
+
+// A set whose every policy compares two long lists.
+Engine costly_engine(uint64_t steps_max) {
+  std::string text;
+  for (int i = 0; i < 200; ++i) {
+    text += "permit (principal, action, resource) when { context.a == context.b || context.n == " + std::to_string(i) + " };\n";
+    text += "forbid (principal, action, resource) when { context.a.containsAll([context.n, " + std::to_string(i) + "]) };\n";
+  }
+  return *Engine::compile(*PolicySet::parse(text, "costly"), nullptr, {.steps_max = steps_max});
+}
+
+Request costly_request() {
+  std::vector<Value> many;
+  for (int i = 0; i < 5000; ++i) many.push_back(Value::integer(i * 7 + 1000));
+  Request out{{"User", "u"}, {"Action", "a"}, {"Doc", "d"}, {}};
+  out.context = Record{{"a", Value::set(Set(many))}, {"b", Value::set(Set(many))}, {"n", Value::integer(-1)}};
+  return out;
+}
+
+TEST(Bound, ADecisionThatCostsTooMuchIsCutShortAndDenies) {
+  Response out = costly_engine(10'000).is_authorized(costly_request(), Entities());
+  EXPECT_TRUE(out.cut_short);
+  EXPECT_EQ(out.decision, Answer::kDeny);
+  ASSERT_FALSE(out.errors.empty());
+  EXPECT_NE(out.errors.back().message.find("10000 steps"), std::string::npos);
+}
+
+TEST(Bound, TheSameDecisionUnboundedIsWhole) {
+  Response out = costly_engine(EngineOptions::kUnbounded).is_authorized(costly_request(), Entities());
+  EXPECT_FALSE(out.cut_short);
+  EXPECT_EQ(out.decision, Answer::kAllow);
+  EXPECT_EQ(out.permits.size(), 200U);
+}
+
+TEST(Templates, ALinkDecidesAndATemplateDoesNot) {
+  PolicySet set = *PolicySet::parse("permit (principal in ?principal, action, resource == ?resource);", "t");
+  EXPECT_EQ(set.size(), 0U);
+  ASSERT_TRUE(set.link("policy0", "ann", {EntityUid{"User", "ann"}, EntityUid{"Doc", "d"}}));
+  EXPECT_EQ(set.link("policy0", "ann", {EntityUid{"User", "ann"}, EntityUid{"Doc", "d"}}).error().code, Code::kConflict);
+  EXPECT_EQ(set.link("policy0", "half", {EntityUid{"User", "ann"}, std::nullopt}).error().code, Code::kInvalid);
+  EXPECT_EQ(set.link("none", "x", {}).error().code, Code::kNotFound);
+  EXPECT_EQ(to_text(set.policies()[0]), "permit (principal in User::\"ann\", action, resource == Doc::\"d\");");
+  Engine engine = *Engine::compile(set);
+  Request request{{"User", "ann"}, {"Action", "a"}, {"Doc", "d"}, {}};
+  EXPECT_EQ(engine.is_authorized(request, Entities()).decision, Answer::kAllow);
+  request.resource.id = "other";
+  EXPECT_EQ(engine.is_authorized(request, Entities()).decision, Answer::kDeny);
 }
 
 }  // namespace

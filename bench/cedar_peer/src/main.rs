@@ -1,0 +1,135 @@
+//! The Rust crate `cedar-policy` beside our engine: `cedar_peer bench FOLDER` times decisions on parsed
+//! inputs, `cedar_peer judge` answers one JSON case per line of standard input.
+use cedar_policy::{
+    Authorizer, Context, Decision, Entities, EntityUid, PolicyId, PolicySet, Request, Response,
+    Schema, SlotId,
+};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::io::{BufRead, Write};
+use std::time::{Duration, Instant};
+
+fn uid(v: &Value) -> EntityUid {
+    EntityUid::from_json(v.clone()).expect("uid")
+}
+
+fn request(v: &Value, schema: Option<&Schema>) -> Result<Request, String> {
+    let action = uid(&v["action"]);
+    let context = Context::from_json_value(v["context"].clone(), schema.map(|s| (s, &action)))
+        .map_err(|e| e.to_string())?;
+    Request::new(uid(&v["principal"]), action, uid(&v["resource"]), context, None)
+        .map_err(|e| e.to_string())
+}
+
+fn line(response: &Response) -> String {
+    let mut reason: Vec<String> = response.diagnostics().reason().map(|p| p.to_string()).collect();
+    let mut errors: Vec<String> = response
+        .diagnostics()
+        .errors()
+        .map(|e| match e {
+            cedar_policy::AuthorizationError::PolicyEvaluationError(e) => e.policy_id().to_string(),
+        })
+        .collect();
+    reason.sort();
+    errors.sort();
+    let decision = if response.decision() == Decision::Allow { "allow" } else { "deny" };
+    format!("{decision}|{}|{}", reason.join(","), errors.join(","))
+}
+
+fn link(set: &mut PolicySet, links: &Value) {
+    for l in links.as_array().into_iter().flatten() {
+        let mut values = HashMap::new();
+        for (slot, v) in l["values"].as_object().unwrap() {
+            let id = if slot == "?principal" { SlotId::principal() } else { SlotId::resource() };
+            values.insert(id, uid(v));
+        }
+        set.link(
+            PolicyId::new(l["templateId"].as_str().unwrap()),
+            PolicyId::new(l["newId"].as_str().unwrap()),
+            values,
+        )
+        .expect("link");
+    }
+}
+
+/// CPU time of this process: it has one thread, and a busy machine does not count.
+fn cpu() -> Duration {
+    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    let ns = text.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+    Duration::from_nanos(ns)
+}
+
+fn bench(folder: &str, seconds: f64) {
+    let read = |name: &str| std::fs::read_to_string(format!("{folder}/{name}"));
+    let loading = Instant::now();
+    let before = cpu();
+    let mut set: PolicySet = read("policies.cedar").unwrap().parse().expect("policies");
+    if let Ok(links) = read("links.json") {
+        link(&mut set, &serde_json::from_str(&links).unwrap());
+    }
+    let load = cpu() - before;
+    let _ = loading;
+    let schema = Schema::from_json_str(&read("schema.json").unwrap()).expect("schema");
+    let entities =
+        Entities::from_json_str(&read("entities.json").unwrap(), Some(&schema)).expect("entities");
+    let list: Value = serde_json::from_str(&read("requests.json").unwrap()).unwrap();
+    let requests: Vec<Request> =
+        list.as_array().unwrap().iter().map(|r| request(r, Some(&schema)).unwrap()).collect();
+    let authorizer = Authorizer::new();
+    let mut per_request: Vec<Vec<f64>> = vec![Vec::new(); requests.len()];
+    let until = cpu() + Duration::from_secs_f64(seconds);
+    let mut rounds = 0;
+    while rounds < 3 || (cpu() < until && rounds < 2000) {
+        for (i, r) in requests.iter().enumerate() {
+            let start = Instant::now();
+            let response = authorizer.is_authorized(r, &set, &entities);
+            let took = start.elapsed().as_nanos() as f64;
+            per_request[i].push(took);
+            std::hint::black_box(&response);
+        }
+        rounds += 1;
+    }
+    let mut medians: Vec<f64> = per_request
+        .iter_mut()
+        .map(|v| {
+            v.sort_by(f64::total_cmp);
+            v[v.len() / 2]
+        })
+        .collect();
+    medians.sort_by(f64::total_cmp);
+    let answers: Vec<String> = requests
+        .iter()
+        .map(|r| line(&authorizer.is_authorized(r, &set, &entities)))
+        .collect();
+    println!(
+        "{}",
+        serde_json::json!({"median_ns": medians[medians.len() / 2], "p90_ns": medians[medians.len() * 9 / 10],
+            "load_us": load.as_micros() as u64, "rounds": rounds, "answers": answers})
+    );
+}
+
+fn judge_one(case: &Value) -> Result<String, String> {
+    let set: PolicySet = case["policies"].as_str().unwrap().parse().map_err(|e| format!("{e}"))?;
+    let entities =
+        Entities::from_json_value(case["entities"].clone(), None).map_err(|e| e.to_string())?;
+    let r = request(&case["request"], None)?;
+    Ok(line(&Authorizer::new().is_authorized(&r, &set, &entities)))
+}
+
+fn judge() {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    for text in std::io::stdin().lock().lines() {
+        let case: Value = serde_json::from_str(&text.unwrap()).expect("case");
+        let answer = judge_one(&case).unwrap_or_else(|e| format!("refused|{}", e.replace('\n', " ")));
+        writeln!(out, "{answer}").unwrap();
+    }
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    match args.get(1).map(String::as_str) {
+        Some("bench") => bench(&args[2], args.get(3).map_or(1.0, |s| s.parse().unwrap())),
+        Some("judge") => judge(),
+        _ => eprintln!("usage: cedar_peer bench FOLDER [SECONDS] | cedar_peer judge"),
+    }
+}
