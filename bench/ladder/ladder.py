@@ -11,7 +11,7 @@ A rung is a dictionary:
   expect   text that a right answer must contain (default: the mock's own)
   env      optional further environment
   files    optional files to write first, path to text, filled in too
-  key_file optional JSON list of {"role", "key"}: the analyst's key is sent as X-Api-Key
+  key_file optional JSON list of {"role", "key"}: the key of `role` (default analyst) is sent as X-Api-Key
 
 Rungs of this repository stand in RUNGS; others are added with --rungs FILE.json (a list of them).
 All rungs and the nginx floor stand on core 0 and are up together; the mock and wrk stand on core 1. They are
@@ -45,17 +45,26 @@ def chat_for(model):
     return chat_body().replace('"model":"mock"', '"model":"%s"' % model)
 
 
-AGREEMENT = os.path.normpath(os.path.join(HERE, "..", "..", "agreements", "enclave"))
+AGREEMENTS = os.path.normpath(os.path.join(HERE, "..", "..", "agreements"))
+AGREEMENT = os.path.join(AGREEMENTS, "enclave")
+
+
+def whole(name, sample, role):
+    """The gate itself. An agreement's labels choose the detectors: the hospital's need secrets and markings only."""
+    return {"name": name, "body": chat_for("local"), "key_file": "{dir}/state/sample/api-keys.json", "role": role,
+            "files": {"{dir}/proviso.toml": '[[model]]\nid = "local"\nendpoint = "http://{mock}"\n'},
+            "command": ["{bin}/proviso", "serve", "--state", "{dir}/state", "--config", "{dir}/proviso.toml", "--sample",
+                        os.path.join(AGREEMENTS, sample), "--listen", "127.0.0.1:{port}", "--no-worker"]}
+
+
 RUNGS = [
     {"name": "relay", "command": ["{bin}/bench_relay", "{port}", "http://{mock}"]},
     {"name": "parsed and written back", "body": chat_for("local"), "key_file": "{dir}/keys.json",
      "command": ["{bin}/bench_rung", "parse", "{port}", "http://{mock}", AGREEMENT, "{dir}/keys.json"]},
     {"name": "+ identity + decisions", "body": chat_for("local"), "key_file": "{dir}/keys.json",
      "command": ["{bin}/bench_rung", "decide", "{port}", "http://{mock}", AGREEMENT, "{dir}/keys.json"]},
-    {"name": "whole exchange: two leaves", "body": chat_for("local"), "key_file": "{dir}/state/sample/api-keys.json",
-     "files": {"{dir}/proviso.toml": '[[model]]\nid = "local"\nendpoint = "http://{mock}"\n'},
-     "command": ["{bin}/proviso", "serve", "--state", "{dir}/state", "--config", "{dir}/proviso.toml", "--sample",
-                 AGREEMENT, "--listen", "127.0.0.1:{port}", "--no-worker"]},
+    whole("whole exchange: two leaves", "hospital", "physician"),
+    whole("+ classifiers", "enclave", "analyst"),
 ]
 
 
@@ -273,7 +282,7 @@ def start_rung(rung, mock_port, binaries, folder):
                 break
             except (OSError, ValueError):
                 time.sleep(0.1)
-        rung["headers"]["X-Api-Key"] = keys["analyst"]
+        rung["headers"]["X-Api-Key"] = keys[rung.get("role", "analyst")]
     return thing
 
 

@@ -29,6 +29,7 @@ struct Sums {
 
   void add(const Sums& other);
   void take(const Sums& other);  // the opposite
+  friend bool operator==(const Sums&, const Sums&) = default;
 };
 
 class Classifier {

@@ -64,15 +64,24 @@ void UnitStream::note(const Sums& sums, std::string_view reading, float less, Be
 }
 
 void UnitStream::add_unit(const std::string& text, std::string_view plain) {
-  const Unit unit{classifier_->sums_of(plain), text.size()};
+  Unit unit{classifier_->sums_of(plain), text.size(), false};
+  unit.counted = std::ranges::find(units_, unit.sums, &Unit::sums) == units_.end();
+  if (unit.counted) window_sums_.add(unit.sums);
   window_ += text;
-  window_sums_.add(unit.sums);
   units_.push_back(unit);
-  while (window_.size() > kWindowBytesMax && units_.size() > 1) {
-    window_.erase(0, units_.front().bytes);
-    window_sums_.take(units_.front().sums);
-    units_.pop_front();
-  }
+  while (window_.size() > kWindowBytesMax && units_.size() > 1) drop_unit();
+}
+
+void UnitStream::drop_unit() {
+  const Unit gone = units_.front();
+  units_.pop_front();
+  window_.erase(0, gone.bytes);
+  if (!gone.counted) return;
+  const auto again = std::ranges::find(units_, gone.sums, &Unit::sums);
+  if (again == units_.end())
+    window_sums_.take(gone.sums);
+  else
+    again->counted = true;
 }
 
 UnitStream::Best UnitStream::best_of(bool encoded) const {

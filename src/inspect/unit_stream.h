@@ -44,6 +44,7 @@ class UnitStream {
   struct Unit {
     Sums sums;
     size_t bytes = 0;
+    bool counted = false;  // in window_sums_; of equal units one is: said forty times is said once
   };
   struct Best {
     std::array<float, kClasses> margin;
@@ -51,6 +52,7 @@ class UnitStream {
   };
   void judge(std::vector<Segment>& out);
   void add_unit(const std::string& text, std::string_view plain);
+  void drop_unit();
   [[nodiscard]] Best best_of(bool encoded) const;
   void note(const Sums& sums, std::string_view reading, float less, Best& best) const;
 

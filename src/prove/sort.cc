@@ -1,5 +1,7 @@
 #include "prove/sort.h"
 
+#include "base/check.h"
+
 namespace proviso::prove {
 
 Sorts::Sorts() {
@@ -50,8 +52,9 @@ SortId Sorts::of(const cedar::Type& type, const cedar::Schema& schema) {
     case Tag::kDuration: return kDuration;
     case Tag::kEntity: return entity(type.entity_name(), schema);
     case Tag::kSet: return set(of(type.element(), schema));
-    case Tag::kRecord: break;
+    case Tag::kRecord: case Tag::kNever: break;
   }
+  PV_CHECK(type.tag() == Tag::kRecord);  // only permissive validation makes the other
   std::vector<Sort::Field> fields;
   for (const cedar::Attribute& attribute : type.attributes()) {
     const SortId inner = of(attribute.type, schema);

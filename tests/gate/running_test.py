@@ -100,7 +100,7 @@ def refusals(gate, upstream):
 
 
 def framing(gate):
-    words = "Ships came in, one by one. " * 40
+    words = "one two three four five six seven eight nine ten. " * 20
     pieces = json.dumps({"channel": "content", "pieces": [words, words]})
     status, _, body = gate.chat("script: pieces " + pieces, headers=ANALYSIS, stream=True)
     deltas = [json.loads(line[6:])["choices"][0]["delta"].get("content") for line in body.decode().split("\n")

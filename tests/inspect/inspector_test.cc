@@ -15,6 +15,16 @@ TEST(Inspector, VersionAndDigestNameTheRules) {
   EXPECT_NE(a.digest(), Digest{});
 }
 
+TEST(Inspector, WhatIsSaidFortyTimesIsSaidOnce) {
+  const Inspector inspector = Inspector::create();
+  for (const std::string sentence : {"Ships came in, one by one. ", "one two three four five six seven eight nine ten. "}) {
+    std::string text;
+    for (int i = 0; i < 120; ++i) text += sentence;  // longer than a window
+    const std::string_view texts[] = {text};
+    EXPECT_TRUE(inspector.inspect(texts).labels.empty()) << sentence;
+  }
+}
+
 TEST(Inspector, AVerdictCountsBytesAndPlacesFindings) {
   const Inspector inspector = Inspector::create().looking_for({});
   SecretMaker maker(1);
