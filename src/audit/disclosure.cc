@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "audit/rederive.h"
 #include "base/bytes.h"
 #include "base/json.h"
 #include "base/merkle.h"
@@ -18,43 +19,33 @@ std::unexpected<Error> malformed(std::string_view what) {
   return fail(Code::kInvalid, fmt::format("a disclosure has no usable `{}`", what));
 }
 
+// Nothing that would steer a terminal on which a path is shown: C0, DEL, C1.
+bool has_controls(std::string_view utf8) {
+  for (size_t i = 0; i < utf8.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(utf8[i]);
+    if (byte < 0x20 || byte == 0x7f) return true;
+    if (byte == 0xc2 && i + 1 < utf8.size() && static_cast<unsigned char>(utf8[i + 1]) < 0xa0) return true;
+  }
+  return false;
+}
+
 Status check_fact(const DisclosedFact& fact, const Leaf& leaf) {
   const auto wrong = [&](std::string_view why) {
     return fail(Code::kUnverified, fmt::format("fact `{}`: {}", fact.path, why));
   };
+  if (fact.path.empty() || fact.path.size() > exchange::kFactPathBytesMax || has_controls(fact.path)) {
+    return fail(Code::kInvalid, fmt::format("the fact at position {} has no usable path", fact.position));
+  }
   if (fact.salt) {
     if (!exchange::parse_value(fact.value)) return wrong("its value is not in its one spelling");
     if (fact_value_hash(*fact.salt, fact.value) != fact.hash) {
       return wrong("value and salt are not what the leaf commits to");
     }
   }
-  if (fact.path.empty() || fact.path.size() > exchange::kFactPathBytesMax) return wrong("no path");
   const Status holds = merkle::verify_inclusion(fact.position, leaf.fact_count,
                                                 fact_commitment(fact.path, fact.hash), fact.proof,
                                                 leaf.fact_root);
   return holds ? Status{} : wrong("it is not a fact of this leaf");
-}
-
-// Same decision, same clauses, within the agreement's period, from opened facts alone.
-Status replay_decision(const Leaf& leaf, const exchange::Facts& facts,
-                       const agreement::Agreement& in_force) {
-  const auto verb = exchange::parse_verb(leaf.verb);
-  if (!verb || leaf.decision == "-") return {};
-  const agreement::Decision decision = in_force.decide(*verb, facts);
-  if (agreement::outcome_name(decision.outcome) != leaf.decision) {
-    return fail(Code::kUnverified, fmt::format("the facts give `{}`, the leaf says `{}`",
-                                               agreement::outcome_name(decision.outcome),
-                                               leaf.decision));
-  }
-  std::vector<std::string> clauses;
-  for (const auto& clause : decision.clauses) clauses.push_back(clause.number);
-  exchange::Facts derived;  // sorted and without repeats, as the fact is
-  derived.set("decision.clauses", clauses);
-  const auto* recorded = facts.find("decision.clauses");
-  if (recorded == nullptr || *recorded != *derived.find("decision.clauses")) {
-    return fail(Code::kUnverified, "the facts give other clauses than the record says");
-  }
-  return leaf.decision == "allow" ? in_force.check_period(leaf.time) : Status{};
 }
 
 Result<std::shared_ptr<const agreement::Agreement>> open_agreement(const agreement::Files& files,
@@ -126,6 +117,10 @@ Result<Shown> judge(const Disclosure& disclosure, const ledger::Policy& policy,
                                        merkle::leaf_hash(disclosure.leaf), proof.hashes,
                                        checkpoint.root));
   if (!shown.witnessed.quorum) return fail(Code::kUnverified, "no quorum of witnesses cosigned the proof");
+  // No inclusion path says anything about a root over nothing.
+  if (shown.leaf.fact_count == 0 && shown.leaf.fact_root != merkle::empty_root()) {
+    return fail(Code::kUnverified, "a leaf without facts commits to a root that is not the empty one");
+  }
   exchange::Facts facts;
   for (size_t i = 0; i < disclosure.facts.size(); ++i) {
     const DisclosedFact& fact = disclosure.facts[i];
@@ -142,16 +137,23 @@ Result<Shown> judge(const Disclosure& disclosure, const ledger::Policy& policy,
     facts.set(fact.path, std::move(value));
   }
   shown.unnamed = shown.leaf.fact_count - disclosure.facts.size();
-  if (disclosure.agreement.empty()) return shown;
-  PV_TRY(const auto in_force, open_agreement(disclosure.agreement, shown.leaf.agreement));
-  if (!shown.withheld.empty() || shown.unnamed > 0) return shown;
-  PV_TRY_VOID(replay_decision(shown.leaf, facts, *in_force));
-  shown.replayed = true;
+  if (!disclosure.agreement.empty()) {
+    PV_TRY(shown.agreement, open_agreement(disclosure.agreement, shown.leaf.agreement));
+  }
+  if (!shown.withheld.empty() || shown.unnamed > 0) {
+    shown.replay = Replayed::kFactsWithheld;
+  } else if (shown.leaf.decision == "-") {
+    shown.replay = Replayed::kNothingDecided;
+  } else if (shown.agreement != nullptr) {
+    const auto disagreements = rederive(shown.leaf, facts, *shown.agreement);
+    if (!disagreements.empty()) return fail(Code::kUnverified, disagreements.front().message);
+    shown.replay = Replayed::kSame;
+  }
   return shown;
 }
 
 bool shows_absent(const Disclosure& disclosure, const Leaf& leaf, std::string_view path) {
-  if (leaf.fact_count == 0) return true;
+  if (leaf.fact_count == 0) return leaf.fact_root == merkle::empty_root();
   const auto& facts = disclosure.facts;
   for (size_t i = 0; i < facts.size(); ++i) {
     if (facts[i].path == path) return false;

@@ -2,8 +2,10 @@
 // One leaf opened to somebody, field by field: the leaf, its proof, the facts that were chosen with their
 // salts, the names alone of those that were not, and the agreement, in one file. Whoever gets it needs
 // neither vault nor gate. That a fact is not there is shown by the two names between which it would
-// stand. Formats: docs/formats.md, "disclosure". Judging is pure.
+// stand; that rests on the leaf's facts standing in path order, which whoever made the leaf saw to and
+// which shows only where all are named. Formats: docs/formats.md, "disclosure". Judging is pure.
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -47,6 +49,13 @@ Result<std::vector<DisclosedFact>> open_facts(const Contents& contents,
                                               const std::set<std::string>& paths,
                                               const std::set<std::string>& around, Naming naming);
 
+enum class Replayed {
+  kNoAgreement,     // every fact is open, but the agreement is not given
+  kFactsWithheld,
+  kNothingDecided,  // every fact is open; the leaf decides nothing
+  kSame,            // derived again and the same, by what the replay of a whole log compares
+};
+
 // What a disclosure shows.
 struct Shown {
   Leaf leaf;
@@ -54,8 +63,8 @@ struct Shown {
   ledger::Witnessed witnessed;
   std::vector<std::string> withheld;  // names of facts that are closed
   uint64_t unnamed = 0;               // facts of which not even the name is given
-  // Whether the decision was derived again: only if every fact is open and the agreement is given.
-  bool replayed = false;
+  Replayed replay = Replayed::kNoAgreement;
+  std::shared_ptr<const agreement::Agreement> agreement;  // signed by its parties; null: not given
 };
 // kUnverified if anything in it does not hold: the proof, a fact, the agreement's digest or signatures,
 // the decision. kInvalid if it is malformed.

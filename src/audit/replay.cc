@@ -6,16 +6,13 @@
 #include <optional>
 #include <unordered_map>
 
+#include "audit/rederive.h"
 #include "base/file.h"
 
 namespace proviso::audit {
 namespace {
 
 using agreement::Agreement;
-
-std::string joined(const std::vector<std::string>& set) {
-  return set.empty() ? "none" : fmt::format("`{}`", fmt::join(set, "`, `"));
-}
 
 class Replay {
  public:
@@ -36,9 +33,6 @@ class Replay {
   std::optional<Contents> open(const Leaf& leaf);
   bool check_facts(const Leaf& leaf, const Contents& contents);
   void check_decision(const Leaf& leaf, const exchange::Facts& facts);
-  bool same_clauses(const agreement::Decision& decision, const exchange::Facts& facts);
-  bool same_model(const Leaf& leaf, const Agreement& in_force, const exchange::Facts& facts);
-  bool same_moment(const Leaf& leaf, const exchange::Facts& facts);
   void check_pairing(const Leaf& leaf, const exchange::Facts& facts);
   void note_agreement(const Leaf& leaf);
   void note_tombstone(const exchange::Facts& facts);
@@ -87,7 +81,11 @@ std::optional<Contents> Replay::open(const Leaf& leaf) {
   const auto bytes = vault_->open_record(index_);
   if (!bytes && bytes.error().code == Code::kUnavailable) {
     ++report_.withheld;
-    ++report_.closed[record->segment];
+    auto [place, is_new] = report_.closed.try_emplace(record->segment);
+    Closed& closed = place->second;
+    if (is_new) closed.first = index_;
+    closed.last = index_;
+    ++closed.leaves;
     return std::nullopt;
   }
   if (!bytes) {
@@ -116,40 +114,6 @@ bool Replay::check_facts(const Leaf& leaf, const Contents& contents) {
   return true;
 }
 
-bool Replay::same_clauses(const agreement::Decision& decision, const exchange::Facts& facts) {
-  std::vector<std::string> derived;
-  for (const auto& clause : decision.clauses) derived.push_back(clause.number);
-  exchange::Facts as_set;  // sorted and without repeats, as the fact is
-  as_set.set("decision.clauses", derived);
-  const auto* recorded = facts.find("decision.clauses");
-  if (recorded != nullptr && *recorded == *as_set.find("decision.clauses")) return true;
-  const auto* set = recorded ? std::get_if<std::vector<std::string>>(recorded) : nullptr;
-  fault("clauses", fmt::format("the facts give the clauses {}, the record says {}", joined(derived),
-                               set ? joined(*set) : "nothing"));
-  return false;
-}
-
-bool Replay::same_model(const Leaf& leaf, const Agreement& in_force, const exchange::Facts& facts) {
-  const auto* type = facts.find("resource.type");
-  const auto* id = facts.find("resource.id");
-  if (type == nullptr || id == nullptr || *type != exchange::FactValue(std::string("Model")))
-    return true;
-  const auto* name = std::get_if<std::string>(id);
-  const auto* model = name ? in_force.model(*name) : nullptr;
-  const Digest vendor = model ? vendor_digest(model->vendor) : Digest{};
-  const Digest digest = model ? model_digest(*model) : Digest{};
-  if (leaf.vendor == vendor && leaf.model == digest) return true;
-  fault("decision", "the leaf names another vendor or model than its facts");
-  return false;
-}
-
-bool Replay::same_moment(const Leaf& leaf, const exchange::Facts& facts) {
-  const auto* now = facts.find("context.moment.now");
-  if (now == nullptr || *now == exchange::FactValue(leaf.time.value)) return true;
-  fault("time", "the decision was taken at another time than the leaf says");
-  return false;
-}
-
 void Replay::note_agreement(const Leaf& leaf) {
   if (leaf.agreement == in_force_) return;
   before_ = in_force_;
@@ -157,11 +121,35 @@ void Replay::note_agreement(const Leaf& leaf) {
   replaced_at_ = leaf.time.value;
 }
 
+// What an erasure says about itself. It answers for the leaves that it names and for no others.
 void Replay::note_tombstone(const exchange::Facts& facts) {
-  const auto* value = facts.find("shred.segment");
-  const auto* segment = value ? std::get_if<std::string>(value) : nullptr;
-  if (segment == nullptr) return fault("facts", "a tombstone does not name a segment");
-  report_.tombstones.insert(*segment);
+  const auto text = [&](const char* path) {
+    const auto* value = facts.find(path);
+    const auto* words = value ? std::get_if<std::string>(value) : nullptr;
+    return words ? *words : std::string();
+  };
+  bool whole = true;
+  const auto number = [&](const char* path) {
+    const auto* value = facts.find(path);
+    const auto* count = value ? std::get_if<int64_t>(value) : nullptr;
+    whole = whole && count != nullptr && *count >= 0;
+    return whole ? static_cast<uint64_t>(*count) : 0;
+  };
+  Tombstone stone;
+  stone.index = index_;
+  stone.segment = text("shred.segment");
+  stone.authority = text("shred.authority");
+  stone.first = number("shred.first");
+  stone.last = number("shred.last");
+  stone.records = number("shred.records");
+  if (stone.segment.empty() || !whole) {
+    return fault("facts", "a tombstone does not say which segment, first and last leaf, and records");
+  }
+  const auto* approvers = facts.find("shred.approvers");
+  if (const auto* names = approvers ? std::get_if<std::vector<std::string>>(approvers) : nullptr) {
+    stone.claimed_approvers = *names;
+  }
+  report_.tombstones.push_back(std::move(stone));
 }
 
 // Decisions under the agreement before may stand just behind the leaf that replaced it: loops decide
@@ -181,26 +169,10 @@ bool Replay::was_in_force(const Leaf& leaf) {
 void Replay::check_decision(const Leaf& leaf, const exchange::Facts& facts) {
   const auto in_force = agreements_.get(leaf.agreement);
   if (!in_force) return fault("agreement", in_force.error().message);
-  const auto verb = exchange::parse_verb(leaf.verb);
-  const auto decision = (*in_force)->decide(*verb, facts);
-  const std::string_view outcome = agreement::outcome_name(decision.outcome);
-  bool same = outcome == leaf.decision;
-  if (!same) {
-    fault("decision",
-          fmt::format("the facts give `{}`, the leaf says `{}`{}", outcome, leaf.decision,
-                      decision.reason.empty() ? "" : ": " + decision.reason));
-  }
-  if (leaf.decision == "allow") {
-    if (const auto period = (*in_force)->check_period(leaf.time); !period) {
-      fault("agreement", "allowed outside the agreement's period: " + period.error().message);
-      same = false;
-    }
-  }
-  same = was_in_force(leaf) && same;
-  same = same_clauses(decision, facts) && same;
-  same = same_model(leaf, **in_force, facts) && same;
-  same = same_moment(leaf, facts) && same;
-  if (same) ++report_.decisions;
+  const auto disagreements = rederive(leaf, facts, **in_force);
+  for (const Disagreement& each : disagreements) fault(each.part, each.message);
+  const bool was = was_in_force(leaf);
+  if (was && disagreements.empty()) ++report_.decisions;
 }
 
 void Replay::check_pairing(const Leaf& leaf, const exchange::Facts& facts) {

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +38,24 @@ struct ReplayFault {
   std::string message;  // what disagrees with what
 };
 
+// What could not be opened of one segment.
+struct Closed {
+  uint64_t leaves = 0;
+  uint64_t first = 0;
+  uint64_t last = 0;
+};
+
+// A `shred` leaf: an erasure that somebody answers for.
+struct Tombstone {
+  uint64_t index = 0;  // of the leaf
+  std::string segment;
+  uint64_t first = 0;  // the leaves that it names
+  uint64_t last = 0;
+  uint64_t records = 0;
+  std::string authority;
+  std::vector<std::string> claimed_approvers;  // as whoever gave the command named them
+};
+
 struct ReplayReport {
   uint64_t leaves = 0;
   uint64_t decisions = 0;     // derived again and found the same
@@ -46,8 +63,8 @@ struct ReplayReport {
   uint64_t withheld = 0;      // not replayable: facts withheld or shredded
   int64_t silence_s = 0;      // the longest time without a leaf while a gate ran, to its next `start`
   uint64_t open_intents = 0;  // an `ask` that was allowed and has no outcome
-  std::map<std::string, uint64_t> closed;  // segments whose records could not be opened, and how many
-  std::set<std::string> tombstones;        // segments that a `shred` leaf names
+  std::map<std::string, Closed> closed;  // by segment
+  std::vector<Tombstone> tombstones;
   uint64_t fault_count = 0;
   std::vector<ReplayFault> faults;  // the first kReplayFaultsMax
 };

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/note.h"
 #include "ledger/keys.h"
 #include "vault/survey.h"
@@ -26,27 +28,55 @@ uint64_t published_size(const ledger::LogReader& log) {
   return checkpoint ? checkpoint->size : 0;
 }
 
-// Whoever erases a wrapping key says so first. Without the root key nothing opens, and that is no erasure.
-void check_tombstones(const std::string& vault, Verdict& verdict) {
-  if (vault.empty() || !vault::has_root_key(vault)) return;
-  for (const auto& [segment, count] : verdict.replay.closed) {
-    if (verdict.replay.tombstones.contains(segment)) continue;
-    ++verdict.finding_count;
-    verdict.findings.push_back(
-        {"vault", "segment " + segment,
-         fmt::format("{} leaves cannot be opened, and no `shred` leaf says on whose authority", count)});
+void find(Verdict& verdict, std::string where, std::string why) {
+  ++verdict.finding_count;
+  verdict.findings.push_back({"vault", std::move(where), std::move(why)});
+}
+
+bool covers(const Tombstone& stone, const std::string& segment, const Closed& closed) {
+  return stone.segment == segment && stone.first <= closed.first && closed.last <= stone.last &&
+         closed.leaves <= stone.records;
+}
+
+// Whoever erases a wrapping key says so first, and answers for what was named there, no more.
+void check_erasures(const std::string& vault, Verdict& verdict) {
+  const auto& stones = verdict.replay.tombstones;
+  for (const auto& [segment, closed] : verdict.replay.closed) {
+    const auto names_it = [&](const Tombstone& stone) { return stone.segment == segment; };
+    const auto covers_it = [&](const Tombstone& stone) { return covers(stone, segment, closed); };
+    if (std::ranges::any_of(stones, covers_it)) continue;
+    find(verdict, "segment " + segment,
+         fmt::format("{} leaves cannot be opened, {} to {}, and {} on whose authority", closed.leaves,
+                     closed.first, closed.last,
+                     std::ranges::any_of(stones, names_it) ? "not for all of them a `shred` leaf says"
+                                                           : "no `shred` leaf says"));
   }
-  for (const std::string& segment : verdict.replay.tombstones) {
-    const auto found = vault::survey(vault, segment);
+  for (const Tombstone& stone : stones) {
+    const auto found = vault::survey(vault, stone.segment);
     if (!found || !found->has_key) continue;
-    ++verdict.finding_count;
-    verdict.findings.push_back({"vault", "segment " + segment,
-                                "a `shred` leaf says that its key is destroyed, but it is there: give "
-                                "`proviso ledger shred` again"});
+    find(verdict, "segment " + stone.segment,
+         "a `shred` leaf says that its key is destroyed, but it is there: give `proviso ledger shred` "
+         "again");
   }
 }
 
+// Without the root key nothing opens and no erasure can be told from another. A vault that holds anything
+// had one.
+void check_vault(const std::string& vault, Verdict& verdict) {
+  if (vault.empty()) return;
+  if (vault::has_root_key(vault)) return check_erasures(vault, verdict);
+  const auto held = vault::survey_all(vault);
+  if (held && held->empty()) return;
+  find(verdict, "keys/root.key",
+       "the root key is not there, so nothing can be opened: whoever only judges the log says "
+       "`--no-vault`");
+}
+
 }  // namespace
+
+bool Verdict::nothing_opened() const {
+  return replay.withheld != 0 && replay.decisions == 0 && replay.others == 0;
+}
 
 int Verdict::exit_code() const {
   if (finding_count != 0) return 1;
@@ -80,7 +110,7 @@ Result<Verdict> verify_state(const VerifyPlaces& places) {
   for (const auto& fault : verdict.replay.faults) {
     verdict.findings.push_back({fmt::format("leaf {}", fault.index), fault.part, fault.message});
   }
-  check_tombstones(places.vault, verdict);
+  check_vault(places.vault, verdict);
   return verdict;
 }
 

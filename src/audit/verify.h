@@ -27,7 +27,9 @@ struct Verdict {
   ReplayReport replay;
   std::vector<Finding> findings;
   uint64_t finding_count = 0;  // with those that were not kept
-  // 0 all verified, 1 something does not verify, 3 verified but some facts are withheld.
+  // True if leaves are there and not one could be opened: then log and proofs were judged, no decision.
+  [[nodiscard]] bool nothing_opened() const;
+  // 0 all verified, 1 something does not verify, 3 what could be opened verifies, but facts are withheld.
   [[nodiscard]] int exit_code() const;
 };
 

@@ -33,23 +33,53 @@ Examples:
   proviso-verify --log DIR --agreements DIR --log-key FILE --no-vault         without opening anything
   proviso-verify receipt receipt.json --log DIR --receipt-key FILE
   proviso-verify proof leaf.tlog-proof --policy POLICY --receipt receipt.json
-  proviso-verify disclosure opened.json --policy POLICY
-  proviso-verify evidence evidence.json
+  proviso-verify disclosure opened.json --policy POLICY --agreement DIGEST
+  proviso-verify evidence evidence.json --log-key FILE --receipt-key FILE
   curl -si … | sed -n 's/^proviso-receipt: //ip' | proviso-verify receipt - --receipt-key FILE
 
 Exit status: 0 all verified, 1 something does not verify (each on a line: what, where, why),
-2 wrong usage or nothing to judge, 3 verified, but some facts are withheld or shredded.)";
+2 wrong usage or nothing to judge, 3 what could be opened verifies, but facts are withheld or shredded.)";
 
 int complain(const Error& error) {
   fmt::print(stderr, "proviso-verify: {}\n", error.message);
   return kUsage;
 }
 
+// Whoever gave the command named the approvers; nobody signed.
+void print_tombstone(const Tombstone& stone) {
+  std::string names;
+  for (const std::string& name : stone.claimed_approvers) {
+    names += (names.empty() ? "" : ", ") + json::quoted(name);
+  }
+  fmt::print("  {} was shredded: {} records of leaves {} to {}; authority {}; approvers, as claimed: {} "
+             "(leaf {})\n",
+             json::quoted(stone.segment), stone.records, stone.first, stone.last,
+             json::quoted(stone.authority), names.empty() ? "none" : names, stone.index);
+}
+
+void put_tombstones(json::Writer& writer, const std::vector<Tombstone>& stones) {
+  writer.key("tombstones").begin_array();
+  for (const Tombstone& stone : stones) {
+    writer.begin_object();
+    writer.key("leaf").uinteger(stone.index);
+    writer.key("segment").string(stone.segment);
+    writer.key("first").uinteger(stone.first);
+    writer.key("last").uinteger(stone.last);
+    writer.key("records").uinteger(stone.records);
+    writer.key("authority").string(stone.authority);
+    writer.key("claimed_approvers").begin_array();
+    for (const std::string& name : stone.claimed_approvers) writer.string(name);
+    writer.end_array();
+    writer.end_object();
+  }
+  writer.end_array();
+}
+
 void print_json(const Verdict& verdict, const std::string& log_key) {
   std::string out;
   json::Writer writer(out);
   writer.begin_object();
-  writer.key("verified").boolean(verdict.finding_count == 0);
+  writer.key("verified").boolean(verdict.finding_count == 0 && !verdict.nothing_opened());
   writer.key("origin").string(verdict.origin);
   writer.key("log_key").string(log_key);
   writer.key("leaves").uinteger(verdict.replay.leaves);
@@ -59,6 +89,7 @@ void print_json(const Verdict& verdict, const std::string& log_key) {
   writer.key("withheld").uinteger(verdict.replay.withheld);
   writer.key("open_intents").uinteger(verdict.replay.open_intents);
   writer.key("silence_seconds").integer(verdict.replay.silence_s);
+  put_tombstones(writer, verdict.replay.tombstones);
   writer.key("fault_count").uinteger(verdict.finding_count);
   writer.key("faults").begin_array();
   for (const auto& finding : verdict.findings) {
@@ -91,7 +122,11 @@ void print_text(const Verdict& verdict, const std::string& log_key, bool key_fro
   if (replay.silence_s >= kSilenceShown) {
     fmt::print("  the longest silence while a gate ran: {} s\n", replay.silence_s);
   }
-  fmt::print("{}\n", verdict.finding_count == 0 ? "verified" : "NOT VERIFIED");
+  for (const Tombstone& stone : replay.tombstones) print_tombstone(stone);
+  fmt::print("{}\n", verdict.finding_count != 0    ? "NOT VERIFIED"
+                     : verdict.nothing_opened() ? "the log holds; no decision was judged, for nothing "
+                                                  "could be opened"
+                                                : "verified");
   if (key_from_state) {
     fmt::print(
         "The log's key was taken from the state folder. Compare it with the one you were given:\n"

@@ -5,7 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include <iostream>
-#include <iterator>
+#include <optional>
 
 #include "audit/disclosure.h"
 #include "base/file.h"
@@ -22,8 +22,9 @@ namespace {
 constexpr int kUsage = 2;
 
 struct Options {
-  std::string file, policy, log_key, receipt_key, receipt, leaf;
+  std::string file, policy, log_key, receipt_key, receipt, leaf, agreement;
   std::vector<std::string> absent;
+  std::optional<int64_t> delay_s;
   bool json = false;
 };
 
@@ -144,6 +145,10 @@ Result<Opened> judge_disclosure(const Options& options, const ledger::Policy& po
     PV_TRY(logs.emplace_back(), note::VerifierKey::parse(key));
   }
   PV_TRY(out.shown, judge(out.disclosure, policy, logs));
+  if (!options.agreement.empty() && options.agreement != out.shown.leaf.agreement.hex()) {
+    return fail(Code::kUnverified, fmt::format("it is under the agreement {}, another than the one given",
+                                               out.shown.leaf.agreement.hex()));
+  }
   for (const std::string& path : options.absent) {
     if (shows_absent(out.disclosure, out.shown.leaf, path)) continue;
     return fail(Code::kUnverified, fmt::format("it does not show that there is no fact `{}`", path));
@@ -151,24 +156,102 @@ Result<Opened> judge_disclosure(const Options& options, const ledger::Policy& po
   return out;
 }
 
+// Without what would steer a terminal: an agreement's words and a leaf's node are other people's.
+std::string plain(std::string_view text) {
+  std::string out(text);
+  for (size_t i = 0; i < out.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(out[i]);
+    if (byte < 0x20 || byte == 0x7f) out[i] = '?';
+    const bool c1 = byte == 0xc2 && i + 1 < out.size() && static_cast<unsigned char>(out[i + 1]) < 0xa0;
+    if (c1) out[i] = out[i + 1] = '?';
+  }
+  return out;
+}
+
+const char* said_of(Replayed replay) {
+  switch (replay) {
+    case Replayed::kNoAgreement: return "verified, but not replayable: no agreement was given";
+    case Replayed::kFactsWithheld: return "verified, but not replayable: facts are withheld";
+    case Replayed::kNothingDecided: return "every fact is open; nothing was decided\nverified";
+    case Replayed::kSame: return "the decision was derived again and is the same\nverified";
+  }
+  return "";
+}
+
+void print_agreement(const Shown& shown) {
+  fmt::print("  agreement {}\n", shown.leaf.agreement.hex());
+  if (shown.agreement == nullptr) return;
+  const auto& terms = shown.agreement->terms();
+  fmt::print("    `{}`, revision {}, signed by\n", plain(terms.title), terms.revision);
+  for (const auto& party : terms.parties) {
+    fmt::print("    {} ({}), {}\n", plain(party.name), plain(party.role), plain(party.key));
+  }
+}
+
 void print_disclosure(const Options& options, const Opened& opened) {
   const Shown& shown = opened.shown;
   fmt::print("{}: leaf {} of {}, {}: {} {}\n", shown.witnessed.checkpoint.origin, shown.index,
              shown.witnessed.checkpoint.size, format_time(shown.leaf.time), shown.leaf.verb,
              shown.leaf.decision);
+  print_agreement(shown);
   for (const DisclosedFact& fact : opened.disclosure.facts) {
-    if (fact.salt) fmt::print("  {} = {}\n", fact.path, fact.value);
+    if (fact.salt) fmt::print("  {} = {}\n", fact.path, plain(fact.value));
   }
   for (const std::string& path : options.absent) fmt::print("  {} is not there\n", path);
+  if (!options.absent.empty() && shown.unnamed > 0) {
+    fmt::print("    if the gate that made the leaf put its facts in the order of their paths\n");
+  }
   for (const std::string& path : shown.withheld) fmt::print("  withheld: {}\n", path);
   if (shown.unnamed > 0) fmt::print("  withheld: {} facts that are not named\n", shown.unnamed);
-  if (shown.replayed) {
-    fmt::print("the decision was derived again and is the same\nverified\n");
-  } else {
-    fmt::print("verified, but not replayable: {}\n",
-               shown.withheld.empty() && shown.unnamed == 0 ? "no agreement was given"
-                                                            : "facts are withheld");
+  fmt::print("{}\n", said_of(shown.replay));
+  if (options.agreement.empty()) {
+    fmt::print("Whether these parties are yours: compare the agreement's digest, or give --agreement.\n");
   }
+}
+
+void put_shown(json::Writer& writer, const Options& options, const Opened& opened) {
+  const Shown& shown = opened.shown;
+  writer.key("origin").string(shown.witnessed.checkpoint.origin);
+  writer.key("index").uinteger(shown.index);
+  writer.key("size").uinteger(shown.witnessed.checkpoint.size);
+  writer.key("time").string(format_time(shown.leaf.time));
+  writer.key("verb").string(shown.leaf.verb);
+  writer.key("decision").string(shown.leaf.decision);
+  writer.key("agreement").string(shown.leaf.agreement.hex());
+  if (shown.agreement != nullptr) {
+    writer.key("title").string(shown.agreement->terms().title);
+    writer.key("parties").begin_array();
+    for (const auto& party : shown.agreement->terms().parties) writer.string(party.name);
+    writer.end_array();
+  }
+  writer.key("facts").begin_object();
+  for (const DisclosedFact& fact : opened.disclosure.facts) {
+    if (fact.salt) writer.key(fact.path).string(fact.value);
+  }
+  writer.end_object();
+  writer.key("absent").begin_array();
+  for (const std::string& path : options.absent) writer.string(path);
+  writer.end_array();
+  writer.key("withheld").begin_array();
+  for (const std::string& path : shown.withheld) writer.string(path);
+  writer.end_array();
+  writer.key("unnamed").uinteger(shown.unnamed);
+  writer.key("nothing_decided").boolean(shown.replay == Replayed::kNothingDecided);
+  writer.key("derived_again").boolean(shown.replay == Replayed::kSame);
+}
+
+void print_disclosure_json(const Options& options, const Result<Opened>& opened) {
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object();
+  writer.key("verified").boolean(opened.has_value());
+  if (opened) {
+    put_shown(writer, options, *opened);
+  } else {
+    writer.key("why").string(opened.error().message);
+  }
+  writer.end_object();
+  fmt::print("{}\n", out);
 }
 
 constexpr int kWithheld = 3;
@@ -183,35 +266,74 @@ int run_disclosure(const Options& options) {
   if (!opened && (opened.error().code == Code::kNotFound || opened.error().code == Code::kIo)) {
     return complain(opened.error());
   }
-  if (!opened) {
+  if (options.json) {
+    print_disclosure_json(options, opened);
+  } else if (opened) {
+    print_disclosure(options, *opened);
+  } else {
     fmt::print("{}: {}\nNOT VERIFIED\n", options.file, opened.error().message);
-    return 1;
   }
-  print_disclosure(options, *opened);
-  return opened->shown.replayed ? 0 : kWithheld;
+  if (!opened) return 1;
+  const Replayed replay = opened->shown.replay;
+  return replay == Replayed::kSame || replay == Replayed::kNothingDecided ? 0 : kWithheld;
 }
 
-// The keys in the file are the accused log's as the accuser says; a judge brings their own.
-Status check_keys(const Options& options, const ledger::Evidence& evidence) {
-  const auto same = [](const std::string& given, const std::string& stands, const char* which) -> Status {
-    if (given.empty()) return {};
-    PV_TRY(const std::string key, key_text(given));
-    if (key == stands) return {};
-    return fail(Code::kUnverified, fmt::format("the evidence is under another {} key, `{}`", which, stands));
-  };
-  PV_TRY_VOID(same(options.log_key, evidence.log_key, "log"));
-  if (!evidence.receipt_key.empty()) {
-    PV_TRY_VOID(same(options.receipt_key, evidence.receipt_key, "receipt"));
+// What the judge brought, as texts.
+Result<ledger::Brought> brought_of(const Options& options) {
+  ledger::Brought out;
+  if (!options.log_key.empty()) {
+    PV_TRY(out.log_key, key_text(options.log_key));
   }
-  if (options.policy.empty() || evidence.policy.empty()) return {};
-  PV_TRY(const std::string policy, read_file(options.policy, ledger::kPolicyBytesMax));
-  if (policy == evidence.policy) return {};
-  return fail(Code::kUnverified, "the evidence is under another policy");
+  if (!options.receipt_key.empty()) {
+    PV_TRY(out.receipt_key, key_text(options.receipt_key));
+  }
+  if (!options.policy.empty()) {
+    PV_TRY(out.policy, read_file(options.policy, ledger::kPolicyBytesMax));
+  }
+  out.delay_s = options.delay_s;
+  return out;
 }
 
-Result<std::string> judge_evidence(const Options& options, const ledger::Evidence& evidence) {
-  PV_TRY_VOID(check_keys(options, evidence));
-  return ledger::judge(evidence);
+constexpr int kOnItsOwnWord = 3;
+constexpr int kNotShown = 4;
+
+void print_evidence(const ledger::Evidence& evidence, const ledger::Judgement& judged) {
+  const char* charge = ledger::charge_name(evidence.charge);
+  switch (judged.finding) {
+    case ledger::Finding::kProven:
+      fmt::print("proven, {}: {}\n  from {} receipts, {} checkpoints{}\n", charge, judged.sentence,
+                 evidence.receipts.size(), evidence.checkpoints.size(),
+                 evidence.proof.empty() ? "" : ", 1 proof");
+      return;
+    case ledger::Finding::kNotShown:
+      fmt::print("not shown in time, {}: {}\n"
+                 "This convicts nobody alone: a log that could not reach its witnesses looks the same.\n",
+                 charge, judged.sentence);
+      return;
+    case ledger::Finding::kOnItsOwnWord:
+      fmt::print("NOT PROVEN, {}: it holds only under the keys in the file, and anybody can make keys.\n"
+                 "  Under them: {}\n  Bring your own: {}\n",
+                 charge, judged.sentence, fmt::join(judged.unbrought, ", "));
+      return;
+  }
+}
+
+void print_evidence_json(const ledger::Evidence& evidence, const Result<ledger::Judgement>& judged) {
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object();
+  writer.key("proven").boolean(judged && judged->finding == ledger::Finding::kProven);
+  writer.key("not_shown_in_time").boolean(judged && judged->finding == ledger::Finding::kNotShown);
+  writer.key("charge").string(ledger::charge_name(evidence.charge));
+  writer.key("log_key").string(evidence.log_key);
+  writer.key("why").string(judged ? judged->sentence : judged.error().message);
+  writer.key("not_brought").begin_array();
+  if (judged) {
+    for (const std::string& what : judged->unbrought) writer.string(what);
+  }
+  writer.end_array();
+  writer.end_object();
+  fmt::print("{}\n", out);
 }
 
 int run_evidence(const Options& options) {
@@ -219,30 +341,23 @@ int run_evidence(const Options& options) {
   if (!text) return complain(text.error());
   const auto evidence = ledger::Evidence::parse(*text);
   if (!evidence) return complain(evidence.error());
-  const auto sentence = judge_evidence(options, *evidence);
+  const auto brought = brought_of(options);
+  if (!brought) return complain(brought.error());
+  const auto judged = ledger::judge(*evidence, *brought);
   if (options.json) {
-    std::string out;
-    json::Writer writer(out);
-    writer.begin_object();
-    writer.key("proven").boolean(sentence.has_value());
-    writer.key("charge").string(ledger::charge_name(evidence->charge));
-    writer.key("log_key").string(evidence->log_key);
-    writer.key("why").string(sentence ? *sentence : sentence.error().message);
-    writer.end_object();
-    fmt::print("{}\n", out);
-  } else if (sentence) {
-    fmt::print("proven, {}: {}\n  from {} receipts, {} checkpoints{}\n",
-               ledger::charge_name(evidence->charge), *sentence, evidence->receipts.size(),
-               evidence->checkpoints.size(), evidence->proof.empty() ? "" : ", 1 proof");
-    if (options.log_key.empty()) {
-      fmt::print("The log's key was taken from the evidence. Compare it with the one you were given:\n"
-                 "  {}\n",
-                 evidence->log_key);
-    }
+    print_evidence_json(*evidence, judged);
+  } else if (judged) {
+    print_evidence(*evidence, *judged);
   } else {
-    fmt::print("NOT PROVEN: {}\n", sentence.error().message);
+    fmt::print("NOT PROVEN: {}\n", judged.error().message);
   }
-  return sentence ? 0 : 1;
+  if (!judged) return 1;
+  switch (judged->finding) {
+    case ledger::Finding::kProven: return 0;
+    case ledger::Finding::kNotShown: return kNotShown;
+    case ledger::Finding::kOnItsOwnWord: return kOnItsOwnWord;
+  }
+  return 1;
 }
 
 }  // namespace
@@ -257,7 +372,12 @@ Result<std::string> key_text(const std::string& given) {
 Result<std::string> read_line(const std::string& name, size_t bytes_max) {
   std::string text;
   if (name == "-") {
-    text.assign(std::istreambuf_iterator<char>(std::cin), {});
+    text.resize(bytes_max + 1);
+    std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<size_t>(std::cin.gcount()));
+    if (text.size() > bytes_max) {
+      return fail(Code::kLimit, fmt::format("standard input is more than {} bytes", bytes_max));
+    }
   } else {
     PV_TRY(text, read_file(name, bytes_max));
   }
@@ -283,12 +403,21 @@ void add_papers(CLI::App& app, int& status) {
       app.add_subcommand("disclosure", "verify what `proviso ledger disclose` opened, field by field");
   disclosure->add_option("FILE", options->file, "the disclosure, or - for standard input")->required();
   disclosure->add_option("--absent", options->absent, "it must show that there is no such fact");
+  disclosure->add_option("--agreement", options->agreement,
+                         "the digest (hex) of the agreement that it must be under");
   shared(disclosure);
   disclosure->callback([options, &status] { status = run_disclosure(*options); });
 
-  auto* evidence = app.add_subcommand("evidence", "judge what `proviso ledger accuse` made");
+  auto* evidence = app.add_subcommand(
+      "evidence", "judge what `proviso ledger accuse` made, or what a witness kept, under your own keys");
   evidence->add_option("FILE", options->file, "the evidence, or - for standard input")->required();
   evidence->add_option("--receipt-key", options->receipt_key, "the receipt key: a file or its text");
+  evidence->add_option("--delay", options->delay_s,
+                       "seconds after a receipt within which witnesses must be shown its entry");
+  evidence->footer(
+      "Exit status: 0 proven, 1 not proven, 2 wrong usage, 3 it holds only under what the file itself says\n"
+      "(give --log-key; where receipts count --receipt-key; for `missing` --policy and --delay),\n"
+      "4 `missing`: the witnesses were not shown the entry in time, which convicts nobody alone.");
   shared(evidence);
   evidence->callback([options, &status] { status = run_evidence(*options); });
 }

@@ -98,7 +98,7 @@ void add_ledger_accuse(CLI::App& ledger, int& status) {
   command->add_option("--out", options->out, "write the evidence here instead of printing it");
   command->footer(
       "Charges: two-leaves, back-dated, two-roots, rewritten, replaced, missing (docs/ledger.md).\n"
-      "`proviso-verify evidence FILE` judges the file alone, on any machine.\n"
+      "`proviso-verify evidence FILE` judges the file on any machine, under keys that the judge brings.\n"
       "Exit status: 0 evidence was made, 1 a document is not the log's own or cannot be read, 3 no case.");
   command->callback([options, &status] { status = run(*options); });
 }

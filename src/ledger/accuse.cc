@@ -138,13 +138,23 @@ Result<std::string> judge_missing(const Case& what, const Evidence& evidence) {
                                               std::span(&what.log_key, 1)));
   if (!seen.quorum || seen.cosignatures.empty()) return no_case("no quorum of witnesses gives a time");
   if (seen.checkpoint.size > receipt.index) return no_case("the checkpoint covers the entry");
-  if (evidence.delay_s < 0 || seen.earliest.value - receipt.time.value <= evidence.delay_s) {
+  int64_t later_s = 0;
+  if (__builtin_sub_overflow(seen.earliest.value, receipt.time.value, &later_s)) {
+    return no_case("its times are too far apart to be compared");
+  }
+  if (evidence.delay_s < 0 || later_s <= evidence.delay_s) {
     return no_case("the entry still had time to be published");
   }
-  return fmt::format("`{}` promised at {} that entry {} is recorded; witnesses saw it {} s later with "
-                     "only {} entries",
-                     receipt.origin, format_time(receipt.time), receipt.index,
-                     seen.earliest.value - receipt.time.value, seen.checkpoint.size);
+  return fmt::format("`{}` promised at {} that entry {} is recorded; its witnesses had not been shown it "
+                     "{} s after the receipt: what they cosigned had {} entries",
+                     receipt.origin, format_time(receipt.time), receipt.index, later_s,
+                     seen.checkpoint.size);
+}
+
+Status same_key(const std::string& brought, const std::string& stands, std::string_view which) {
+  if (brought.empty() || brought == stands) return {};
+  return fail(Code::kUnverified,
+              fmt::format("the evidence is under another {}, `{}`", which, stands));
 }
 
 }  // namespace
@@ -168,6 +178,29 @@ Result<std::string> judge(const Evidence& evidence) {
     case Charge::kMissing: return judge_missing(what, evidence);
   }
   return fail(Code::kInternal, "no such charge");
+}
+
+Result<Judgement> judge(Evidence evidence, const Brought& brought) {
+  Judgement out;
+  const auto want = [&](bool is_there, const char* what) {
+    if (!is_there) out.unbrought.emplace_back(what);
+  };
+  PV_TRY_VOID(same_key(brought.log_key, evidence.log_key, "log key"));
+  want(!brought.log_key.empty(), "log key");
+  if (!evidence.receipts.empty()) {
+    PV_TRY_VOID(same_key(brought.receipt_key, evidence.receipt_key, "receipt key"));
+    want(!brought.receipt_key.empty(), "receipt key");
+  }
+  if (evidence.charge == Charge::kMissing) {
+    want(!brought.policy.empty(), "policy");
+    want(brought.delay_s.has_value(), "delay");
+    if (!brought.policy.empty()) evidence.policy = brought.policy;
+    evidence.delay_s = brought.delay_s.value_or(evidence.delay_s);
+    out.finding = Finding::kNotShown;
+  }
+  PV_TRY(out.sentence, judge(evidence));
+  if (!out.unbrought.empty()) out.finding = Finding::kOnItsOwnWord;
+  return out;
 }
 
 namespace {

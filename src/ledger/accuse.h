@@ -1,6 +1,6 @@
 #pragma once
 // Evidence against a log: documents that it signed and that cannot all be true. Built from receipts,
-// checkpoints and what the log publishes; judged by anybody, alone, from one file (docs/formats.md,
+// checkpoints and what the log publishes; judged by anybody from one file, under keys that they bring (docs/formats.md,
 // "evidence"). Judging is pure.
 #include <cstdint>
 #include <optional>
@@ -23,7 +23,7 @@ enum class Charge {
   kTwoRoots,   // two checkpoints of one size with different roots
   kRewritten,  // a later checkpoint does not continue an earlier one
   kReplaced,   // another entry stands where a receipt promised one
-  kMissing,    // witnesses saw the log without the entry after the time for publication was over
+  kMissing,    // witnesses had not been shown the entry when the time for publication was over
 };
 const char* charge_name(Charge charge);  // "two-leaves", …
 
@@ -45,9 +45,32 @@ struct Evidence {
   static Result<Evidence> parse(std::string_view text);
 };
 
-// What the evidence proves, as a sentence that names the log and what it signed. kUnverified if a
-// signature does not hold or the documents can all be true.
+// What the evidence proves under the keys, policy and delay that it names itself, as a sentence that names
+// the log and what it signed. kUnverified if a signature does not hold or the documents can all be true.
 Result<std::string> judge(const Evidence& evidence);
+
+// What a judge brings. Keys, policy and delay in the file are its maker's word: anybody can make a key and
+// give it the log's name.
+struct Brought {
+  std::string log_key;      // verifier key texts; empty: none is brought
+  std::string receipt_key;
+  std::string policy;
+  std::optional<int64_t> delay_s;
+};
+enum class Finding {
+  kProven,       // these documents cannot all be true
+  kNotShown,     // kMissing: the witnesses had not been shown the entry. No lie where the log could not
+                 // reach them: anybody may have had an old checkpoint cosigned again
+  kOnItsOwnWord  // as above, but only under what the file says and the judge did not bring
+};
+struct Judgement {
+  Finding finding = Finding::kProven;
+  std::string sentence;
+  std::vector<std::string> unbrought;  // "log key", "receipt key", "policy", "delay"
+};
+// Under what the judge brings; policy and delay take the place of those in the file. kUnverified also if
+// a key in the file is another than the one brought.
+Result<Judgement> judge(Evidence evidence, const Brought& brought);
 
 struct Documents {
   std::string log_key;

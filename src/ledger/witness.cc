@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "base/bytes.h"
+#include "ledger/accuse.h"
 #include "ledger/receipt.h"
 
 namespace proviso::ledger {
@@ -118,10 +119,6 @@ Status Witness::load() {
   if (flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
     return fail(Code::kConflict, fmt::format("`{}` is held by another witness", options_.dir));
   }
-  std::error_code ec;
-  for (const auto& kept : std::filesystem::directory_iterator(options_.dir + "/evidence", ec)) {
-    evidence_count_ += kept.is_regular_file(ec) ? 1 : 0;
-  }
   for (const note::VerifierKey& log : options_.logs) {
     if (!seen_.contains(log.name)) PV_TRY_VOID(load_log(log.name));
   }
@@ -149,11 +146,25 @@ Status Witness::load_log(const std::string& origin) {
   return {};
 }
 
-void Witness::keep_evidence(const std::string& note) {
-  if (evidence_count_ >= kEvidenceMax) return;
-  const std::string path = options_.dir + "/evidence/" + sha256(note).hex();
-  if (std::filesystem::exists(path)) return;
-  if (replace_file(io_, path, note, FileMode::kShared)) ++evidence_count_;
+// Only what convicts alone, and each fork once however it is dressed: whoever has no key of the log can
+// make no file here, and one log cannot take another's room.
+void Witness::keep_evidence(const note::Note& refused, const Seen& own,
+                            std::span<const note::VerifierKey> keys) {
+  const std::string dir = options_.dir + "/evidence/" + sha256(own.checkpoint.origin).hex();
+  const std::string path = dir + "/" + sha256(refused.text).hex();
+  std::error_code ec;
+  if (std::filesystem::exists(path, ec)) return;
+  const auto kept = std::filesystem::directory_iterator(dir, ec);
+  if (!ec && static_cast<size_t>(std::distance(begin(kept), end(kept))) >= kEvidencePerLogMax) return;
+  for (const note::VerifierKey& key : keys) {
+    Evidence evidence;
+    evidence.charge = Charge::kTwoRoots;
+    evidence.log_key = key.text();
+    evidence.checkpoints = {own.note, note_text(refused)};
+    if (!ledger::judge(evidence)) continue;
+    if (make_dirs(dir)) (void)replace_file(io_, path, evidence.text() + "\n", FileMode::kShared);
+    return;
+  }
 }
 
 WitnessAnswer Witness::add_checkpoint(std::string_view body) {
@@ -186,14 +197,14 @@ WitnessAnswer Witness::judge(const AddCheckpoint& request) {
   const uint64_t seen_size = known == seen_.end() ? 0 : known->second.checkpoint.size;
   const Digest seen_root =
       known == seen_.end() ? merkle::empty_root() : known->second.checkpoint.root;
-  // Two roots for one size are evidence, whatever old size was named.
+  // Two roots for one size are evidence, whatever old size was named. A larger size without a proof is not:
+  // whoever sent it may just not have the proof.
   if (known != seen_.end() && checkpoint->size == seen_size && checkpoint->root != seen_root) {
-    keep_evidence(request.checkpoint);
+    keep_evidence(only_lines_of(*opened, trusted), known->second, trusted);
   }
   // SPEC tlog-witness: the old size MUST be that of the latest cosigned checkpoint, else 409.
   if (request.old_size != seen_size) return conflict(seen_size);
   if (const Status continues = check_continuation(*checkpoint, request, seen_root); !continues) {
-    keep_evidence(request.checkpoint);
     return say(422, continues.error().message);
   }
   return remember(*checkpoint, only_lines_of(*opened, trusted),

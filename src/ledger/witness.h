@@ -1,7 +1,7 @@
 #pragma once
 // C2SP tlog-witness: the judgement of a witness and what it must remember. For each log it knows it keeps
-// the newest checkpoint that it cosigned, and cosigns another only if that is a continuation. What it
-// refuses although a trusted key signed it, it keeps as evidence. How requests arrive is not its business.
+// the newest checkpoint that it cosigned, and cosigns another only if that is a continuation. A second root
+// for the size that it cosigned it keeps as evidence, both notes in one file. How requests arrive is not its business.
 #include <map>
 #include <memory>
 #include <mutex>
@@ -20,7 +20,7 @@ namespace proviso::ledger {
 inline constexpr size_t kConsistencyHashesMax = 63;        // tlog-witness: no more lines are sent
 inline constexpr size_t kWitnessBodyBytesMax = 128 << 10;  // as Sunlight's witness
 inline constexpr size_t kWitnessLogsMax = 1000;            // each costs a file and its checkpoint in memory
-inline constexpr size_t kEvidenceMax = 1000;               // refused checkpoints kept; a liar fills no disk
+inline constexpr size_t kEvidencePerLogMax = 16;           // forks kept of one log; one convicts it
 
 // The body of an add-checkpoint request.
 struct AddCheckpoint {
@@ -40,7 +40,7 @@ struct WitnessAnswer {
 };
 
 struct WitnessOptions {
-  std::string dir;  // holds logs/<hex of SHA-256 of the origin>, evidence/…, lock
+  std::string dir;  // holds logs/<hex of SHA-256 of the origin>, evidence/<the same>/…, lock
   NamedKey key;
   std::vector<note::VerifierKey> logs;  // the logs that it knows; one origin may have several keys
   const Clock* clock = nullptr;
@@ -71,7 +71,8 @@ class Witness {
   WitnessAnswer judge(const AddCheckpoint& request);
   WitnessAnswer remember(const note::Checkpoint& checkpoint, const note::Note& note,
                          UtcSeconds last_time);
-  void keep_evidence(const std::string& note);
+  void keep_evidence(const note::Note& refused, const Seen& own,
+                     std::span<const note::VerifierKey> keys);
   [[nodiscard]] std::string path_of(std::string_view origin) const;
 
   WitnessOptions options_;
@@ -79,7 +80,6 @@ class Witness {
   Fd lock_;
   mutable std::mutex mutex_;
   std::map<std::string, Seen> seen_;  // by origin
-  size_t evidence_count_ = 0;
   std::string failure_;
 };
 

@@ -11,13 +11,26 @@ class DisclosureTest : public ::testing::Test {
  protected:
   void SetUp() override {
     house.live_a_day();
-    index = 1;  // an `ask` that was allowed
+    house.decide(Verb::kAsk, "ex-5", "analysis", "", [](Record& bent) { bent.leaf.model = sha256("x"); });
+    house.decide(Verb::kAsk, "ex-6", "analysis", "", [](Record& bent) { bent.leaf.vendor = sha256("x"); });
+    house.decide(Verb::kAsk, "ex-7", "analysis", "", [](Record& bent) {
+      bent.facts.set("context.moment.now", bent.leaf.time.value - 1);
+    });
+    Record odd;
+    house.fill(odd, "start", "-");
+    odd.facts.set("odd\x1b[2J", true);
+    house.commit(std::move(odd));
     house.state.committer.reset();
+    look_at(1);  // an `ask` that was allowed
+  }
+  void look_at(uint64_t place) {
+    index = place;
     key = note::VerifierKey::parse(house.state.place.log_key()).value();
     const auto reader = ledger::LogReader::open(house.state.place.dir()).value();
     leaf_text = reader->entry(index).value();
     proof = ledger::tlog_proof(*reader, index).value();
     contents = Contents::decode(house.state.vault->open_record(index).value()).value();
+    every.clear();
     for (const auto& [path, value] : contents.facts.items()) every.insert(path);
     files = read_tree(house.folder()).value();
   }
@@ -48,21 +61,62 @@ TEST_F(DisclosureTest, OpensWhatWasChosenAndNamesTheRest) {
   EXPECT_EQ(seen->leaf.decision, "allow");
   EXPECT_EQ(seen->withheld.size(), every.size() - 2);
   EXPECT_EQ(seen->unnamed, 0u);
-  EXPECT_FALSE(seen->replayed);  // never "ok" while something is withheld
+  EXPECT_EQ(seen->replay, Replayed::kFactsWithheld);  // never "ok" while something is withheld
 }
 
 TEST_F(DisclosureTest, DerivesTheDecisionAgainOnceAllIsOpen) {
   const auto seen = shown(disclose(every));
   ASSERT_OK(seen);
-  EXPECT_TRUE(seen->replayed);
+  EXPECT_EQ(seen->replay, Replayed::kSame);
+  ASSERT_NE(seen->agreement, nullptr);
+  EXPECT_EQ(seen->agreement->digest(), seen->leaf.agreement);
   EXPECT_TRUE(seen->withheld.empty());
   Disclosure without = disclose(every);
   without.agreement.clear();
-  EXPECT_FALSE(shown(without)->replayed);
+  EXPECT_EQ(shown(without)->replay, Replayed::kNoAgreement);
   // An agreement with one byte changed is another one.
   Disclosure changed = disclose(every);
   changed.agreement.begin()->second += "\n";
   EXPECT_EQ(shown(changed).error().code, Code::kUnverified);
+}
+
+// As the replay of a whole log: what the leaf says in clear must be what its facts say.
+TEST_F(DisclosureTest, IsNotTheSameUnderAnotherModelVendorOrMoment) {
+  for (const uint64_t bent : {8u, 9u, 10u}) {
+    look_at(bent);
+    const auto seen = shown(disclose(every));
+    ASSERT_FALSE(seen) << bent;
+    EXPECT_EQ(seen.error().code, Code::kUnverified);
+    EXPECT_NE(seen.error().message.find(bent == 10 ? "another time" : "another vendor or model"),
+              std::string::npos)
+        << seen.error().message;
+  }
+}
+
+TEST_F(DisclosureTest, SaysThatNothingWasDecidedWhereNothingWas) {
+  for (const uint64_t place : {0u, 6u}) {  // a `start` without facts, the outcome of a model that failed
+    look_at(place);
+    const auto seen = shown(disclose(every));
+    ASSERT_OK(seen);
+    EXPECT_EQ(seen->replay, Replayed::kNothingDecided) << place;
+  }
+}
+
+TEST_F(DisclosureTest, ALeafWithoutFactsShowsAbsenceUnderTheEmptyRootOnly) {
+  look_at(0);
+  const Disclosure nothing = disclose({});
+  Leaf leaf = Leaf::parse(leaf_text).value();
+  ASSERT_EQ(leaf.fact_count, 0u);
+  EXPECT_TRUE(shows_absent(nothing, leaf, "principal.id"));
+  leaf.fact_root = sha256("facts that are not counted");
+  EXPECT_FALSE(shows_absent(nothing, leaf, "principal.id"));
+}
+
+TEST_F(DisclosureTest, APathThatWouldSteerATerminalIsRefused) {
+  look_at(11);
+  const auto seen = shown(disclose(every));
+  ASSERT_FALSE(seen);
+  EXPECT_EQ(seen.error().code, Code::kInvalid);
 }
 
 TEST_F(DisclosureTest, ShowsThatAFactIsNotThere) {

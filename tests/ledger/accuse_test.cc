@@ -156,6 +156,93 @@ TEST_F(Withheld, AnEntryThatWitnessesNeverSee) {
   expect_no_case();  // somebody else's time
 }
 
+// A witness gives an old checkpoint a fresh time to anybody who asks: while the log cannot reach it, that
+// looks like a log that withholds.
+TEST_F(Withheld, AnHonestLogIsNotConvictedOnAnOldCheckpointCosignedAgain) {
+  documents.policy = fmt::format(
+      "witness w {}\nquorum w\n", cosigner_key(witness().name, witness().key.public_key())->text());
+  put(*place.log, numbered(0, 3), 1000);
+  const std::string before = checkpoint(place.dir());
+  documents.receipts = {put(*place.log, numbered(3, 1), 2000).front().text()};  // published at once
+  documents.checkpoints = {witnessed(before, 2070)};
+  const auto evidence = accuse(documents);
+  ASSERT_OK(evidence);
+  ASSERT_TRUE(evidence->has_value());
+  Brought brought{documents.log_key, documents.receipt_key, documents.policy, 60};
+  const auto judged = judge(**evidence, brought);
+  ASSERT_OK(judged);
+  EXPECT_EQ(judged->finding, Finding::kNotShown);
+  EXPECT_NE(judged->sentence.find("had not been shown it 70 s after the receipt"), std::string::npos)
+      << judged->sentence;
+  // The delay is the judge's, not the file's.
+  brought.delay_s = 70;
+  EXPECT_FALSE(judge(**evidence, brought));
+  Evidence hurried = **evidence;
+  hurried.delay_s = 0;
+  EXPECT_FALSE(judge(hurried, brought));
+  brought.delay_s.reset();
+  EXPECT_EQ(judge(hurried, brought)->unbrought, std::vector<std::string>{"delay"});
+}
+
+TEST_F(Withheld, TimesThatCannotBeSubtractedProveNothing) {
+  documents.policy = fmt::format(
+      "witness w {}\nquorum w\n", cosigner_key(witness().name, witness().key.public_key())->text());
+  put(*place.log, numbered(0, 3), 1000);
+  Evidence evidence;
+  evidence.charge = Charge::kMissing;
+  evidence.log_key = documents.log_key;
+  evidence.receipt_key = documents.receipt_key;
+  evidence.policy = documents.policy;
+  evidence.checkpoints = {witnessed(checkpoint(place.dir()), INT64_MAX - 1)};
+  Receipt old;
+  old.origin = kOrigin;
+  old.index = old.start = 3;
+  old.end = 4;
+  old.leaf = sha256("x");
+  old.time = {INT64_MIN + 2};
+  const auto key = read_private_key(place.keys() + "/receipt.key").value();
+  old.signature = key.key.sign(receipt_message(kOrigin, 3, 4, old.leaf, old.time));
+  evidence.receipts = {old.text()};
+  const auto judged = judge(evidence);
+  ASSERT_FALSE(judged);
+  EXPECT_NE(judged.error().message.find("too far apart"), std::string::npos) << judged.error().message;
+}
+
+// Anybody can make a key and name it after the log.
+TEST_F(Liar, NobodyIsConvictedUnderKeysThatTheAccuserMade) {
+  put(*place.log, numbered(0, 3), 1);
+  const auto mine = PrivateKey::generate();
+  Evidence evidence;
+  evidence.charge = Charge::kTwoRoots;
+  evidence.log_key = note::VerifierKey::ed25519(kOrigin, mine.public_key())->text();
+  for (const char* history : {"one", "two"}) {
+    const note::Checkpoint body{kOrigin, 3, sha256(history), {}};
+    evidence.checkpoints.push_back(note::sign(body.text(), kOrigin, mine).value());
+  }
+  EXPECT_OK(judge(evidence));  // it holds, under the keys in the file
+  const auto alone = judge(evidence, Brought{});
+  ASSERT_OK(alone);
+  EXPECT_EQ(alone->finding, Finding::kOnItsOwnWord);
+  EXPECT_EQ(alone->unbrought, std::vector<std::string>{"log key"});
+  EXPECT_FALSE(judge(evidence, Brought{documents.log_key, {}, {}, {}}));
+}
+
+TEST_F(Liar, ReceiptsCountUnderTheJudgesReceiptKeyOnly) {
+  const auto first = put(*place.log, numbered(0, 3), 1);
+  const auto second = put(*twin, numbered(50, 3), 1);
+  documents.receipts = {first[1].text(), second[1].text()};
+  const auto evidence = accuse(documents);
+  ASSERT_OK(evidence);
+  const auto half = judge(**evidence, Brought{documents.log_key, {}, {}, {}});
+  ASSERT_OK(half);
+  EXPECT_EQ(half->finding, Finding::kOnItsOwnWord);
+  EXPECT_EQ(half->unbrought, std::vector<std::string>{"receipt key"});
+  const auto full = judge(**evidence, Brought{documents.log_key, documents.receipt_key, {}, {}});
+  ASSERT_OK(full);
+  EXPECT_EQ(full->finding, Finding::kProven);
+  EXPECT_FALSE(judge(**evidence, Brought{documents.log_key, documents.log_key, {}, {}}));
+}
+
 TEST_F(Liar, NobodyIsAccusedOnForgedPapers) {
   const auto receipts = put(*place.log, numbered(0, 3), 1);
   const auto stranger = PrivateKey::generate();

@@ -2,6 +2,7 @@
 
 #include "base/data.h"
 #include "base/json.h"
+#include "ledger/accuse.h"
 #include "ledger/cosigning.h"
 #include "support.h"
 
@@ -78,7 +79,7 @@ class WitnessTest : public ::testing::Test {
   }
   size_t evidence() const {
     size_t count = 0;
-    for (const auto& each : std::filesystem::directory_iterator(dir.path() + "/evidence")) {
+    for (const auto& each : std::filesystem::recursive_directory_iterator(dir.path() + "/evidence")) {
       count += each.is_regular_file() ? 1 : 0;
     }
     return count;
@@ -131,9 +132,39 @@ TEST_F(WitnessTest, NeverCosignsASecondHistoryAndKeepsItAsEvidence) {
   EXPECT_EQ(ask(300, fork_of(600), {}), 422);                 // no proof
   EXPECT_EQ(ask(0, fork_of(600), {}), 409);                   // a fresh start
   EXPECT_EQ(ask(600, fork_of(300), {}), 400);
-  EXPECT_EQ(evidence(), 2u);
+  EXPECT_EQ(evidence(), 1u);  // a larger size without a proof convicts nobody
+  for (const auto& kept : std::filesystem::recursive_directory_iterator(dir.path() + "/evidence")) {
+    if (!kept.is_regular_file()) continue;
+    std::string text = slurp(kept.path());
+    text.pop_back();
+    const auto judged = judge(Evidence::parse(text).value(), Brought{place.log_key(), {}, {}, {}});
+    ASSERT_OK(judged);
+    EXPECT_EQ(judged->finding, Finding::kProven);  // alone, with the witness's own note in it
+  }
   // The control: the true history still goes on.
   EXPECT_EQ(submit(300, 1, proof(300, 600)).status, 200);
+}
+
+// Whoever has no key of the log can send its true checkpoints with lines of their own and proofs that fail.
+TEST_F(WitnessTest, KeepsRoomForTheRealForkWhateverStrangersSend) {
+  EXPECT_EQ(submit(0, 0, {}).status, 200);
+  const auto dressed = [](const std::string& note, size_t number) {
+    return note + signature_line({"grease.example", static_cast<uint32_t>(number), "xxxxxxxx"});
+  };
+  const auto ask = [&](const std::string& note, std::vector<Digest> hashes) {
+    return witness->add_checkpoint(AddCheckpoint{300, std::move(hashes), note}.text()).status;
+  };
+  for (size_t i = 0; i < kEvidencePerLogMax + 4; ++i) {
+    EXPECT_EQ(ask(dressed(notes[1], i), {sha256("junk")}), 422);
+    EXPECT_EQ(ask(dressed(fork_of(300), i), {}), 422);
+  }
+  EXPECT_EQ(evidence(), 1u);  // the fork, once
+  const auto log = read_private_key(place.keys() + "/log.key").value();
+  for (size_t i = 0; i < kEvidencePerLogMax + 4; ++i) {
+    const note::Checkpoint body{kOrigin, 300, sha256(std::to_string(i)), {}};
+    EXPECT_EQ(ask(note::sign(body.text(), kOrigin, log.key).value(), {}), 422);
+  }
+  EXPECT_EQ(evidence(), kEvidencePerLogMax);
 }
 
 TEST_F(WitnessTest, RefusesOldSizesBeforeLookingAtProofs) {
