@@ -188,7 +188,8 @@ int diff_command(const ProveOptions& options) {
     for (const std::string& reason : one.reasons) reasons += (reasons.empty() ? "" : "; ") + reason;
     print(fmt::format("red line {} needs its custodian, {}: {}", one.line, bold(one.custodian), reasons));
   }
-  print(amendment.looser() ? red("it allows something new") : green("it allows nothing new"));
+  print(amendment.looser() ? red("the rules allow something new")
+                           : "the rules allow nothing new; read files and custodians as well");
   return amendment.looser() ? 1 : 0;
 }
 
@@ -213,7 +214,7 @@ void add_agreement_proofs(CLI::App& command, int& status) {
   diff_sub->add_option("first", options->folder, "the agreement in force")->required();
   diff_sub->add_option("second", options->other, "the amended one")->required();
   common(diff_sub);
-  diff_sub->footer("exit status: 0 if the second allows nothing that the first does not, else 1");
+  diff_sub->footer("exit status, about rules only: 0 if those of the second allow nothing new, else 1");
   diff_sub->callback([options, &status] { status = diff_command(*options); });
 }
 

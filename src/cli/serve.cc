@@ -215,7 +215,7 @@ void add_serve(CLI::App& app, int& status) {
   command->add_flag("--json", *as_json, "say when it is ready in one line of JSON");
   command->footer(
       "The gate serves the signed agreement in STATE/agreement. A new revision there, signed by every\n"
-      "party, takes effect within a second. Started as root it becomes another user first.");
+      "party, takes effect after its proof by cvc5 and z3. Started as root it becomes another user first.");
   command->callback([options, as_json, &status] { status = serve(*options, *as_json); });
 }
 

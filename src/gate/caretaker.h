@@ -1,7 +1,7 @@
 #pragma once
 // What a serving gate looks after by itself, on one thread: the agreement's folder (a new, signed
-// revision takes effect within a second, anything else changes nothing and says why), a leaf a minute
-// for refused keys, a heartbeat so that silence shows, gauges.
+// revision is seen within a second and takes effect after its proof, anything else changes nothing and says
+// why), a leaf a minute for refused keys, a heartbeat so that silence shows, gauges. These wait for a proof.
 #include <atomic>
 #include <mutex>
 #include <string>
@@ -13,7 +13,7 @@
 
 namespace proviso::gate {
 
-inline constexpr int kWatchMillis = 200;               // so that a swap is in force within a second
+inline constexpr int kWatchMillis = 200;               // so that a change is seen within a second
 inline constexpr int kRetryMillis = 1000;  // an agreement that could not take effect is looked at again
 inline constexpr unsigned kProofThreads = 2;            // solvers at once, beside a serving gate
 inline constexpr int64_t kRefusalSummarySeconds = 60;  // one leaf a minute, whatever is tried
