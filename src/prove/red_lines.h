@@ -19,6 +19,7 @@ struct Obligation {
   double seconds = 0;  // encoding and both solvers
 };
 
+// Borrows from the agreement that it is about, which must outlive it.
 struct AgreementProof {
   Digest agreement;
   std::vector<Obligation> obligations;  // per environment: no rule errs, then its lines in their order

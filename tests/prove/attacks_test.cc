@@ -24,7 +24,8 @@ void expect_refused(Dialect dialect, const std::string& program, const std::stri
   SolverSpec& spec = dialect == Dialect::kCvc5 ? options.cvc5 : options.z3;
   spec.program = program;
   spec.millis_max = millis;
-  const AgreementProof proof = prove_red_lines(*hospital(), options, 1);
+  const auto agreement = hospital();
+  const AgreementProof proof = prove_red_lines(*agreement, options, 1);
   EXPECT_FALSE(proof.holds()) << program;
   for (const Obligation& one : proof.obligations) EXPECT_NE(one.finding.verdict, Verdict::kHolds) << program;
   EXPECT_NE(proof.why().find(wanted), std::string::npos) << program << ": " << proof.why();
@@ -50,7 +51,8 @@ TEST(Attacks, ASolverThatHangsIsStoppedFromOutside) {
 // The control: the same agreement with the real solvers.
 TEST(Attacks, TheRealSolversDoProveIt) {
   if (!have_solvers()) return;
-  const AgreementProof proof = prove_red_lines(*hospital(), solvers(), 2);
+  const auto agreement = hospital();
+  const AgreementProof proof = prove_red_lines(*agreement, solvers(), 2);
   EXPECT_TRUE(proof.holds()) << proof.why();
 }
 
@@ -58,7 +60,8 @@ TEST(Attacks, ARecordThatSaysOtherwiseIsNotBelieved) {
   if (!have_solvers()) return;
   TemporaryFolder folder;
   const std::string records = folder.path().string();
-  const AgreementProof first = prove_red_lines(*hospital(), solvers(records), 2);
+  const auto agreement = hospital();
+  const AgreementProof first = prove_red_lines(*agreement, solvers(records), 2);
   ASSERT_TRUE(first.holds()) << first.why();
   ProverOptions only = solvers(records);
   only.only_records = true;

@@ -61,7 +61,8 @@ TEST(RedLines, AStruckClauseIsRefusedWithARequestThatPasses) {
   Files files = sample("enclave");
   replace(files, "clauses/6-secrets.md", "when { context.content.labels.contains(\"secret\") };",
           "when { context.content.labels.contains(\"secret\") && !context.moment.break_glass };");
-  const AgreementProof proof = prove_red_lines(*load(files), solvers(), 2);
+  const auto agreement = load(files);
+  const AgreementProof proof = prove_red_lines(*agreement, solvers(), 2);
   EXPECT_FALSE(proof.holds());
   size_t broken = 0;
   for (const Obligation& one : proof.obligations) {
@@ -81,7 +82,8 @@ TEST(RedLines, ALiteralThatNobodyRegisteredIsNotAnalysable) {
                             "(if context.moment.break_glass then Person::\"a\" else Person::\"b\").clearance >= 0"}) {
     Files files = sample("enclave");
     replace(files, "clauses/6-secrets.md", "contains(\"secret\") }", std::string("contains(\"secret\") && ") + guard + " }");
-    const AgreementProof proof = prove_red_lines(*load(files), solvers(), 1);
+    const auto agreement = load(files);
+    const AgreementProof proof = prove_red_lines(*agreement, solvers(), 1);
     for (const Obligation& one : proof.obligations) EXPECT_EQ(one.finding.verdict, Verdict::kNotAnalysable) << guard;
   }
 }
@@ -91,7 +93,8 @@ TEST(RedLines, ARuleThatMayErrIsRefusedWithTheError) {
   Files files = sample("enclave");
   replace(files, "clauses/6-secrets.md", "when { context.content.unreadable_parts > 0 };",
           "when { context.content.unreadable_parts + context.content.bytes > 0 };");
-  const AgreementProof proof = prove_red_lines(*load(files), solvers(), 2);
+  const auto agreement = load(files);
+  const AgreementProof proof = prove_red_lines(*agreement, solvers(), 2);
   EXPECT_FALSE(proof.holds());
   EXPECT_NE(proof.why().find("a rule may err"), std::string::npos) << proof.why();
   for (const Obligation& one : proof.obligations) {
@@ -122,7 +125,8 @@ TEST(RedLines, ChangesThatBreakALineAreAllFound) {
   for (const Change& change : changes) {
     Files files = sample("enclave");
     replace(files, change.file, change.from, change.to);
-    const AgreementProof proof = prove_red_lines(*load(files), solvers(), 2);
+    const auto agreement = load(files);
+    const AgreementProof proof = prove_red_lines(*agreement, solvers(), 2);
     bool found = false;
     for (const Obligation& one : proof.obligations) {
       EXPECT_TRUE(one.finding.verdict == Verdict::kHolds || one.finding.verdict == Verdict::kBroken) << one.finding.why;
