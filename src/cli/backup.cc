@@ -10,6 +10,7 @@
 #include "cli/ledger.h"
 #include "cli/output.h"
 #include "gate/layout.h"
+#include "state/snapshot.h"
 
 namespace proviso::cli {
 namespace {
@@ -26,8 +27,7 @@ struct BackupOptions {
 // them, nor the log more than the vault. Tiles are made again from the log.
 constexpr const char* kParts[] = {"keys/signer.state", "log/checkpoint", "log/checkpoint.witnessed",
                                   "log/log.wal",       "vault",          "agreements",
-                                  "agreement",         "keys",           "state.db",
-                                  "proviso.toml"};
+                                  "agreement",         "keys",           "proviso.toml"};
 
 Status copy_part(const std::string& from, const std::string& to, const std::string& part) {
   std::error_code ec;
@@ -52,7 +52,7 @@ Status sync_all(const std::string& dir) {
   return sync_dir(dir);
 }
 
-Status copy_state(const std::string& from, const std::string& to) {
+Status check_places(const std::string& from, const std::string& to) {
   std::error_code ec;
   if (fs::exists(to, ec) && !fs::is_empty(to, ec)) {
     return fail(Code::kConflict, fmt::format("`{}` is not empty", to));
@@ -60,25 +60,35 @@ Status copy_state(const std::string& from, const std::string& to) {
   if (!fs::exists(from + "/log/log.wal", ec)) {
     return fail(Code::kNotFound, fmt::format("`{}` holds no log", from));
   }
-  PV_TRY_VOID(make_dirs(to));
-  for (const char* part : kParts) PV_TRY_VOID(copy_part(from, to, part));
-  fs::remove(to + "/log/lock", ec);
-  fs::remove(to + "/vault/lock", ec);
-  return sync_all(to);
+  return make_dirs(to);
+}
+
+Status copy_state(const gate::Layout& from, const gate::Layout& to) {
+  std::error_code ec;
+  for (const char* part : kParts) PV_TRY_VOID(copy_part(from.root, to.root, part));
+  // Through the database itself: its newest changes stand beside the file until it folds them in.
+  if (fs::exists(from.database(), ec)) {
+    PV_TRY_VOID(state::snapshot(from.database(), to.database()));
+  }
+  fs::remove(to.log() + "/lock", ec);
+  fs::remove(to.vault() + "/lock", ec);
+  return sync_all(to.root);
 }
 
 Status backup(const BackupOptions& options) {
-  PV_TRY_VOID(copy_state(options.state, options.place));
+  PV_TRY_VOID(check_places(options.state, options.place));
+  PV_TRY_VOID(copy_state({options.state}, {options.place}));
   print(fmt::format("`{}` is in `{}`, keys included: keep it as you keep those", options.state,
                     options.place));
   return {};
 }
 
 Status restore(const BackupOptions& options) {
-  PV_TRY_VOID(make_dirs(options.state));
-  PV_TRY_VOID(copy_state(options.place, options.state));
+  PV_TRY_VOID(check_places(options.place, options.state));
+  // The mark before anything that it holds back: what is copied halfway may sign nothing either.
   PV_TRY_VOID(write_file_durable(gate::Layout{options.state}.restored(), options.place + "\n",
                                  FileMode::kPrivate));
+  PV_TRY_VOID(copy_state({options.place}, {options.state}));
   print(fmt::format("restored to `{}`. It signs nothing until its witnesses confirm that nothing newer was "
                     "signed: name their policy under [witness] in {}/proviso.toml and start the gate",
                     options.state, options.state));
@@ -111,7 +121,7 @@ void add_ledger_backup(CLI::App& ledger, int& status) {
   const auto common = [options](CLI::App* command) {
     command->add_option("--state", options->state, "state folder")->capture_default_str();
   };
-  auto* backup_command = ledger.add_subcommand("backup", "copy the whole state; stop the gate if people and keys must be newest");
+  auto* backup_command = ledger.add_subcommand("backup", "copy the whole state, also beside a running gate");
   common(backup_command);
   backup_command->add_option("PLACE", options->place, "an empty folder")->required();
   backup_command->callback([options, &status] { status = done(backup(*options)); });

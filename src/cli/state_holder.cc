@@ -1,13 +1,26 @@
 #include "cli/state_holder.h"
 
+#include "base/file.h"
 #include "base/json.h"
 #include "cli/admin_client.h"
 #include "cli/output.h"
 #include "gate/caretaker.h"
+#include "gate/config.h"
 #include "gate/ledger_acts.h"
 #include "ledger/keys.h"
 
 namespace proviso::cli {
+namespace {
+
+// The node that the gate of this state would write into its leaves.
+Result<std::string> node_of(const gate::Layout& layout) {
+  const auto text = read_file(layout.config());
+  if (!text && text.error().code != Code::kNotFound) return std::unexpected(text.error());
+  PV_TRY(const gate::Config config, gate::parse_config(text ? *text : "", layout.config()));
+  return config.node;
+}
+
+}  // namespace
 
 Result<std::string> act_on_ledger(const std::string& state, std::string_view path,
                                   const std::string& body) {
@@ -16,7 +29,7 @@ Result<std::string> act_on_ledger(const std::string& state, std::string_view pat
   static const SystemClock clock;
   gate::EngineOptions options;
   options.layout.root = state;
-  options.node = "node-1";
+  PV_TRY(options.node, node_of(options.layout));
   PV_TRY(const note::VerifierKey log_key, ledger::read_verifier_key(options.layout.log_vkey()));
   options.origin = log_key.name;
   options.program = own_path();

@@ -26,11 +26,17 @@ struct CosignRound {
     std::string name;
     bool cosigned = false;
     std::string why;  // if it did not
-    // It saw more of this log than is here, or another history: signing on would fork the log.
+    // It saw more of this log than is here, or refuses (422) the checkpoint as no continuation of what it
+    // saw: signing on would fork the log.
     bool contradicts = false;
   };
   std::vector<Said> said;
   ledger::Witnessed witnessed;
+  // Somebody cosigned, and those who did not could not be enough among themselves: no newer checkpoint
+  // with a quorum is out there, unless a witness forgot.
+  bool settled = false;
+  // The first that contradicts, in words; empty if none does.
+  [[nodiscard]] std::string contradiction() const;
 };
 
 class Carrier {
@@ -41,6 +47,8 @@ class Carrier {
   // Asks every witness at once about the published checkpoint. kNotFound if nothing was published. One
   // thread at a time.
   Result<CosignRound> round();
+  // A running round ends at once, later ones ask nobody. Any thread.
+  void stop();
 
  private:
   struct Asked {
@@ -49,11 +57,12 @@ class Carrier {
   };
   Carrier(std::string log_dir, ledger::Policy policy, note::VerifierKey log_key)
       : log_dir_(std::move(log_dir)), policy_(std::move(policy)), log_key_(std::move(log_key)) {}
-  Result<std::string> ask(Asked& asked, const ledger::LogReader& log);
+  Result<std::string> ask(Asked& asked, const ledger::LogReader& log, const std::string& checkpoint);
 
   std::string log_dir_;
   ledger::Policy policy_;
   note::VerifierKey log_key_;
+  http::Cancel stop_;  // touched on the loop, which goes before it
   std::unique_ptr<http::Loops> loops_;
   std::vector<Asked> asked_;
   bool first_ = true;
@@ -62,16 +71,18 @@ class Carrier {
 // Runs rounds on a thread of its own while a gate serves.
 class Cosigner {
  public:
-  // `changed` is told after every round, on that thread, whether the quorum stands and why not.
-  using Changed = std::function<void(bool quorum, const std::string& why)>;
-  Cosigner(std::unique_ptr<Carrier> carrier, std::chrono::milliseconds interval, Changed changed);
-  ~Cosigner();
+  // Both run on that thread: `heard` after every round, `tick` all the while, during a round too.
+  using Heard = std::function<void(const Result<CosignRound>&)>;
+  Cosigner(std::unique_ptr<Carrier> carrier, std::chrono::milliseconds interval, Heard heard,
+           std::function<void()> tick);
+  ~Cosigner();  // ends a running round
 
  private:
   void run();
   std::unique_ptr<Carrier> carrier_;
   std::chrono::milliseconds interval_;
-  Changed changed_;
+  Heard heard_;
+  std::function<void()> tick_;
   std::atomic<bool> stopping_ = false;
   std::thread thread_;
 };

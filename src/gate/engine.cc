@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <atomic>
+#include <mutex>
+
 #include "base/file.h"
 #include "ledger/keys.h"
 
@@ -38,7 +41,46 @@ Status ensure_keys(const Layout& layout, std::string_view origin) {
   return ledger::create_keys(layout.keys(), origin);
 }
 
+// A committer that can be stopped from outside: the ledger itself is whole, but another history of it is
+// signed, and every further leaf would be a lie to somebody.
+class Engine::Stoppable final : public audit::Committer {
+ public:
+  explicit Stoppable(std::unique_ptr<audit::Committer> inner) : inner_(std::move(inner)) {}
+  void stop(const std::string& why) {
+    const std::lock_guard lock(mutex_);
+    if (why_.empty()) why_ = why;
+    stopped_ = true;
+  }
+  bool submit(audit::SealedRecord record, audit::Sink& sink, uint64_t token) override {
+    return !stopped_ && inner_->submit(std::move(record), sink, token);
+  }
+  Result<ledger::Receipt> commit(audit::SealedRecord record) override {
+    if (stopped_) {
+      return proviso::fail(Code::kUnavailable,
+                           "the ledger has failed and nothing is recorded any more: " + failure());
+    }
+    return inner_->commit(std::move(record));
+  }
+  [[nodiscard]] bool healthy() const override { return !stopped_ && inner_->healthy(); }
+  [[nodiscard]] std::string failure() const override {
+    const std::lock_guard lock(mutex_);
+    return stopped_ ? why_ : inner_->failure();
+  }
+  [[nodiscard]] UtcSeconds now() const override { return inner_->now(); }
+  [[nodiscard]] Figures figures() const override { return inner_->figures(); }
+
+ private:
+  std::unique_ptr<audit::Committer> inner_;
+  std::atomic<bool> stopped_ = false;
+  mutable std::mutex mutex_;  // guards why_
+  std::string why_;
+};
+
+Engine::Engine(EngineOptions options) : options_(std::move(options)) {}
 Engine::~Engine() = default;
+
+audit::Committer& Engine::committer() { return *committer_; }
+void Engine::fail(const std::string& why) { committer_->stop(why); }
 
 Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options) {
   const Layout& layout = options.layout;
@@ -47,7 +89,7 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options) {
   PV_TRY_VOID(make_dirs(layout.agreements()));
   PV_TRY_VOID(ensure_keys(layout, options.origin));
   if (exists(layout.restored())) {
-    return fail(Code::kConflict,
+    return proviso::fail(Code::kConflict,
                 fmt::format("`{}` was restored from a backup, which may be older than what was signed; a "
                             "gate whose witnesses confirm that it is not takes it up (docs/ledger.md)",
                             layout.root));
@@ -65,8 +107,9 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options) {
   PV_TRY(engine->log_, ledger::Log::open({.dir = at.log(), .origin = engine->options_.origin},
                                          *engine->signer_));
   PV_TRY(engine->vault_, vault::Vault::open(at.vault()));
-  PV_TRY(engine->committer_, audit::Committer::start(*engine->log_, *engine->vault_,
-                                                     *engine->options_.clock));
+  PV_TRY(std::unique_ptr<audit::Committer> committer,
+         audit::Committer::start(*engine->log_, *engine->vault_, *engine->options_.clock));
+  engine->committer_ = std::make_unique<Stoppable>(std::move(committer));
   PV_TRY(engine->store_, state::Store::open(at.database()));
   PV_TRY(engine->people_, identity::Directory::open(*engine->store_));
   return engine;

@@ -30,7 +30,9 @@ class Engine {
   static Result<std::unique_ptr<Engine>> open(EngineOptions options);
   ~Engine();
 
-  [[nodiscard]] audit::Committer& committer() { return *committer_; }
+  [[nodiscard]] audit::Committer& committer();
+  // From now on committer() takes nothing, for good, and gives `why` as its failure. Thread-safe.
+  void fail(const std::string& why);
   [[nodiscard]] const vault::Vault& vault() const { return *vault_; }
   [[nodiscard]] identity::Directory& people() { return *people_; }
   [[nodiscard]] ledger::Log& log() { return *log_; }
@@ -48,12 +50,13 @@ class Engine {
                std::string_view why);
 
  private:
-  explicit Engine(EngineOptions options) : options_(std::move(options)) {}
+  class Stoppable;
+  explicit Engine(EngineOptions options);
   EngineOptions options_;
   std::unique_ptr<ledger::SignerClient> signer_;
   std::unique_ptr<ledger::Log> log_;
   std::unique_ptr<vault::Vault> vault_;
-  std::unique_ptr<audit::Committer> committer_;
+  std::unique_ptr<Stoppable> committer_;
   std::unique_ptr<state::Store> store_;
   std::unique_ptr<identity::Directory> people_;
 };

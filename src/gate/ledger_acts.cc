@@ -111,7 +111,11 @@ Result<std::string> shred(Engine& engine, const Digest& agreement, json::Element
   }
   const std::string dir = engine.options().layout.vault();
   PV_TRY(const vault::SegmentSurvey before, vault::survey(dir, segment));
-  if (before.erased) return fail(Code::kConflict, fmt::format("`{}` is shredded already", segment));
+  // A mark beside a key is an erasure that was cut short: it is done now.
+  if (!before.has_key) {
+    return fail(Code::kConflict, before.erased ? fmt::format("`{}` is shredded already", segment)
+                                               : fmt::format("the key of `{}` is missing", segment));
+  }
   exchange::Facts facts;
   facts.set("shred.segment", segment);
   facts.set("shred.authority", authority);

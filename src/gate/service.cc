@@ -59,6 +59,7 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
       std::make_unique<House>(config, service->clock_, engine.committer(), engine.vault(),
                               engine.people(), *service->catalog_, service->metrics_);
   service->house_->put_in_force(std::move(in_force));
+  service->house_->quorum = service->carrier_ == nullptr;  // with witnesses: once they said so
 
   PV_TRY_VOID(service->start_worker());
   PV_TRY(service->loops_, http::Loops::create({.count = static_cast<size_t>(config.loops)}));
@@ -75,7 +76,8 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
   if (service->carrier_) {
     service->cosigner_ = std::make_unique<Cosigner>(
         std::move(service->carrier_), std::chrono::seconds(config.witness.interval_seconds),
-        [self = service.get()](bool quorum, const std::string& why) { self->witnesses_said(quorum, why); });
+        [self = service.get()](const Result<CosignRound>& round) { self->witnesses_said(round); },
+        [self = service.get()] { self->check_quorum_age(); });
   }
   return service;
 }
@@ -96,24 +98,50 @@ Status Service::ask_witnesses_first(std::string_view origin) {
   const auto round = carrier_->round();
   if (!round && round.error().code == Code::kNotFound) return {};  // nothing was ever published
   if (!round) return std::unexpected(round.error());
-  for (const CosignRound::Said& said : round->said) {
-    if (said.contradicts) {
-      return fail(Code::kConflict, fmt::format("witness `{}`: {}. Nothing is signed: restore a newer copy",
-                                               said.name, said.why));
-    }
+  if (const std::string against = round->contradiction(); !against.empty()) {
+    return fail(Code::kConflict, against + ". Nothing is signed: restore a newer copy");
   }
-  if (round->witnessed.quorum) std::remove(layout.restored().c_str());
+  // Not while those who are silent could have cosigned something newer by themselves.
+  if (round->witnessed.quorum && round->settled) std::remove(layout.restored().c_str());
   return {};
 }
 
-void Service::witnesses_said(bool quorum, const std::string& why) {
+// A witness that saw more, or another history, means that two are signed under this log's key. Whatever the
+// others say, this one is not continued.
+void Service::witnesses_said(const Result<CosignRound>& round) {
+  if (!round) return note_quorum(false, round.error().message);
+  if (const std::string against = round->contradiction(); !against.empty()) {
+    if (engine_->committer().healthy()) journal::error("nothing is recorded any more: " + against);
+    engine_->fail(against);
+    return note_quorum(false, against);
+  }
+  std::string why;
+  if (!round->witnessed.quorum) {
+    why = "too few witnesses cosigned";
+    for (const CosignRound::Said& said : round->said) {
+      if (!said.cosigned) why += fmt::format("; `{}`: {}", said.name, said.why);
+    }
+  }
+  note_quorum(why.empty(), why);
+}
+
+// On a timer, for rounds that do not end and for the grace that runs out between two.
+void Service::check_quorum_age() {
   const WitnessConfig& config = options_.config.witness;
-  if (quorum) quorum_stood_ = http::Loop::now();
-  const bool late =
-      !quorum && http::Loop::now() - quorum_stood_ > std::chrono::seconds(config.grace_seconds);
-  house_->quorum = quorum;
+  const auto age = http::Loop::now() - quorum_stood_;
+  if (!quorum_missed_ && age > std::chrono::seconds(config.interval_seconds) + kWitnessAnswerMax) {
+    note_quorum(false, "the witnesses take too long");
+  }
+  const bool late = quorum_missed_ && age > std::chrono::seconds(config.grace_seconds);
   house_->unwitnessed = late && config.without_quorum == "refuse";
+}
+
+void Service::note_quorum(bool quorum, const std::string& why) {
+  if (quorum) quorum_stood_ = http::Loop::now();
+  quorum_missed_ = !quorum;
+  house_->quorum = quorum;
   metrics_.gauge("witness_quorum", quorum ? 1 : 0);
+  check_quorum_age();
   if (why == quorum_why_) return;
   quorum_why_ = why;
   if (quorum) {

@@ -43,7 +43,9 @@ class Service {
  private:
   explicit Service(ServiceOptions options) : options_(std::move(options)) {}
   Status ask_witnesses_first(std::string_view origin);
-  void witnesses_said(bool quorum, const std::string& why);
+  void witnesses_said(const Result<CosignRound>& round);
+  void check_quorum_age();
+  void note_quorum(bool quorum, const std::string& why);
   Status start_worker();
   Status on_probe(const sandbox::ProbeReport& report);
   void on_worker_state(sandbox::WorkerState state, const std::string& why);
@@ -64,7 +66,8 @@ class Service {
   std::unique_ptr<Admin> admin_;
   std::unique_ptr<Carrier> carrier_;
   std::unique_ptr<Cosigner> cosigner_;
-  http::Time quorum_stood_ = http::Loop::now();  // the cosigner's thread
+  http::Time quorum_stood_ = http::Loop::now();  // the cosigner's thread, as the next two
+  bool quorum_missed_ = true;                    // since then a round went without, or never ended
   std::string quorum_why_;
   mutable std::mutex mutex_;
   std::string worker_trouble_;

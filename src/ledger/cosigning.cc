@@ -20,14 +20,14 @@ std::string shown(std::string_view words) {
 
 }  // namespace
 
-Result<AddCheckpoint> ask_to_cosign(const LogReader& log, uint64_t old_size) {
+Result<AddCheckpoint> ask_to_cosign(const LogReader& log, std::string published, uint64_t old_size) {
   AddCheckpoint out;
   out.old_size = old_size;
-  PV_TRY(out.checkpoint, log.checkpoint());
+  out.checkpoint = std::move(published);
   PV_TRY(const note::Note note, note::parse(out.checkpoint));
   PV_TRY(const note::Checkpoint checkpoint, note::Checkpoint::parse(note.text));
   if (checkpoint.size > log.size()) {
-    return fail(Code::kConflict, "the log published another checkpoint meanwhile: open it again");
+    return fail(Code::kInvalid, "the checkpoint covers more than was opened: open the log again");
   }
   if (old_size > checkpoint.size) {
     return fail(Code::kConflict,
@@ -63,13 +63,14 @@ Result<CosignAnswer> read_answer(int status, std::string_view body, std::string_
                 fmt::format("witness `{}` answered {}: {}", witness.name, status, shown(body)));
   }
   // SPEC tlog-witness: the lines, put behind the checkpoint, are a note again.
-  PV_TRY(const note::Note note, note::parse(std::string(checkpoint) + std::string(body)));
-  PV_TRY(const auto found, cosignatures(note, std::span(&witness, 1)));
-  if (found.empty()) {
-    return fail(Code::kUnverified,
+  const auto note = note::parse(std::string(checkpoint) + std::string(body));
+  Result<std::vector<Cosignature>> found = fail(Code::kInvalid, "no note");
+  if (note) found = cosignatures(*note, std::span(&witness, 1));
+  if (!found || found->empty()) {
+    return fail(Code::kUnavailable,
                 fmt::format("witness `{}` answered without a cosignature by its key", witness.name));
   }
-  for (const note::Signature& line : note.signatures) {
+  for (const note::Signature& line : note->signatures) {
     if (line.name == witness.name && line.id == witness.id) answer.lines = signature_line(line);
   }
   return answer;

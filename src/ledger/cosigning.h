@@ -16,17 +16,18 @@ namespace proviso::ledger {
 // Beside `checkpoint` in the log's folder: the newest one that has the policy's quorum.
 inline constexpr std::string_view kWitnessedName = "checkpoint.witnessed";
 
-// A request to cosign the published checkpoint of `log` by somebody who has seen `old_size` entries.
-// kConflict if they saw more than is published.
-Result<AddCheckpoint> ask_to_cosign(const LogReader& log, uint64_t old_size);
+// A request to cosign `checkpoint`, which `log` published, by somebody who has seen `old_size` entries.
+// kConflict, and nothing else is, if they saw more than it covers; kInvalid if `log` holds less.
+Result<AddCheckpoint> ask_to_cosign(const LogReader& log, std::string checkpoint, uint64_t old_size);
 
 // What a witness answered about `checkpoint`.
 struct CosignAnswer {
   std::string lines;                 // its cosignatures, verified; empty if it gave none
   std::optional<uint64_t> has_seen;  // 409: ask again from here
 };
-// kUnverified if a 200 carries no line that holds under `witness`, or if it says (422) that this is no
-// continuation of what it saw; kUnavailable, with its words, for any other answer.
+// kUnverified if it says (422) that this is no continuation of what it saw; kUnavailable, with its words,
+// for any other answer, a 200 without a line that holds under `witness` among them: who cannot sign for the
+// witness accuses nobody in its name either.
 Result<CosignAnswer> read_answer(int status, std::string_view body, std::string_view checkpoint,
                                  const note::VerifierKey& witness);
 

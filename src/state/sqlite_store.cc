@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "state/snapshot.h"
 #include "state/store.h"
 
 namespace proviso::state {
@@ -109,6 +110,7 @@ class Connection final : public Store {
   Status erase(std::string_view table, std::string_view key) override;
   Result<std::vector<std::pair<std::string, std::string>>> list(std::string_view table) override;
   Status transaction(const std::function<Status(Store&)>& body) override;
+  Status copy_to(const std::string& path);
 
  private:
   Connection(std::string path, Access access) : path_(std::move(path)), access_(access) {}
@@ -251,6 +253,13 @@ Status Connection::transaction(const std::function<Status(Store&)>& body) {
   return outcome;
 }
 
+Status Connection::copy_to(const std::string& path) {
+  PV_TRY(const Statement copy, prepare("VACUUM INTO ?"));
+  const int code = Use(copy).text(1, path).step();
+  if (code != SQLITE_DONE) return error(code);
+  return {};
+}
+
 // The store that callers hold: one connection, used by one thread at a time.
 class LockedStore final : public Store {
  public:
@@ -322,6 +331,17 @@ Result<std::unique_ptr<Store>> Store::open_reader(const std::string& path) {
   if (::lstat(path.c_str(), &info) != 0) return std::unexpected(io_error("look at", path, errno));
   PV_TRY(std::unique_ptr<Connection> connection, Connection::open(path, Access::kReadOnly));
   return std::make_unique<LockedStore>(Fd(), std::move(connection));
+}
+
+// A copy of the file alone would lack what is only in the write-ahead log yet.
+Status snapshot(const std::string& from, const std::string& to) {
+  struct stat info{};
+  if (::lstat(from.c_str(), &info) != 0) {
+    return fail(Code::kNotFound, fmt::format("there is no database `{}`", from));
+  }
+  PV_TRY_VOID(make_private(to));
+  PV_TRY(const std::unique_ptr<Connection> connection, Connection::open(from, Access::kReadOnly));
+  return connection->copy_to(to);
 }
 
 }  // namespace proviso::state

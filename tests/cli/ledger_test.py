@@ -84,6 +84,46 @@ def shred(state):
     return segment
 
 
+def hot_backup(upstream, state, home):
+    """A key is revoked, the running gate is copied, the copy is put in place: the key stays revoked."""
+    hot, back, broken = (os.path.join(home, n) for n in ("hot", "back", "broken"))
+    source = os.path.join(home, "source")
+    shutil.copytree(state, source)
+    with Gate(upstream=upstream, state=source) as gate:
+        keys = gate.keys
+        chat = lambda at: at.chat("script: say hello", headers={"Proviso-Purpose": "analysis"})[0]  # noqa: E731
+        check("the key works", chat(gate) == 200)
+        listed = json.loads(run("proviso", "key", "list", "--state", source, "--json").stdout)["keys"]
+        done = [run("proviso", "key", "revoke", "--state", source, each["id"]).returncode for each in listed]
+        check("every key is revoked", done and not any(done) and chat(gate) == 401, (done, listed))
+        done = ledger(source, "backup", hot)
+        check("a backup beside the gate", done.returncode == 0, done.stderr)
+    check("the copied register is private", os.stat(hot + "/state.db").st_mode & 0o077 == 0)
+    check("a restore", ledger(back, "restore", hot).returncode == 0)
+    os.remove(back + "/restored")  # no witness here: this is about the register
+    with Gate(upstream=upstream, state=back) as gate:
+        gate.keys = keys
+        check("a revoked key stays revoked in the copy", chat(gate) == 401)
+    with open(hot + "/state.db", "wb") as out:  # so that the copying fails on its way
+        out.write(b"no database at all" * 100)
+    check("half a restore fails", ledger(broken, "restore", hot).returncode == 1)
+    check("and is marked all the same", os.path.exists(broken + "/restored"))
+
+
+def cut_short(upstream, state, home):
+    """A crash between the mark of an erasure and the end of its key: the command finishes it."""
+    copy = os.path.join(home, "cut")
+    shutil.copytree(state, copy)
+    with Gate(upstream=upstream, state=copy):
+        segment = next(word for word in ledger(copy, "segments").stdout.split() if word.startswith("default/"))
+        stem = "%s/vault/keys/%s" % (copy, segment.replace("/", "-"))
+        open(stem + ".erased", "w").close()
+        done = ledger(copy, "shred", segment, "--authority", "records act", "--approver", "ana", "--approver", "ben",
+                      "--even-this-month")
+        check("an erasure cut short is finished", done.returncode == 0, done.stderr)
+        check("the key is gone", not os.path.exists(stem + ".key"))
+
+
 def main():
     home = tempfile.mkdtemp(prefix="proviso-ledger-")
     os.chmod(home, 0o755)
@@ -108,6 +148,8 @@ def main():
     check("no case against an honest log", none.returncode == 3, none.stdout + none.stderr)
     copy = os.path.join(home, "copy")
     shutil.copytree(state, copy)
+    hot_backup(upstream, state, home)
+    cut_short(upstream, state, home)
     segment = shred(state)
     # The adversary: the same erasure by hand, without a tombstone.
     stem = segment.replace("/", "-")
@@ -115,6 +157,11 @@ def main():
     verdict = run("proviso-verify", copy)
     check("an erasure without tombstone is a fault", verdict.returncode == 1 and "on whose authority" in verdict.stdout,
           verdict.stdout)
+    before = len(leaves_of(copy))
+    done = ledger(copy, "shred", segment, "--authority", "records act", "--approver", "ana", "--approver", "ben",
+                  "--even-this-month")
+    check("what has no key is not shredded", done.returncode == 1 and "missing" in done.stderr, done.stderr)
+    check("and no tombstone says it was", len(leaves_of(copy)) == before)
     upstream.close()
     shutil.rmtree(home, ignore_errors=True)
     checks.exit()

@@ -243,13 +243,13 @@ class CosigningTest : public WitnessTest {
 TEST_F(CosigningTest, FindsWhereTheWitnessStandsAndKeepsItsWord) {
   const Policy policy = Policy::parse("witness w " + vkey.text() + "\nquorum w\n").value();
   EXPECT_EQ(submit(0, 0, {}).status, 200);
-  auto request = ask_to_cosign(*reader, 0);
+  auto request = ask_to_cosign(*reader, reader->checkpoint().value(), 0);
   ASSERT_OK(request);
   WitnessAnswer said = witness->add_checkpoint(request->text());
   auto answer = read_answer(said.status, said.body, request->checkpoint, vkey);
   ASSERT_OK(answer);
   ASSERT_EQ(answer->has_seen, 300u);
-  request = ask_to_cosign(*reader, 300);
+  request = ask_to_cosign(*reader, reader->checkpoint().value(), 300);
   said = witness->add_checkpoint(request->text());
   answer = read_answer(said.status, said.body, request->checkpoint, vkey);
   ASSERT_OK(answer);
@@ -264,18 +264,19 @@ TEST_F(CosigningTest, FindsWhereTheWitnessStandsAndKeepsItsWord) {
 }
 
 TEST_F(CosigningTest, TakesNoLineThatDoesNotHold) {
-  const auto request = ask_to_cosign(*reader, 0).value();
+  const auto request = ask_to_cosign(*reader, reader->checkpoint().value(), 0).value();
   std::string line = witness->add_checkpoint(request.text()).body;
   EXPECT_OK(read_answer(200, line, request.checkpoint, vkey));
   const auto other = cosigner_key("example.com/witness", PrivateKey::generate().public_key()).value();
-  EXPECT_EQ(read_answer(200, line, request.checkpoint, other).error().code, Code::kUnverified);
+  EXPECT_EQ(read_answer(200, line, request.checkpoint, other).error().code, Code::kUnavailable);
   line[40] = line[40] == 'A' ? 'B' : 'A';
-  EXPECT_FALSE(read_answer(200, line, request.checkpoint, vkey));
-  EXPECT_FALSE(read_answer(200, "", request.checkpoint, vkey));
+  EXPECT_EQ(read_answer(200, line, request.checkpoint, vkey).error().code, Code::kUnavailable);
+  EXPECT_EQ(read_answer(200, "", request.checkpoint, vkey).error().code, Code::kUnavailable);
+  EXPECT_EQ(read_answer(422, "no\n", request.checkpoint, vkey).error().code, Code::kUnverified);
   EXPECT_EQ(read_answer(503, "later\n", request.checkpoint, vkey).error().code, Code::kUnavailable);
   EXPECT_EQ(read_answer(409, "many\n", request.checkpoint, vkey).error().code, Code::kUnavailable);
   // A witness that saw more than is published: this copy is behind.
-  EXPECT_EQ(ask_to_cosign(*reader, 901).error().code, Code::kConflict);
+  EXPECT_EQ(ask_to_cosign(*reader, reader->checkpoint().value(), 901).error().code, Code::kConflict);
 }
 
 }  // namespace

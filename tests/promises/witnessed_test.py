@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """A gate and its witnesses: the quorum stands, its absence shows or stops answers as configured, and a
 restored old disk signs nothing. The adversary of the last part is the operator, with every key."""
+import http.server
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -69,6 +71,103 @@ def config(home, witness, without_quorum):
             % (policy, without_quorum))
 
 
+def late_contradiction(upstream, keys, restored, old, home, witness):
+    """A snapshot of a machine goes on while its witness is silent; the witness is back, with a quorum that
+    does not need it: nothing is recorded any more."""
+    copy = os.path.join(home, "snapshot")
+    shutil.copytree(restored, copy)
+    witness.stop()
+    text = config(home, witness, "serve")
+    policy = os.path.join(home, "policy")
+    words = open(policy).read().replace("quorum w", "quorum none")
+    open(policy, "w").write(words)
+    with Gate(upstream=upstream, state=copy, config=text) as gate:
+        gate.keys = keys
+        check("a silent witness stops no snapshot", served(gate) == 200)
+        witness.start()
+        check("its word fails the ledger", wait_until(lambda: served(gate) == 503), gate.stderr())
+        witness.stop()
+        time.sleep(2.5)  # two rounds
+        status, said = readyz(gate)
+        check("for good", served(gate) == 503 and status == 503 and not said["ready"])
+        check("readiness says what the witness said", "overseer" in said["ledger"] or "witness" in said["ledger"], said)
+        check("the journal says it as an error", "nothing is recorded any more" in gate.stderr(), gate.stderr())
+        done = proviso("ledger", "report", "--state", copy)
+        check("commands record nothing either", done.returncode == 1, done.stdout)
+        shown = open(copy + "/log/checkpoint").read()
+        time.sleep(0.5)
+        check("nothing more is published", open(copy + "/log/checkpoint").read() == shown)
+    witness.start()
+
+
+def one_of_two(upstream, old, home, witness):
+    """One of two witnesses is enough, and the one that answers never saw this log: the silent one could have
+    cosigned more by itself, so the mark of a restore stays."""
+    copy = os.path.join(home, "two")
+    check("a restore for two", proviso("ledger", "restore", "--state", copy, old).returncode == 0)
+    home_b = os.path.join(home, "b")
+    os.makedirs(home_b)
+    other = Witness(home_b)
+    other.trust(open(copy + "/keys/log.vkey").read().strip())
+    other.start()
+    witness.stop()
+    text = config(home, witness, "serve")
+    with open(os.path.join(home, "policy"), "w") as out:
+        out.write("witness w %s http://127.0.0.1:%d\nwitness b %s http://127.0.0.1:%d\ngroup g any w b\nquorum g\n"
+                  % (witness.vkey, witness.port, other.vkey, other.port))
+    gate = Gate(upstream=upstream, state=copy, config=text)
+    try:
+        gate.start()
+        check("one of two does not take the mark away", False, "it started")
+    except RuntimeError as error:
+        check("one of two does not take the mark away", "restored from a backup" in str(error), str(error))
+    finally:
+        gate.stop()
+    other.stop()
+    witness.start()
+
+
+class Slow(http.server.BaseHTTPRequestHandler):
+    """Answers byte by byte and never ends."""
+    done = False
+
+    def log_message(self, *unused):
+        pass
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "60000")
+        self.end_headers()
+        try:
+            while not Slow.done:
+                self.wfile.write(b"x")
+                self.wfile.flush()
+                time.sleep(1)
+        except OSError:
+            pass
+
+
+def slow_witness(upstream, state, home, witness):
+    text = config(home, witness, "refuse")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    policy = os.path.join(home, "policy")
+    with open(policy, "w") as out:
+        out.write("witness w %s http://127.0.0.1:%d\nquorum w\n" % (witness.vkey, server.server_address[1]))
+    begun = time.monotonic()
+    with Gate(upstream=upstream, state=state, config=text) as gate:
+        check("a slow witness holds up no start", time.monotonic() - begun < 15, time.monotonic() - begun)
+        check("before the first quorum it is not enough", readyz(gate)[1]["witnesses"] != "enough")
+        check("nor does it switch the rule off", wait_until(lambda: served(gate) == 503))
+        begun = time.monotonic()
+        gate.stop()
+        check("nor an end", time.monotonic() - begun < 4, time.monotonic() - begun)
+    Slow.done = True
+    server.shutdown()
+
+
 def main():
     home = tempfile.mkdtemp(prefix="proviso-witnessed-")
     os.chmod(home, 0o755)
@@ -125,6 +224,8 @@ def main():
     os.remove(restored + "/restored")  # the operator takes the mark away
     refuses("taking the mark away does not help", "Nothing is signed", config=config(home, witness, "serve"))
     check("and nothing was signed", open(restored + "/log/checkpoint").read() == signed)
+    late_contradiction(upstream, keys, restored, old, home, witness)
+    one_of_two(upstream, old, home, witness)
     # The control: without its witnesses the same copy signs a second history, and that is provable.
     with Gate(upstream=upstream, state=restored) as gate:
         gate.keys = keys  # of people that the backup knows
@@ -140,6 +241,7 @@ def main():
                              state + "/keys/log.vkey"], capture_output=True, text=True)
     check("which anybody judges", judged.returncode == 0 and "proven" in judged.stdout, judged.stdout)
 
+    slow_witness(upstream, state, home, witness)
     # A copy that is not behind is taken up once the quorum confirmed it.
     fresh, again = os.path.join(home, "fresh"), os.path.join(home, "again")
     with Gate(upstream=upstream, state=state, config=config(home, witness, "serve")) as gate:
