@@ -37,7 +37,7 @@ Result<std::string> best_proof(const ledger::LogReader& log, const std::string& 
 
 Result<audit::Disclosure> make(const DiscloseOptions& options) {
   const gate::Layout layout{options.state};
-  PV_TRY(const auto log, ledger::LogReader::open(layout.log()));
+  PV_TRY(const auto log, open_published(layout.log(), options.index));
   audit::Disclosure out;
   PV_TRY(out.leaf, log->entry(options.index));
   PV_TRY(const audit::Leaf leaf, audit::Leaf::parse(out.leaf));

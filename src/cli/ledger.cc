@@ -1,6 +1,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <thread>
+
 #include "audit/leaf.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -122,8 +124,9 @@ Result<uint64_t> place_of(const LedgerOptions& options, const ledger::LogReader&
 // --witnessed asks for no less.
 Status proof(const LedgerOptions& options) {
   const std::string dir = gate::Layout{options.state}.log();
-  PV_TRY(const auto reader, ledger::LogReader::open(dir));
+  PV_TRY(auto reader, ledger::LogReader::open(dir));
   PV_TRY(const uint64_t index, place_of(options, *reader));
+  PV_TRY(reader, open_published(dir, index));
   auto witnessed = ledger::read_witnessed(dir);
   auto made = witnessed ? ledger::tlog_proof(*reader, index, *witnessed)
                         : Result<std::string>(std::unexpected(witnessed.error()));
@@ -152,6 +155,18 @@ int verify(const LedgerOptions& options) {
 int done(const Status& status) { return status ? 0 : complain(status.error()); }
 
 }  // namespace
+
+Result<std::unique_ptr<ledger::LogReader>> open_published(const std::string& dir, uint64_t index) {
+  const auto end = std::chrono::steady_clock::now() + kPublishWaitMax;
+  for (;;) {
+    auto reader = ledger::LogReader::open(dir);
+    if (!reader || index >= (*reader)->size() || ledger::tlog_proof(**reader, index) ||
+        std::chrono::steady_clock::now() >= end) {
+      return reader;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
 
 void add_ledger(CLI::App& app, int& status) {
   auto options = std::make_shared<LedgerOptions>();

@@ -31,8 +31,8 @@ Result<const passwd*> find_user(const std::string& wanted) {
 // What the gate keeps in its state folder. Whatever else lies there, its configuration above all, stays
 // whose it was: the gate's user must not decide what root reads next.
 constexpr const char* kKept[] = {"agreement", "agreements",    "keys",     "log",         "vault",
-                                 "worker",    "sample",        "state.db", "state.db-wal", "state.db-shm",
-                                 "admin.sock", "state.db.lock"};
+                                 "worker",    "sample",        "proofs",   "state.db",     "state.db-wal",
+                                 "state.db-shm", "admin.sock", "state.db.lock"};
 
 Status give(const std::string& dir, uid_t uid, gid_t gid) {
   const auto give_one = [uid, gid](const std::string& path) -> Status {
