@@ -24,10 +24,16 @@ import http.client
 HERE = os.path.dirname(os.path.abspath(__file__))
 TICK = os.sysconf("SC_CLK_TCK")
 FLOOR = "nginx proxy_pass"
+ANSWER_TEXT = (
+    "Mix flour, water, salt and a little yeast in a large bowl until no dry flour is left. Cover the bowl and let the dough "
+    "rest for one hour. Wet your hands, pull one side up and fold it over; turn the bowl and do this four times. After half "
+    "an hour the baker folds it twice more. Leave it in the fridge overnight. In the morning shape a round loaf, put it in a "
+    "floured basket and wait until it has grown by half. Heat the oven with an iron pot inside. Bake with the lid on for "
+    "twenty minutes and without it for twenty more. Let the loaf cool on a rack before you cut it.")
 ANSWER = json.dumps({
     "id": "chatcmpl-mock", "object": "chat.completion", "created": 1700000000, "model": "mock",
     "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content":
-        "The harbour master keeps a register of arrivals; each line names the ship, its draught and its pilot. " * 6}}],
+        ANSWER_TEXT}}],
     "usage": {"prompt_tokens": 120, "completion_tokens": 96, "total_tokens": 216}}, separators=(",", ":"))
 
 
@@ -36,7 +42,7 @@ def chat_body(size=838):
         return json.dumps({"model": "mock", "temperature": 0, "messages": [
             {"role": "system", "content": "You answer in two sentences."},
             {"role": "user", "content": text}]}, separators=(",", ":"))
-    fill = "Summarise what the register of arrivals says about the week, ship by ship. "
+    fill = "Explain how bread dough is folded and rested, step by step. "
     text = fill * 40
     return make(text[:size - len(make(""))])
 
@@ -186,7 +192,7 @@ def check_answer(thing, rung):
                        rung.get("body") or chat_body(), headers)
     answer = connection.getresponse()
     body = answer.read().decode(errors="replace")
-    want = rung.get("expect", "register of arrivals")
+    want = rung.get("expect", "folds it twice")
     if answer.status != 200 or want not in body:
         sys.exit(f"{thing.name}: a wrong answer: {answer.status} {body[:300]}")
 

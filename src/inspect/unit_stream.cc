@@ -87,7 +87,7 @@ void UnitStream::drop_unit() {
 UnitStream::Best UnitStream::best_of(bool encoded) const {
   Best best;
   best.margin.fill(kNoMargin);
-  note(window_sums_, "window", 0, best);
+  note(window_sums_, "window", units_.size() > kFewUnits ? kNearMargin : 0, best);
   if (units_.size() > kNearUnits) {
     Sums near;
     for (size_t i = 0; i < kNearUnits; ++i) near.add(units_[units_.size() - 1 - i].sums);

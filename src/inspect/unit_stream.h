@@ -19,8 +19,10 @@ inline constexpr size_t kUnitBytesMax = 320;     // about 64 tokens
 inline constexpr size_t kWindowBytesMax = 2048;  // about 512 tokens
 // How far back a unit is judged besides: a sentence that gives an order in a long harmless text.
 inline constexpr size_t kNearUnits = 2;
-// By so much more must they say, because a few words out of many are easily strange.
+// By so much more must they say, because a few words out of many are easily strange; so must a window of
+// more units than these, because the rows that taught the weights are short and small leanings add up.
 inline constexpr float kNearMargin = 1.0f;
+inline constexpr size_t kFewUnits = 4;
 
 // Whether a unit ends with this segment, the `unit_bytes` of the unit counting it.
 bool ends_unit(std::string_view segment, size_t unit_bytes);
