@@ -217,6 +217,10 @@ inspect::Inspector Corridor::inspector_for(const Passage& passage) const {
   return house_.inspector.looking_for(passage.in_force->agreement->terms().labels);
 }
 
+Content Corridor::arguments_of(const Passage& passage, const exchange::ToolCall& tool_call) const {
+  return Judge::content_of(inspector_for(passage), exchange::pieces_of(tool_call));
+}
+
 http::Task<Step<>> Corridor::ask(Passage& passage) {
   if (Step<> renewed = renew(passage); !renewed) {
     co_return std::unexpected(std::move(renewed.error()));
@@ -349,19 +353,22 @@ http::Task<Step<>> Corridor::release_whole(http::Call& call, Passage& passage,
   }
   Step<> renewed = renew(passage);
   if (!renewed) co_return co_await abandon(passage, std::move(renewed.error()));
-  Content content = Judge::content_of(inspector_for(passage), answer->pieces);
   // Every call of the answer is decided and written, so that the record shows each; the first that may
   // not happen stops the answer.
   Step<> acted;
   for (const exchange::ToolCall& tool_call : answer->tool_calls) {
-    const Content arguments = Judge::content_of(inspector_for(passage), exchange::pieces_of(tool_call));
-    content.add(arguments.labels, arguments.top_score, arguments.marking);
-    content.bytes += arguments.bytes;
-    Step<> step = co_await act(passage, tool_call, arguments);
+    Step<> step = co_await act(passage, tool_call, arguments_of(passage, tool_call));
     if (!step && acted) acted = std::move(step);
   }
   renewed = renew(passage);  // the acts waited for their leaves
   if (!renewed) co_return co_await abandon(passage, std::move(renewed.error()));
+  // Only now: what is looked for is what the agreement knows under which this is decided.
+  Content content = Judge::content_of(inspector_for(passage), answer->pieces);
+  for (const exchange::ToolCall& tool_call : answer->tool_calls) {
+    const Content arguments = arguments_of(passage, tool_call);
+    content.add(arguments.labels, arguments.top_score, arguments.marking);
+    content.bytes += arguments.bytes;
+  }
   exchange::Facts facts =
       facts_for(passage, exchange::Verb::kRelease, "Model", passage.request.model, content);
   const agreement::Decision decision =

@@ -69,6 +69,7 @@ class Corridor {
   Step<> renew(Passage& passage) const;
   // Detectors for the labels that the agreement in force can name.
   [[nodiscard]] inspect::Inspector inspector_for(const Passage& passage) const;
+  [[nodiscard]] Content arguments_of(const Passage& passage, const exchange::ToolCall& tool_call) const;
   // The model failed after the ask was recorded: writes the outcome, gives the error.
   http::Task<Step<>> failed(Passage& passage, Error error);
 

@@ -58,7 +58,7 @@ http::Task<Step<>> StreamRelease::run() {
 
 // The opening release, under the facts so far; a first byte of status leaves only after it.
 http::Task<Step<>> StreamRelease::open() {
-  if (Step<> renewed = corridor_.renew(passage_); !renewed) {
+  if (Step<> renewed = renew(); !renewed) {
     co_return std::unexpected(std::move(renewed.error()));
   }
   Step<> decided = co_await decide(content_, "open");
@@ -192,10 +192,20 @@ void StreamRelease::note_released(const Kept& part) {
   }
 }
 
+// What was inspected for other labels than the agreement now knows cannot be judged under it.
+Step<> StreamRelease::renew() {
+  if (Step<> renewed = corridor_.renew(passage_); !renewed) return renewed;
+  if (passage_.in_force->agreement->terms().labels == labels_) return {};
+  return std::unexpected(Turned{ErrorKind::kUpstream,
+                                "the agreement changed and looks for other things now: ask again",
+                                "agreement_changed", false, ""});
+}
+
+// Measured from the newest `release`, not from an `act` between: that one decided about a tool call only.
 bool StreamRelease::moment_passed() const {
   const House& house = corridor_.house_;
-  return house.committer.now().value - passage_.time.value >= kStreamRenewMax.count() ||
-         house.in_force()->version != passage_.in_force->version ||
+  return house.committer.now().value - decided_at_.value >= kStreamRenewMax.count() ||
+         house.in_force()->version != decided_under_ ||
          !house.people.current(passage_.principal.key_id, passage_.time);
 }
 
@@ -211,13 +221,8 @@ http::Task<Step<>> StreamRelease::admit(Content next) {
   // What was released under the facts before goes out while this decision is written.
   const bool sent = co_await flush();
   if (!sent) co_return std::unexpected(client_gone());
-  if (Step<> renewed = corridor_.renew(passage_); !renewed) {
+  if (Step<> renewed = renew(); !renewed) {
     co_return std::unexpected(std::move(renewed.error()));
-  }
-  if (passage_.in_force->agreement->terms().labels != labels_) {
-    co_return std::unexpected(Turned{
-        ErrorKind::kUpstream, "the agreement changed and looks for other things now: ask again",
-        "agreement_changed", false, ""});
   }
   Step<> decided = co_await decide(next, "open");
   if (!decided) co_return std::unexpected(std::move(decided.error()));
@@ -226,6 +231,8 @@ http::Task<Step<>> StreamRelease::admit(Content next) {
 }
 
 http::Task<Step<>> StreamRelease::decide(const Content& next, std::string_view outcome) {
+  decided_at_ = passage_.time;
+  decided_under_ = passage_.in_force->version;
   facts_ = facts_for(passage_, Verb::kRelease, "Model", passage_.request.model, next);
   decision_ = passage_.in_force->agreement->decide(Verb::kRelease, facts_);
   corridor_.house_.metrics.decision("release", agreement::outcome_name(decision_.outcome));
@@ -246,10 +253,10 @@ http::Task<Step<>> StreamRelease::decide(const Content& next, std::string_view o
 }
 
 http::Task<Step<>> StreamRelease::take_call(const exchange::ToolCall& call) {
-  if (Step<> renewed = corridor_.renew(passage_); !renewed) {
+  if (Step<> renewed = renew(); !renewed) {
     co_return std::unexpected(std::move(renewed.error()));
   }
-  const Content arguments = Judge::content_of(corridor_.inspector_for(passage_), exchange::pieces_of(call));
+  const Content arguments = corridor_.arguments_of(passage_, call);
   Step<> acted = co_await corridor_.act(passage_, call, arguments);
   if (!acted) co_return std::unexpected(std::move(acted.error()));
   Content next = content_;
@@ -296,7 +303,7 @@ http::Task<Step<>> StreamRelease::close(std::string_view outcome) {
     for (const Kept& part : kept_) note_released(part);
   }
   if (complete) {
-    Step<> renewed = corridor_.renew(passage_);
+    Step<> renewed = renew();
     if (!renewed) co_return std::unexpected(std::move(renewed.error()));
   } else {
     passage_.time = corridor_.house_.committer.now();

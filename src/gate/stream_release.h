@@ -45,6 +45,9 @@ class StreamRelease {
   http::Task<Step<>> let_go(std::vector<Judged> judged, int32_t choice);
   // A decision and a leaf if `next` or the moment asks for one; Turned if it does not allow.
   http::Task<Step<>> admit(Content next);
+  // Corridor::renew(), which also turns a stream whose texts were inspected for other labels than the
+  // agreement in force now knows.
+  Step<> renew();
   [[nodiscard]] bool moment_passed() const;
   // The newest leaf covers `next` too.
   [[nodiscard]] bool same_moment(const Content& next) const;
@@ -72,6 +75,8 @@ class StreamRelease {
   Content content_;        // that the newest leaf covers
   exchange::Facts facts_;  // of the newest decision
   agreement::Decision decision_;
+  UtcSeconds decided_at_;       // of the newest `release`
+  uint64_t decided_under_ = 0;  // version of the agreement then in force
   bool whole_ = false;     // the agreement asks to judge the whole before any of it leaves
   std::vector<Kept> kept_;  // what an answer judged whole will say, in its order
   size_t kept_bytes_ = 0;

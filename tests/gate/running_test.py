@@ -133,6 +133,30 @@ def receipts(gate):
           closing and closing[-1]["exchange.released_digest"] == hashlib.sha256(said).hexdigest(), closing)
 
 
+def open_stream(gate, key, words):
+    """A stream of so many words, one each 20 ms, and what has come of it so far."""
+    connection = socket.create_connection(("127.0.0.1", gate.port))
+    body = json.dumps({"model": "local", "stream": True, "messages": [
+        {"role": "user", "content": "script: slow " + "word " * words}]}).encode()
+    connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: gate\r\nProviso-Purpose: analysis\r\n"
+                       b"Authorization: Bearer " + key.encode() + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    return connection, connection.recv(65536)
+
+
+def rest_of(connection):
+    connection.settimeout(5)
+    rest = b""
+    try:
+        while b"[DONE]" not in rest and b"error" not in rest:
+            more = connection.recv(65536)
+            if not more:
+                break
+            rest += more
+    except OSError:
+        pass
+    return rest
+
+
 def revocation(gate):
     status, out, err = proviso("key", "new", "--state", gate.state, "--person", "analyst", "--purpose", "analysis",
                                "--json")
@@ -143,29 +167,13 @@ def revocation(gate):
     status, out, _ = proviso("key", "list", "--state", gate.state)
     check("key list shows it, not the key", made["id"] in out and made["key"] not in out)
     # A stream that is open when its key is revoked ends at the next segment.
-    connection = socket.create_connection(("127.0.0.1", gate.port))
-    body = json.dumps({"model": "local", "stream": True, "messages": [
-        {"role": "user", "content": "script: slow " + "word " * 400}]}).encode()
-    connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: gate\r\nAuthorization: Bearer "
-                       + made["key"].encode() + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-    got = connection.recv(65536)
+    connection, got = open_stream(gate, made["key"], 400)
     start = time.monotonic()
     status, _, err = proviso("key", "revoke", "--state", gate.state, made["id"])
     check("key revoke", status == 0, err)
     revoked = until(lambda: gate.chat("script: say hi", headers=header, role=None)[0] == 401)
     check("revoked within a second", revoked is not None and time.monotonic() - start < 1.5, revoked)
-    connection.settimeout(5)
-    rest = b""
-    try:
-        while True:
-            more = connection.recv(65536)
-            if not more:
-                break
-            rest += more
-            if b"[DONE]" in rest or b"error" in rest:
-                break
-    except OSError:
-        pass
+    rest = rest_of(connection)
     check("an open stream of a revoked key ends early", (got + rest).count(b"word") < 390, (got + rest).count(b"word"))
     check("and says so", b"error" in rest, rest[-300:])
     connection.close()
@@ -213,6 +221,18 @@ def swap(gate):
         proviso("agreement", "sign", folder, "--party", party, "--key", key)
     check("other weights do not swap in", until(lambda: "started again" in status()["pending"]) is not None, status())
     check("revision 2 stays", status()["revision"] == 2)
+    # A stream that is open when the agreement learns another label was not inspected for it.
+    connection, got = open_stream(gate, gate.keys["analyst"], 1500)
+    with open(folder + "/agreement.toml", "w") as out:
+        out.write(text.replace("revision    = 2", "revision    = 4").replace('"secret",', '"secret", "contact",'))
+    for party, key in signed:
+        proviso("agreement", "sign", folder, "--party", party, "--key", key)
+    check("a revision with another label swaps in", until(lambda: status()["revision"] == 4, 25) is not None, status())
+    rest = rest_of(connection)
+    check("a stream that was inspected for others ends", b"agreement_changed" in rest and b"[DONE]" not in rest, rest[-300:])
+    connection.close()
+    outcomes = [f.get("exchange.outcome") for _, f in leaves.read(gate.state)]
+    check("and its closing leaf says why", "failed:agreement_changed" in outcomes, outcomes[-6:])
 
 
 def client_gone(gate, upstream):
