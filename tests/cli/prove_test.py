@@ -70,16 +70,20 @@ def main():
             state = os.path.join(top, "state-" + os.path.basename(folder))
             gate = subprocess.Popen([PROVISO, "serve", "--state", state, "--sample", folder, "--listen", "127.0.0.1:0",
                                      "--no-worker", "--json"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            said = gate.stdout.readline()
-            while said and "ready" not in said and "error" not in said:
+            try:
                 said = gate.stdout.readline()
-            if wanted == 0:
-                assert '"ready"' in said, said
-                gate.terminate()
-            gate.wait(timeout=60)
-            assert (gate.returncode != 0) == (wanted == 1), said
-            if wanted == 1:
-                assert "red line `R6` is not proven" in said, said
+                while said and "ready" not in said and "error" not in said:
+                    said = gate.stdout.readline()
+                assert ('"ready"' in said) == (wanted == 0), said
+                if wanted == 0:
+                    gate.terminate()
+                gate.wait(timeout=60)
+                assert (gate.returncode != 0) == (wanted == 1), said
+                if wanted == 1:
+                    assert "red line `R6` is not proven" in said, said
+            finally:
+                gate.kill()
+                gate.wait()
 
         # A tool moved to a milder class changes no clause; the custodians of every line about calls are named.
         milder = edited(os.path.join(top, "milder"), "agreement.toml", 'id    = "fire_plan"\nclass = "force"',

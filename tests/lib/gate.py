@@ -43,7 +43,7 @@ class Gate:
         if self.upstream is not None:
             command.append("--no-worker")
         self.log = open(os.path.join(self.state, "stderr.txt"), "ab")
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, start_new_session=True)
         deadline = time.monotonic() + START_SECONDS_MAX
         while True:
             line = self.process.stdout.readline()
@@ -71,11 +71,21 @@ class Gate:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        self.end_wrapped()
         return self.process.returncode if self.process else None
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+        self.end_wrapped()
+
+    def end_wrapped(self):
+        """A tracer that ends lets its gate go on: nothing that a test started outlives it."""
+        if self.wrap and self.process:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
 
     def __enter__(self):
         try:
