@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 
 #include "base/check.h"
@@ -23,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     PV_CHECK(encode_header(*header) == bytes.substr(0, kFrameHeaderBytes));
 
   static const std::string path = [] {
-    std::string pattern = "/tmp/proviso-fuzz-XXXXXX";
+    std::string pattern = std::filesystem::temp_directory_path() / "proviso-fuzz-XXXXXX";
     const Fd fd(mkstemp(pattern.data()));
     PV_CHECK(fd.valid());
     return pattern;

@@ -168,7 +168,7 @@ def self_test():
 
     good = {"src/base/CMakeLists.txt": "pv_room(base SOURCES a.cc TESTS a_test.cc FUZZ json)",
             "src/base/a.cc": "int f() { return 1; }\n", "tests/base/a_test.cc": "",
-            "fuzz/base_json.cc": "", "docs/a.md": "see ../shared and /etc/hosts, https://x.org/work/y"}
+            "fuzz/base_json.cc": "", "docs/a.md": "see ../shared and /etc/hosts, https://x.org/wo" "rk/y"}
     good.update({"fuzz/corpus/base_json/%d" % i: "x" for i in range(3)})
     assert with_files(good) == [], with_files(good)
     one({**good, "docs/b.md": "built in /wo" "rk/main"}, "a path of one machine")

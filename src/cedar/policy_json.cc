@@ -106,16 +106,7 @@ class ExprReader {
       e.args.push_back(std::move(arg));
       return made(std::move(e));
     }
-    e.op = Op::kRecord;
-    for (auto field : object) {
-      if (std::ranges::find(e.path, field.key) != e.path.end()) {
-        return invalid("the key " + tick(field.key) + " is given twice");
-      }
-      PV_TRY(ExprPtr arg, value(field.value));
-      e.path.emplace_back(field.key);
-      e.args.push_back(std::move(arg));
-    }
-    return made(std::move(e));
+    return members(object, [this](Element member) { return value(member); });
   }
 
   Result<ExprPtr> variable(Element element) {
@@ -280,13 +271,19 @@ class ExprReader {
   Result<ExprPtr> record(Element element) {
     Object object;
     if (element.get_object().get(object) != simdjson::SUCCESS) return invalid("expected an object");
+    return members(object, [this](Element member) { return expr(member); });
+  }
+
+  // A record of what `read` makes of each member.
+  template <class Read>
+  Result<ExprPtr> members(Object object, Read read) {
     Expr e;
     e.op = Op::kRecord;
     for (auto field : object) {
       if (std::ranges::find(e.path, field.key) != e.path.end()) {
         return invalid("the key " + tick(field.key) + " is given twice");
       }
-      PV_TRY(ExprPtr arg, expr(field.value));
+      PV_TRY(ExprPtr arg, read(field.value));
       e.path.emplace_back(field.key);
       e.args.push_back(std::move(arg));
     }

@@ -393,4 +393,21 @@ std::vector<Entity> Schema::action_entities() const {
   return out;
 }
 
+bool same_meaning(const Schema& a, const Schema& b) {
+  auto sorted = [](auto list) {
+    std::ranges::sort(list);
+    return list;
+  };
+  auto entity = [&](const auto& x, const auto& y) {
+    return x.first == y.first && x.second.ancestors == y.second.ancestors && x.second.attributes == y.second.attributes &&
+           x.second.tags == y.second.tags && x.second.enum_ids == y.second.enum_ids;
+  };
+  auto action = [&](const auto& x, const auto& y) {
+    return x.first == y.first && x.second.ancestors == y.second.ancestors && x.second.context == y.second.context &&
+           sorted(x.second.principals) == sorted(y.second.principals) &&
+           sorted(x.second.resources) == sorted(y.second.resources);
+  };
+  return std::ranges::equal(a.entity_types(), b.entity_types(), entity) && std::ranges::equal(a.actions(), b.actions(), action);
+}
+
 }  // namespace proviso::cedar

@@ -78,4 +78,7 @@ class Schema {
   std::map<EntityUid, ActionDecl> actions_;
 };
 
+// Whether the two admit the same: lists in a schema mean sets, and memberships mean their closure.
+bool same_meaning(const Schema& a, const Schema& b);
+
 }  // namespace proviso::cedar

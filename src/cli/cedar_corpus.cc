@@ -103,24 +103,6 @@ std::set<std::string> errors_of(const Engine& engine, const Response& response) 
   return out;
 }
 
-// Lists in a schema mean sets, and memberships mean their closure.
-bool same(const Schema& a, const Schema& b) {
-  auto sorted = [](auto list) {
-    std::ranges::sort(list);
-    return list;
-  };
-  auto entity = [&](const auto& x, const auto& y) {
-    return x.first == y.first && x.second.ancestors == y.second.ancestors && x.second.attributes == y.second.attributes &&
-           x.second.tags == y.second.tags && x.second.enum_ids == y.second.enum_ids;
-  };
-  auto action = [&](const auto& x, const auto& y) {
-    return x.first == y.first && x.second.ancestors == y.second.ancestors && x.second.context == y.second.context &&
-           sorted(x.second.principals) == sorted(y.second.principals) &&
-           sorted(x.second.resources) == sorted(y.second.resources);
-  };
-  return std::ranges::equal(a.entity_types(), b.entity_types(), entity) && std::ranges::equal(a.actions(), b.actions(), action);
-}
-
 Result<Entities> entities_in(std::string_view text, const Schema* schema) {
   json::Parser parser;
   PV_TRY(json::Element element, parser.parse(text));
@@ -166,7 +148,7 @@ void Judge::case_file(const fs::path& root, const fs::path& path, json::Element 
   fs::path json_schema = root / "corpus-tests-json-schemas" / (name + ".cedarschema.json");
   if (auto json = slurp(json_schema)) {
     auto other = Schema::from_json(*json, name);
-    add("JSON schemas", other && same(*other, *schema), name + (other ? "" : " " + other.error().message));
+    add("JSON schemas", other && same_meaning(*other, *schema), name + (other ? "" : " " + other.error().message));
   }
   for (json::Element r : json::Array(description["requests"])) case_request(*engine, *schema, *entities, r, name);
 }
@@ -274,10 +256,10 @@ void Judge::schema_pair(const fs::path& path) {
   auto from_json = read_schema(path.string());
   auto from_text = read_schema(stem + ".cedarschema");
   if (!loaded("schema pairs", from_json, stem) || !loaded("schema pairs", from_text, stem)) return;
-  add("schema pairs", same(*from_json, *from_text), stem);
+  add("schema pairs", same_meaning(*from_json, *from_text), stem);
   if (!fs::exists(stem + ".roundtrip.cedarschema")) return;
   auto again = read_schema(stem + ".roundtrip.cedarschema");
-  add("schema pairs", again && same(*again, *from_text), stem + ".roundtrip");
+  add("schema pairs", again && same_meaning(*again, *from_text), stem + ".roundtrip");
 }
 
 void Judge::oracle_parse(json::Element one) {

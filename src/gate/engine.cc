@@ -116,8 +116,10 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options) {
 }
 
 Result<ledger::Receipt> Engine::note(std::string_view verb, exchange::Facts facts,
-                                     const Digest& agreement) {
+                                     const Digest& agreement,
+                                     std::string_view retention_class) {
   audit::Record record;
+  record.retention_class = std::string(retention_class);
   record.leaf.time = committer_->now();
   record.leaf.node = options_.node;
   record.leaf.verb = std::string(verb);

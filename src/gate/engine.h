@@ -40,7 +40,8 @@ class Engine {
 
   // A leaf that decides nothing: "start", "agreement", "worker", "key", "person", "unauthorized". Blocks
   // until it is durable. The agreement is the one in force, or zero before there is one.
-  Result<ledger::Receipt> note(std::string_view verb, exchange::Facts facts, const Digest& agreement);
+  Result<ledger::Receipt> note(std::string_view verb, exchange::Facts facts, const Digest& agreement,
+                               std::string_view retention_class = "default");
   // Writes the change's leaf, then applies it.
   Status change(const identity::Change& change, const Digest& agreement);
   // Destroys a segment's wrapping key for ever; its tombstone is a leaf already (gate/ledger_acts.h).

@@ -42,23 +42,6 @@ Result<std::vector<std::string>> list_of(json::Element body, std::string_view na
   return out;
 }
 
-// A leaf of the permanent class that decides nothing.
-Result<uint64_t> note_permanent(Engine& engine, std::string_view verb, exchange::Facts facts,
-                                const Digest& agreement) {
-  audit::Record record;
-  record.retention_class = kPermanentClass;
-  record.leaf.time = engine.committer().now();
-  record.leaf.node = engine.options().node;
-  record.leaf.verb = std::string(verb);
-  record.leaf.decision = "-";
-  record.leaf.agreement = agreement;
-  record.facts = std::move(facts);
-  PV_TRY_VOID(record.facts.within_limits());
-  PV_TRY(audit::SealedRecord sealed, audit::seal(engine.vault(), std::move(record)));
-  PV_TRY(const ledger::Receipt receipt, engine.committer().commit(std::move(sealed)));
-  return receipt.index;
-}
-
 std::string index_answer(uint64_t index) { return fmt::format(R"({{"index":{}}})", index); }
 
 }  // namespace
@@ -78,8 +61,8 @@ Result<std::string> note_disclosure(Engine& engine, const Digest& agreement, jso
   facts.set("disclose.absent", absent);
   PV_TRY(const std::string digest, words_of(body, "digest"));
   facts.set("disclose.digest", digest);
-  PV_TRY(const uint64_t index, note_permanent(engine, "disclose", std::move(facts), agreement));
-  return index_answer(index);
+  PV_TRY(const ledger::Receipt noted, engine.note("disclose", std::move(facts), agreement, kPermanentClass));
+  return index_answer(noted.index);
 }
 
 Result<std::string> note_report(Engine& engine, const Digest& agreement, json::Element body) {
@@ -88,8 +71,8 @@ Result<std::string> note_report(Engine& engine, const Digest& agreement, json::E
     PV_TRY(const std::string words, words_of(body, name));
     facts.set(fmt::format("report.{}", name), words);
   }
-  PV_TRY(const uint64_t index, note_permanent(engine, "report", std::move(facts), agreement));
-  return index_answer(index);
+  PV_TRY(const ledger::Receipt noted, engine.note("report", std::move(facts), agreement, kPermanentClass));
+  return index_answer(noted.index);
 }
 
 Result<std::string> shred(Engine& engine, const Digest& agreement, json::Element body) {
@@ -123,13 +106,13 @@ Result<std::string> shred(Engine& engine, const Digest& agreement, json::Element
   facts.set("shred.first", static_cast<int64_t>(before.first));
   facts.set("shred.last", static_cast<int64_t>(before.last));
   facts.set("shred.records", static_cast<int64_t>(before.records));
-  PV_TRY(const uint64_t index, note_permanent(engine, "shred", std::move(facts), agreement));
+  PV_TRY(const ledger::Receipt noted, engine.note("shred", std::move(facts), agreement, kPermanentClass));
   PV_TRY_VOID(engine.erase_segment(segment));
   PV_TRY(const vault::SegmentSurvey after, vault::survey(dir, segment));
   std::string out;
   json::Writer writer(out);
   writer.begin_object();
-  writer.key("index").uinteger(index);
+  writer.key("index").uinteger(noted.index);
   writer.key("segment").string(segment);
   writer.key("first").uinteger(before.first);
   writer.key("last").uinteger(before.last);

@@ -19,13 +19,6 @@ Result<Match> match_of(const cedar::Engine& engine, uint32_t policy, const Count
   return in(response.permits) || in(response.forbids) ? Match::kYes : Match::kNo;
 }
 
-Finding not_analysable(const Error& error) {
-  Finding out;
-  out.verdict = Verdict::kNotAnalysable;
-  out.why = error.message;
-  return out;
-}
-
 // One environment of one policy set, each policy a term: it matches.
 class EnvironmentLint {
  public:

@@ -10,13 +10,9 @@ namespace proviso::prove {
 using cedar::Expr;
 using cedar::Op;
 
-namespace {
-
 std::unexpected<Error> not_analysable(std::string_view why) {
   return fail(Code::kUnsupported, fmt::format("not analysable: {}", why));
 }
-
-}  // namespace
 
 std::string to_string(const Environment& env) {
   return fmt::format("{}, {}, {}", env.principal, cedar::to_string(env.action->uid), env.resource);

@@ -24,6 +24,8 @@ struct Environment {
   std::string resource;
   friend bool operator==(const Environment&, const Environment&) = default;
 };
+// kUnsupported: it cannot be put to solvers.
+std::unexpected<Error> not_analysable(std::string_view why);
 std::string to_string(const Environment& env);  // `Person, Action::"ask", Model`
 // The variable for an attribute of `whole`: names are quoted, so that no two paths look the same.
 std::string part_of(const std::string& whole, std::string_view attribute);

@@ -11,14 +11,6 @@ using cedar::Expr;
 using cedar::Op;
 using Tag = Sort::Tag;
 
-namespace {
-
-std::unexpected<Error> not_analysable(std::string_view why) {
-  return fail(Code::kUnsupported, fmt::format("not analysable: {}", why));
-}
-
-}  // namespace
-
 Result<Outcome> Encoder::expression(const Expr& e) {
   if (terms_.full()) return not_analysable(fmt::format("more than {} terms", kTermsMax));
   switch (e.op) {

@@ -11,14 +11,6 @@ using cedar::Expr;
 using cedar::Ext;
 using Tag = Sort::Tag;
 
-namespace {
-
-std::unexpected<Error> not_analysable(std::string_view why) {
-  return fail(Code::kUnsupported, fmt::format("not analysable: {}", why));
-}
-
-}  // namespace
-
 Result<Outcome> Encoder::constructor(const Expr& e) {
   const std::string* text = e.args.size() == 1 && e.args[0]->op == cedar::Op::kLiteral
                                 ? e.args[0]->value.get_if<std::string>()

@@ -18,6 +18,13 @@ void add_why(Finding& finding, const std::string& why) {
 
 }  // namespace
 
+Finding not_analysable(const Error& error) {
+  Finding out;
+  out.verdict = Verdict::kNotAnalysable;
+  out.why = error.message;
+  return out;
+}
+
 const char* verdict_name(Verdict verdict) {
   switch (verdict) {
     case Verdict::kHolds: return "holds";

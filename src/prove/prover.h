@@ -42,6 +42,9 @@ struct Finding {
   std::optional<Counterexample> example;  // kBroken
 };
 
+// That something cannot be put to solvers, with the reason.
+Finding not_analysable(const Error& error);
+
 struct ProverOptions {
   SolverSpec cvc5;
   SolverSpec z3;

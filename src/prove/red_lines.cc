@@ -19,13 +19,6 @@ double since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-Finding not_analysable(const Error& error) {
-  Finding out;
-  out.verdict = Verdict::kNotAnalysable;
-  out.why = error.message;
-  return out;
-}
-
 bool registered(const Agreement& agreement, const cedar::EntityUid& uid) {
   const auto& terms = agreement.terms();
   if (uid.type == "Model") return agreement.model(uid.id) != nullptr;

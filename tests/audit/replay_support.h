@@ -111,6 +111,18 @@ class House {
     ASSERT_OK(receipt);
     receipts.push_back(*receipt);
   }
+  // The leaf that says of leaves first to last of January that they were erased, with whatever else it says.
+  void bury(int64_t first, int64_t last, int64_t records, const exchange::Facts& more = {}) {
+    Record record;
+    fill(record, "shred", "-");
+    record.retention_class = "permanent";
+    record.facts = more;
+    record.facts.set("shred.segment", std::string("default/2026-01"));
+    record.facts.set("shred.first", first);
+    record.facts.set("shred.last", last);
+    record.facts.set("shred.records", records);
+    commit(std::move(record));
+  }
   // Eight leaves, all as they should be.
   void live_a_day() {
     ASSERT_OK(state.start());

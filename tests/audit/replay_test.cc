@@ -72,15 +72,7 @@ TEST(Replay, TakesATombstoneForAnErasureAndAnErasureForATombstone) {
   for (const bool erase : {true, false}) {
     House house;
     house.live_a_day();
-    Record record;
-    house.fill(record, "shred", "-");
-    record.retention_class = "permanent";
-    record.facts.set("shred.segment", std::string("default/2026-01"));
-    record.facts.set("shred.first", int64_t{0});
-    record.facts.set("shred.last", int64_t{7});
-    record.facts.set("shred.records", int64_t{8});
-    record.facts.set("shred.approvers", std::vector<std::string>{"ana", "ben"});
-    house.commit(std::move(record));
+    house.bury(0, 7, 8);
     if (erase) ASSERT_OK(house.state.vault->erase("default/2026-01"));
     const auto verdict = house.verdict();
     EXPECT_EQ(verdict.exit_code(), erase ? 3 : 1) << all(verdict);
@@ -99,14 +91,7 @@ TEST(Replay, ATombstoneCoversOnlyWhatItNames) {
                              Named{0, -1, 8, 1}}) {
     House house;
     house.live_a_day();
-    Record record;
-    house.fill(record, "shred", "-");
-    record.retention_class = "permanent";
-    record.facts.set("shred.segment", std::string("default/2026-01"));
-    record.facts.set("shred.first", named.first);
-    record.facts.set("shred.last", named.last);
-    record.facts.set("shred.records", named.records);
-    house.commit(std::move(record));
+    house.bury(named.first, named.last, named.records);
     ASSERT_OK(house.state.vault->erase("default/2026-01"));
     const auto verdict = house.verdict();
     EXPECT_EQ(verdict.exit_code(), named.exit_code) << named.first << " " << named.last << all(verdict);

@@ -61,16 +61,10 @@ TEST(VerifyProgram, SaysWhatItFound) {
 TEST(VerifyProgram, ShowsAnErasuresApproversAsClaimed) {
   House house;
   house.live_a_day();
-  Record record;
-  house.fill(record, "shred", "-");
-  record.retention_class = "permanent";
-  record.facts.set("shred.segment", std::string("default/2026-01"));
-  record.facts.set("shred.first", int64_t{0});
-  record.facts.set("shred.last", int64_t{7});
-  record.facts.set("shred.records", int64_t{8});
-  record.facts.set("shred.authority", std::string("records act"));
-  record.facts.set("shred.approvers", std::vector<std::string>{"ana\x1b[2J", "ben"});
-  house.commit(std::move(record));
+  exchange::Facts who;
+  who.set("shred.authority", std::string("records act"));
+  who.set("shred.approvers", std::vector<std::string>{"ana\x1b[2J", "ben"});
+  house.bury(0, 7, 8, who);
   ASSERT_OK(house.state.vault->erase("default/2026-01"));
   house.state.close();
   const auto said = run(house.state.place.root());

@@ -247,24 +247,6 @@ TEST(Cases, Levels) {
   }
 }
 
-// Lists in a schema mean sets, and memberships mean their closure.
-bool same(const Schema& a, const Schema& b) {
-  auto sorted = [](auto list) {
-    std::ranges::sort(list);
-    return list;
-  };
-  auto entity = [&](const auto& x, const auto& y) {
-    return x.first == y.first && x.second.ancestors == y.second.ancestors && x.second.attributes == y.second.attributes &&
-           x.second.tags == y.second.tags && x.second.enum_ids == y.second.enum_ids;
-  };
-  auto action = [&](const auto& x, const auto& y) {
-    return x.first == y.first && x.second.ancestors == y.second.ancestors && x.second.context == y.second.context &&
-           sorted(x.second.principals) == sorted(y.second.principals) &&
-           sorted(x.second.resources) == sorted(y.second.resources);
-  };
-  return std::ranges::equal(a.entity_types(), b.entity_types(), entity) && std::ranges::equal(a.actions(), b.actions(), action);
-}
-
 // X.resolved.cedarschema.json or X.cedarschema.json beside X.cedarschema, perhaps X.roundtrip.cedarschema.
 void judge_schema_pair(const fs::path& file, Tally& pairs, Tally& ways) {
   std::string stem = file.string();
@@ -276,20 +258,20 @@ void judge_schema_pair(const fs::path& file, Tally& pairs, Tally& ways) {
   if (!from_json) return pairs.add(false, from_json.error().message);
   auto from_text = Schema::parse(slurp(stem + ".cedarschema"), stem);
   if (!from_text) return pairs.add(false, from_text.error().message);
-  pairs.add(same(*from_json, *from_text), file.string());
+  pairs.add(same_meaning(*from_json, *from_text), file.string());
   if (fs::exists(stem + ".roundtrip.cedarschema")) {
     auto third = Schema::parse(slurp(stem + ".roundtrip.cedarschema"), stem);
-    pairs.add(third && same(*third, *from_text), stem + ".roundtrip");
+    pairs.add(third && same_meaning(*third, *from_text), stem + ".roundtrip");
   }
   auto json = Schema::text_to_json(slurp(stem + ".cedarschema"), stem);
   auto there = json ? Schema::from_json(*json, "there") : Result<Schema>(std::unexpected(json.error()));
-  ways.add(there && same(*there, *from_text), stem + (there ? "" : " " + there.error().message));
+  ways.add(there && same_meaning(*there, *from_text), stem + (there ? "" : " " + there.error().message));
   auto text = Schema::json_to_text(slurp(file), stem);
   if (!text && text.error().code == Code::kUnsupported) {
     return ways.not_covered("a name that text cannot say: " + text.error().message);
   }
   auto back = text ? Schema::parse(*text, "back") : Result<Schema>(std::unexpected(text.error()));
-  ways.add(back && same(*back, *from_json), file.string() + (back ? "" : " " + back.error().message));
+  ways.add(back && same_meaning(*back, *from_json), file.string() + (back ? "" : " " + back.error().message));
 }
 
 TEST(Cases, SchemaFiles) {
