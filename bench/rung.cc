@@ -116,7 +116,8 @@ http::Task<void> handle(http::Call& call, Bench& bench) {
 Status prepare(Bench& bench, const std::string& folder, const std::string& key_file) {
   PV_TRY(const agreement::Files files, read_tree(folder));
   PV_TRY(auto agreement, agreement::Agreement::load(files));
-  bench.in_force = std::make_shared<const gate::InForce>(gate::InForce{std::move(agreement), 1});
+  bench.in_force = std::make_shared<const gate::InForce>(gate::InForce{
+      std::move(agreement), std::make_shared<const oversight::Stops>(), 1});
   PV_TRY(bench.store, state::Store::open(key_file + ".db"));
   PV_TRY(bench.people, identity::Directory::open(*bench.store));
   identity::Person person;

@@ -15,7 +15,7 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROOMS = ["base", "cedar", "exchange", "inspect", "sandbox", "agreement", "prove", "ledger", "vault", "audit",
-         "state", "identity", "http", "models", "gate", "cli"]
+         "state", "identity", "oversight", "http", "models", "gate", "cli"]
 OTHERS = ["promises", "clients", "interop", "tour", "repo"]
 SECONDS_MAX = 1500  # one program that hangs must not hang the run
 

@@ -127,7 +127,8 @@ class Agreement {
   [[nodiscard]] Status check_period(UtcSeconds now) const;
   [[nodiscard]] std::vector<ExampleOutcome> run_examples() const;
 
-  // The decision on facts alone; docs/agreement.md lists the fact paths. An unknown purpose, label, model or tool class, a missing fact or a
+  // The decision on facts alone; docs/agreement.md lists the fact paths. Whatever the rules say, nothing
+  // that is stopped (kStoppedFact) is allowed. An unknown purpose, label, model or tool class, a missing fact or a
   // value of the wrong type is a deny that says so; so is any run-time error in any policy. Thread-safe,
   // deterministic: the same facts under the same agreement always give the same decision.
   [[nodiscard]] Decision decide(exchange::Verb verb, const exchange::Facts& facts) const;
@@ -150,6 +151,9 @@ class Agreement {
  private:
   std::unique_ptr<Impl> impl_;
 };
+
+// A fact of this path says what of the request is stopped: "vendor `acme`". It denies before any rule.
+inline constexpr std::string_view kStoppedFact = "stop.in_force";
 
 // Tool classes that every agreement knows; a tool outside the registry is of class kClientClass.
 inline constexpr std::string_view kClientClass = "client";

@@ -62,6 +62,17 @@ action "act" appliesTo {
   resource: [Tool],
   context: { "moment": Moment, "content": Content }
 };
+// Halting somebody or something at once, and letting it in again (or for the first time).
+action "stop" appliesTo {
+  principal: [Person],
+  resource: [Vendor, Model, Tool, Purpose],
+  context: { "moment": Moment }
+};
+action "admit" appliesTo {
+  principal: [Person],
+  resource: [Vendor, Model, Tool, Purpose],
+  context: { "moment": Moment }
+};
 action "train" appliesTo {
   principal: [Person],
   resource: [Dataset],

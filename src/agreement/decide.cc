@@ -13,6 +13,18 @@ void add_clause(std::vector<ClauseRef>& clauses, const ClauseRef& clause) {
   if (!there) clauses.push_back(clause);
 }
 
+// Whose approvals a hold waits for, and what their keys must show.
+void add_awaited(const Agreement::Impl& impl, const cedar::Response& response, Decision& decision) {
+  for (uint32_t policy : response.forbids) {
+    const PolicyNotes& notes = impl.notes[policy];
+    decision.awaits.insert(decision.awaits.end(), notes.counted_roles.begin(), notes.counted_roles.end());
+    decision.presence = std::max(decision.presence, notes.presence);
+  }
+  std::sort(decision.awaits.begin(), decision.awaits.end());
+  const auto repeats = std::unique(decision.awaits.begin(), decision.awaits.end());
+  decision.awaits.erase(repeats, decision.awaits.end());
+}
+
 Decision judged(const Agreement::Impl& impl, const cedar::Response& response) {
   Decision decision;
   const bool permitted = !response.permits.empty();
@@ -39,6 +51,7 @@ Decision judged(const Agreement::Impl& impl, const cedar::Response& response) {
     }
   }
   if (decision.outcome == Outcome::kDeny) return decision;
+  if (decision.outcome == Outcome::kHold) add_awaited(impl, response, decision);
   for (uint32_t policy : response.permits) {
     const PolicyNotes& notes = impl.notes[policy];
     decision.whole = decision.whole || notes.whole;
@@ -68,6 +81,11 @@ Decision Agreement::decide(exchange::Verb verb, const exchange::Facts& facts) co
       refusal.reason = std::move(period.error().message);
       return refusal;
     }
+  }
+  if (const exchange::FactValue* stopped = facts.find(kStoppedFact); stopped != nullptr) {
+    const auto* what = std::get_if<std::string>(stopped);
+    refusal.reason = fmt::format("{} is stopped", what == nullptr ? "this" : *what);
+    return refusal;
   }
   Result<Question> question = question_of(*impl_, verb, facts);
   if (!question) {

@@ -18,6 +18,9 @@ struct ClauseRef {
   friend bool operator==(const ClauseRef&, const ClauseRef&) = default;
 };
 
+// What an approver's security key must show for an approval to count (@security_key).
+enum class Presence { kNone, kTouch, kPin };
+
 struct Decision {
   Outcome outcome = Outcome::kDeny;
   std::vector<ClauseRef> clauses;       // the deciding policies' clauses, in document order, no repeats
@@ -25,6 +28,8 @@ struct Decision {
   bool redact = false;                  // every satisfied forbid carries @redact and permits would allow
   bool whole = false;                   // a satisfied permit carries @whole: judge all before any leaves
   std::vector<std::string> marks;       // values of @mark on satisfied permits
+  std::vector<std::string> awaits;      // a hold: the roles whose approvals its clauses count, sorted
+  Presence presence = Presence::kNone;  // a hold: the strictest that its clauses ask for
   // One sentence for the person who asked: clause number and title, and what would have to be
   // otherwise. For a default deny: which purposes or roles would have allowed it, as far as known.
   std::string reason;

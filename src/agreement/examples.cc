@@ -294,8 +294,8 @@ class RowReader {
     const size_t space = what.find(' ');
     const std::string_view kind = what.substr(0, space);
     const std::string_view id = space == std::string_view::npos ? "" : trim(what.substr(space));
-    if (!is_id(id)) return fault(fmt::format("`{}` names nothing; write `model ID`, `tool ID` or "
-                                             "`dataset ID`", what));
+    if (!is_id(id)) return fault(fmt::format("`{}` names nothing; write `model ID`, `tool ID`, `dataset ID`, "
+                                             "`vendor ID` or `purpose ID`", what));
     if (kind == "model") {
       const bool known = std::any_of(terms_.models.begin(), terms_.models.end(),
                                      [&](const Model& model) { return model.id == id; });
@@ -311,8 +311,18 @@ class RowReader {
       }
       example.facts.merge(dataset->second);
       example.facts.set("resource.type", std::string("Dataset"));
+    } else if (kind == "vendor") {
+      const bool known = std::any_of(terms_.vendors.begin(), terms_.vendors.end(),
+                                     [&](const Vendor& vendor) { return vendor.id == id; });
+      if (!known) return fault(fmt::format("no [[vendor]] `{}` in agreement.toml; add it or correct the row", id));
+      example.facts.set("resource.type", std::string("Vendor"));
+    } else if (kind == "purpose") {
+      if (!terms_.purposes.contains(std::string(id))) {
+        return fault(fmt::format("no purpose `{}` in [purposes]; add it or correct the row", id));
+      }
+      example.facts.set("resource.type", std::string("Purpose"));
     } else {
-      return fault(fmt::format("`{}` is neither model, tool nor dataset", kind));
+      return fault(fmt::format("`{}` is neither model, tool, dataset, vendor nor purpose", kind));
     }
     example.facts.set("resource.id", std::string(id));
   }

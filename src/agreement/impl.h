@@ -21,6 +21,8 @@ struct PolicyNotes {
   std::string mark;
   bool hold = false;
   bool whole = false;
+  std::vector<std::string> counted_roles;  // `context.moment.approvals.ROLE` stands in it; sorted
+  Presence presence = Presence::kNone;
 };
 
 // Where a typed value of a request comes from: a leaf names a fact, a record has inner slots.

@@ -190,6 +190,10 @@ class Loader {
       read_annotation(clause, policy, annotation, notes);
     }
     check_references(policy, impl_->terms, faults_);
+    notes.counted_roles = counted_roles(policy);
+    if (notes.presence != Presence::kNone && !notes.hold) {
+      faults_.add(clause.file, policy.line(), "@security_key says how a hold is approved; write @hold beside it");
+    }
     if (!policy.annotation("clause")) policies_.annotate(index, "clause", notes.clause.number);
     if (!policy.annotation("title")) policies_.annotate(index, "title", notes.clause.title);
     impl_->notes.push_back(std::move(notes));
@@ -211,11 +215,11 @@ class Loader {
       notes.whole = true;
       return;
     }
-    constexpr std::array<std::string_view, 6> kWithText = {"authority", "clause", "hold",
-                                                           "id",        "mark",   "title"};
+    constexpr std::array<std::string_view, 7> kWithText = {"authority", "clause", "hold",        "id",
+                                                           "mark",      "title",  "security_key"};
     if (std::find(kWithText.begin(), kWithText.end(), annotation.key) == kWithText.end()) {
       return fault(fmt::format("unknown annotation @{}; known are @authority, @clause, @hold, @id, "
-                               "@mark, @title, @whole", annotation.key));
+                               "@mark, @security_key, @title, @whole", annotation.key));
     }
     if (trim(value).empty() || value.find('\n') != std::string::npos) {
       return fault(fmt::format("@{} needs a text on one line, such as @{}(\"…\")", annotation.key,
@@ -225,6 +229,12 @@ class Loader {
       if (!forbids) return fault("@hold stands on a forbid; a permit cannot wait for approval");
       notes.hold = true;
       notes.clause.hold = value;
+    } else if (annotation.key == "security_key") {
+      if (!forbids) return fault("@security_key stands beside @hold, on a forbid");
+      if (value != "touch" && value != "pin") {
+        return fault("@security_key is \"touch\" (somebody was there) or \"pin\" (and proved who)");
+      }
+      notes.presence = value == "pin" ? Presence::kPin : Presence::kTouch;
     } else if (annotation.key == "mark") {
       if (forbids) return fault("@mark stands on a permit; what is forbidden is not marked");
       notes.mark = value;

@@ -309,8 +309,10 @@ class QuestionMaker {
         question.more.push_back(std::move(tool));
       }
     } else if (!impl_.entities->find(question.request.resource)) {
-      return fail(Code::kNotFound, fmt::format("the model `{}` is not one that this agreement admits",
-                                               *id));
+      std::string kind = *type;
+      kind[0] = static_cast<char>(kind[0] | 0x20);
+      return fail(Code::kNotFound, fmt::format("the {} `{}` is not one that this agreement {}", kind, *id,
+                                               kind == "model" ? "admits" : "names"));
     }
     return {};
   }

@@ -120,6 +120,25 @@ class ReferenceChecker {
 
 }  // namespace
 
+namespace {
+
+void add_counted(const Expr& expr, std::vector<std::string>& out) {
+  const bool counts = expr.op == Op::kGetAttr && !expr.args.empty() &&
+                      expr.args[0]->op == Op::kGetAttr && expr.args[0]->name == "approvals";
+  if (counts) out.emplace_back(expr.name);
+  for (const auto& arg : expr.args) add_counted(*arg, out);
+}
+
+}  // namespace
+
+std::vector<std::string> counted_roles(const cedar::Policy& policy) {
+  std::vector<std::string> out;
+  for (const cedar::Condition& condition : policy.conditions) add_counted(*condition.body, out);
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
 void check_references(const cedar::Policy& policy, const Terms& terms, Faults& faults) {
   ReferenceChecker(policy, terms, faults).check();
 }

@@ -10,4 +10,7 @@ namespace proviso::agreement {
 
 void check_references(const cedar::Policy& policy, const Terms& terms, Faults& faults);
 
+// The roles whose approvals the policy counts: ROLE of every `context.moment.approvals.ROLE`. Sorted.
+std::vector<std::string> counted_roles(const cedar::Policy& policy);
+
 }  // namespace proviso::agreement

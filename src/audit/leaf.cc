@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "audit/json_members.h"
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/json.h"
@@ -13,44 +14,13 @@ namespace {
 
 constexpr std::string_view kFormat = "proviso/leaf@v1";
 constexpr std::array<std::string_view, 4> kDecisions = {"allow", "deny", "hold", "-"};
-constexpr std::array<std::string_view, 9> kOtherVerbs = {
-    "key",   "agreement", "worker", "person",   "unauthorized",
-    "start", "report",    "shred",  "heartbeat"};
+constexpr std::array<std::string_view, 11> kOtherVerbs = {
+    "key",   "agreement", "worker",    "person", "unauthorized", "start",
+    "report", "shred",    "heartbeat", "vote",   "withdraw"};
 // With the secret and a position these are 55 bytes: one block of SHA-256.
 constexpr std::string_view kSaltDomain{"proviso/salt/v1", 15};
 constexpr std::string_view kValueDomain{"proviso/value/v1", 16};
 constexpr std::string_view kContentsMagic{"pvcontents\x01", 11};
-
-Result<json::Element> member(json::Object object, std::string_view name) {
-  json::Element element;
-  if (object[name].get(element) != simdjson::SUCCESS) {
-    return fail(Code::kInvalid, "a leaf has no `" + std::string(name) + "`");
-  }
-  return element;
-}
-
-std::unexpected<Error> wrong_type(std::string_view name) {
-  return fail(Code::kInvalid, "a leaf's `" + std::string(name) + "` is of the wrong type");
-}
-
-Result<std::string> text_member(json::Object object, std::string_view name) {
-  PV_TRY(const auto element, member(object, name));
-  std::string_view text;
-  if (element.get(text) != simdjson::SUCCESS) return wrong_type(name);
-  return std::string(text);
-}
-
-Result<Digest> digest_member(json::Object object, std::string_view name) {
-  PV_TRY(const auto text, text_member(object, name));
-  return digest_from_hex(text);
-}
-
-Result<int64_t> count_member(json::Object object, std::string_view name) {
-  PV_TRY(const auto element, member(object, name));
-  int64_t number = 0;
-  if (element.get(number) != simdjson::SUCCESS || number < 0) return wrong_type(name);
-  return number;
-}
 
 bool known_verb(std::string_view verb) {
   return exchange::parse_verb(verb).has_value() ||

@@ -6,6 +6,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "audit/oversight_check.h"
 #include "audit/rederive.h"
 #include "base/file.h"
 
@@ -16,8 +17,8 @@ using agreement::Agreement;
 
 class Replay {
  public:
-  Replay(const vault::Vault* vault, AgreementShelf& agreements)
-      : vault_(vault), agreements_(agreements) {}
+  Replay(const std::string& origin, const vault::Vault* vault, AgreementShelf& agreements)
+      : vault_(vault), agreements_(agreements), oversight_(origin) {}
 
   void take(uint64_t index, std::string_view entry);
   ReplayReport finish();
@@ -40,6 +41,7 @@ class Replay {
 
   const vault::Vault* vault_;
   AgreementShelf& agreements_;
+  OversightCheck oversight_;
   ReplayReport report_;
   uint64_t index_ = 0;
   int64_t latest_ = 0;
@@ -213,6 +215,9 @@ void Replay::take(uint64_t index, std::string_view entry) {
   const auto contents = open(*leaf);
   if (!contents || !check_facts(*leaf, *contents)) return;
   check_pairing(*leaf, contents->facts);
+  for (std::string& sentence : oversight_.take(index, *leaf, *contents, report_.withheld == 0)) {
+    fault("oversight", std::move(sentence));
+  }
   if (leaf->verb == "shred") note_tombstone(contents->facts);
   if (leaf->decision == "-")
     ++report_.others;
@@ -256,7 +261,7 @@ Result<std::shared_ptr<const Agreement>> AgreementShelf::get(const Digest& diges
 
 Result<ReplayReport> replay(const ledger::LogReader& log, const vault::Vault* vault,
                             AgreementShelf& agreements) {
-  Replay replaying(vault, agreements);
+  Replay replaying(log.origin(), vault, agreements);
   PV_TRY_VOID(log.scan(0, [&](uint64_t index, std::string_view entry) -> Status {
     replaying.take(index, entry);
     return {};

@@ -34,7 +34,7 @@ class AgreementShelf {
 struct ReplayFault {
   uint64_t index = 0;  // of the leaf
   std::string
-      part;  // "leaf", "vault", "facts", "agreement", "decision", "clauses", "time", "pairing"
+      part;  // "leaf", "vault", "facts", "agreement", "decision", "clauses", "time", "pairing", "oversight"
   std::string message;  // what disagrees with what
 };
 

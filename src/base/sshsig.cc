@@ -15,6 +15,10 @@ namespace proviso::sshsig {
 namespace {
 
 constexpr std::string_view kKeyType = "ssh-ed25519";
+constexpr std::string_view kSecurityKeyType = "sk-ssh-ed25519@openssh.com";
+constexpr size_t kApplicationBytesMax = 256;  // a name such as "ssh:"
+constexpr unsigned kUserPresent = 0x01;       // PROTOCOL.u2f, flags of a signature
+constexpr unsigned kUserVerified = 0x04;
 constexpr std::string_view kMagic = "SSHSIG";
 constexpr std::string_view kSignatureBegin = "-----BEGIN SSH SIGNATURE-----\n";
 constexpr std::string_view kSignatureEnd = "-----END SSH SIGNATURE-----";
@@ -57,6 +61,32 @@ Result<PublicKey> read_key_blob(std::string_view blob) {
   if (!raw || raw->size() != 32 || !reader.rest().empty())
     return malformed("ssh-ed25519 public key");
   return PublicKey::create(*raw);
+}
+
+std::string person_key_blob(const PersonKey& key) {
+  if (key.application.empty()) return key_blob(key.key);
+  std::string blob;
+  put_string(blob, kSecurityKeyType);
+  put_string(blob, key.key.raw());
+  put_string(blob, key.application);
+  return blob;
+}
+
+Result<PersonKey> read_person_key_blob(std::string_view blob) {
+  ByteReader reader(blob);
+  const Result<std::string_view> type = take_string(reader);
+  if (!type || *type != kSecurityKeyType) {
+    PV_TRY(PublicKey key, read_key_blob(blob));
+    return PersonKey{std::move(key), ""};
+  }
+  const Result<std::string_view> raw = take_string(reader);
+  const Result<std::string_view> application = raw ? take_string(reader) : raw;
+  if (!application || raw->size() != 32 || application->empty() ||
+      application->size() > kApplicationBytesMax || !reader.rest().empty()) {
+    return malformed("security key");
+  }
+  PV_TRY(PublicKey key, PublicKey::create(*raw));
+  return PersonKey{std::move(key), std::string(*application)};
 }
 
 std::string armor(std::string_view begin, std::string_view end, std::string_view bytes) {
@@ -138,6 +168,43 @@ Result<Parts> parts_of(std::string_view blob) {
   return parts;
 }
 
+// The signature's own bytes, and what a security key adds to them.
+struct RawSignature {
+  std::string_view bytes;
+  uint8_t flags = 0;
+  uint32_t counter = 0;
+};
+
+Result<RawSignature> read_raw_signature(bool security_key, std::string_view blob) {
+  ByteReader reader(blob);
+  RawSignature raw;
+  PV_TRY(const std::string_view type, take_string(reader));
+  PV_TRY(raw.bytes, take_string(reader));
+  if (security_key) {
+    PV_TRY(raw.flags, reader.u8());
+    PV_TRY(raw.counter, reader.u32());
+  }
+  const bool whole = type == (security_key ? kSecurityKeyType : kKeyType) && raw.bytes.size() == 64 &&
+                     reader.rest().empty();
+  if (!whole) return malformed("ssh signature");
+  return raw;
+}
+
+Result<RawSignature> raw_signature(const PersonKey& key, std::string_view blob) {
+  Result<RawSignature> raw = read_raw_signature(!key.application.empty(), blob);
+  if (!raw) return malformed("ssh signature");
+  return raw;
+}
+
+// What a security key signs in place of the message: PROTOCOL.u2f, "SSH U2F signatures".
+std::string through_security_key(const PersonKey& key, const RawSignature& raw, std::string_view message) {
+  std::string out = hash(EVP_sha256(), key.application);
+  put_u8(out, raw.flags);
+  put_u32(out, raw.counter);
+  out += hash(EVP_sha256(), message);
+  return out;
+}
+
 Result<std::string> open_armor(std::string_view armored) {
   return dearmor(kSignatureBegin, kSignatureEnd, armored, "ssh signature");
 }
@@ -189,6 +256,13 @@ Result<PrivateKey> read_private_blob(std::string_view blob) {
 }  // namespace
 
 Result<PublicKey> parse_public_key(std::string_view line) {
+  PV_TRY(PersonKey key, parse_person_key(line));
+  if (key.application.empty()) return std::move(key.key);
+  return fail(Code::kUnsupported,
+              fmt::format("ssh key type `{}` is not supported: use ssh-ed25519", kSecurityKeyType));
+}
+
+Result<PersonKey> parse_person_key(std::string_view line) {
   while (line.ends_with('\n') || line.ends_with('\r') || line.ends_with(' ')) line.remove_suffix(1);
   if (line.find('\n') != std::string_view::npos)
     return malformed("ssh public key: more than one line");
@@ -196,7 +270,7 @@ Result<PublicKey> parse_public_key(std::string_view line) {
   if (first == std::string_view::npos)
     return malformed("ssh public key: want `ssh-ed25519 AAAA… comment`");
   const std::string_view type = line.substr(0, first);
-  if (type != kKeyType) {
+  if (type != kKeyType && type != kSecurityKeyType) {
     return fail(
         Code::kUnsupported,
         fmt::format("ssh key type `{}` is not supported: use ssh-ed25519", type.substr(0, 64)));
@@ -204,14 +278,23 @@ Result<PublicKey> parse_public_key(std::string_view line) {
   std::string_view rest = line.substr(first + 1);
   const Result<std::string> blob = base64_decode(rest.substr(0, rest.find(' ')));
   if (!blob) return malformed("ssh public key: its second word is not base64");
-  return read_key_blob(*blob);
+  PV_TRY(PersonKey key, read_person_key_blob(*blob));
+  if (key.application.empty() != (type == kKeyType)) {
+    return malformed("ssh public key: its first word is another type than its bytes");
+  }
+  return key;
 }
 
-std::string format_public_key(const PublicKey& key, std::string_view comment) {
-  std::string out = fmt::format("{} {}", kKeyType, base64_encode(key_blob(key)));
+std::string format_person_key(const PersonKey& key, std::string_view comment) {
+  std::string out = fmt::format("{} {}", key.application.empty() ? kKeyType : kSecurityKeyType,
+                                base64_encode(person_key_blob(key)));
   if (!comment.empty()) out.append(" ").append(comment);
   out.push_back('\n');
   return out;
+}
+
+std::string format_public_key(const PublicKey& key, std::string_view comment) {
+  return format_person_key(PersonKey{key, ""}, comment);
 }
 
 Result<PrivateKey> parse_private_key(std::string_view pem) {
@@ -262,9 +345,16 @@ std::string sign(const PrivateKey& key, std::string_view name_space, std::string
 
 Status verify(const PublicKey& key, std::string_view name_space, std::string_view message,
               std::string_view armored) {
+  auto presence = verify(PersonKey{key, ""}, name_space, message, armored);
+  if (!presence) return std::unexpected(std::move(presence.error()));
+  return {};
+}
+
+Result<Presence> verify(const PersonKey& key, std::string_view name_space, std::string_view message,
+                        std::string_view armored) {
   PV_TRY(const std::string blob, open_armor(armored));
   PV_TRY(const Parts parts, parts_of(blob));
-  PV_TRY(const PublicKey named, read_key_blob(parts.key));
+  PV_TRY(const PersonKey named, read_person_key_blob(parts.key));
   if (!(named == key)) return fail(Code::kUnverified, "the ssh signature is by another key");
   if (parts.name_space != name_space) {
     return fail(Code::kUnverified, fmt::format("the ssh signature is for namespace `{}`, not `{}`",
@@ -272,24 +362,34 @@ Status verify(const PublicKey& key, std::string_view name_space, std::string_vie
   }
   // SPEC PROTOCOL.sshsig: hash_algorithm MUST be one of sha256 and sha512.
   if (parts.algorithm != "sha512" && parts.algorithm != "sha256") return malformed("ssh signature");
-  ByteReader reader(parts.signature);
-  const Result<std::string_view> type = take_string(reader);
-  const Result<std::string_view> raw = type ? take_string(reader) : type;
-  if (!raw || *type != kKeyType || raw->size() != 64 || !reader.rest().empty()) {
-    return malformed("ssh signature");
-  }
   const std::string digest =
       hash(parts.algorithm == "sha512" ? EVP_sha512() : EVP_sha256(), message);
-  if (!key.verify(signed_bytes(name_space, parts.algorithm, digest), *raw)) {
+  const std::string signed_text = signed_bytes(name_space, parts.algorithm, digest);
+  const Result<RawSignature> raw = raw_signature(key, parts.signature);
+  if (!raw) return std::unexpected(raw.error());
+  if (!key.key.verify(key.application.empty() ? signed_text : through_security_key(key, *raw, signed_text),
+                      raw->bytes)) {
     return fail(Code::kUnverified, "the ssh signature does not hold over this message");
   }
-  return {};
+  return Presence{(raw->flags & kUserPresent) != 0, (raw->flags & kUserVerified) != 0};
 }
 
 Result<PublicKey> signer(std::string_view armored) {
   PV_TRY(const std::string blob, open_armor(armored));
   PV_TRY(const Parts parts, parts_of(blob));
   return read_key_blob(parts.key);
+}
+
+Result<PersonKey> person_signer(std::string_view armored) {
+  PV_TRY(const std::string blob, open_armor(armored));
+  PV_TRY(const Parts parts, parts_of(blob));
+  return read_person_key_blob(parts.key);
+}
+
+std::string PersonKey::fingerprint() const {
+  std::string text = "SHA256:" + base64_encode(sha256(person_key_blob(*this)).view());
+  while (text.ends_with('=')) text.pop_back();
+  return text;
 }
 
 }  // namespace proviso::sshsig

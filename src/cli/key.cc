@@ -2,19 +2,16 @@
 #include <fmt/format.h>
 
 #include "base/json.h"
-#include "cli/admin_client.h"
 #include "cli/command.h"
 #include "cli/output.h"
-#include "gate/caretaker.h"
+#include "cli/state_holder.h"
 #include "gate/register.h"
-#include "ledger/keys.h"
 
 namespace proviso::cli {
 namespace {
 
 struct KeyOptions {
   std::string state = default_state();
-  std::string node = "node-1";
   std::string person, purpose, nationality, training_until, id;
   std::vector<std::string> roles;
   int64_t clearance = 0;
@@ -48,35 +45,6 @@ std::string id_body(const KeyOptions& options) {
   writer.key("id").string(options.id);
   writer.end_object();
   return body;
-}
-
-// The gate's own engine, held by this command because no gate runs.
-Result<std::string> alone(const KeyOptions& options, std::string_view path, const std::string& body) {
-  static const SystemClock clock;
-  gate::EngineOptions engine_options;
-  engine_options.layout.root = options.state;
-  engine_options.node = options.node;
-  PV_TRY(const note::VerifierKey log_key,
-         ledger::read_verifier_key(engine_options.layout.log_vkey()));
-  engine_options.origin = log_key.name;
-  engine_options.program = own_path();
-  engine_options.clock = &clock;
-  PV_TRY(const gate::Loaded loaded,
-         gate::load_agreement(engine_options.layout.agreement(), clock.now()));
-  PV_TRY(const auto engine, gate::Engine::open(std::move(engine_options)));
-  const Digest agreement = loaded.agreement->digest();
-  if (path == "/keys") return gate::key_list(*engine);
-  json::Parser parser;
-  PV_TRY(const json::Element command, parser.parse(body));
-  if (path == "/keys/new") return gate::key_new(*engine, agreement, command);
-  return gate::key_revoke(*engine, agreement, command);
-}
-
-Result<std::string> run(const KeyOptions& options, std::string_view method, std::string_view path,
-                        const std::string& body) {
-  PV_TRY(std::optional<std::string> answer, ask_gate(options.state, method, path, body));
-  if (answer) return std::move(*answer);
-  return alone(options, path, body);
 }
 
 std::string field(json::Element object, std::string_view name) {
@@ -139,20 +107,20 @@ void add_key(CLI::App& app, int& status) {
   make->add_option("--training-until", options->training_until, "with --role: a date");
   make->footer("example: proviso key new --person ana --role analyst --purpose analysis");
   make->callback([options, &status] {
-    status = finish(run(*options, "POST", "/keys/new", new_body(*options)), options->as_json, show_new);
+    status = finish(act_on_register(options->state, "POST", "/keys/new", new_body(*options)), options->as_json, show_new);
   });
 
   auto* list = command->add_subcommand("list", "every key, without the keys themselves");
   common(list);
   list->callback([options, &status] {
-    status = finish(run(*options, "GET", "/keys", ""), options->as_json, show_list);
+    status = finish(act_on_register(options->state, "GET", "/keys", ""), options->as_json, show_list);
   });
 
   auto* revoke = command->add_subcommand("revoke", "end a key at once, on open streams too");
   common(revoke);
   revoke->add_option("id", options->id, "the key's id, as `key list` shows it")->required();
   revoke->callback([options, &status] {
-    status = finish(run(*options, "POST", "/keys/revoke", id_body(*options)), options->as_json,
+    status = finish(act_on_register(options->state, "POST", "/keys/revoke", id_body(*options)), options->as_json,
                     show_revoked);
   });
 }

@@ -7,6 +7,7 @@
 #include "gate/caretaker.h"
 #include "gate/config.h"
 #include "gate/ledger_acts.h"
+#include "gate/register.h"
 #include "ledger/keys.h"
 
 namespace proviso::cli {
@@ -20,12 +21,12 @@ Result<std::string> node_of(const gate::Layout& layout) {
   return config.node;
 }
 
-}  // namespace
-
-Result<std::string> act_on_ledger(const std::string& state, std::string_view path,
-                                  const std::string& body) {
-  PV_TRY(std::optional<std::string> answer, ask_gate(state, "POST", path, body));
-  if (answer) return std::move(*answer);
+// The gate's own engine, held by this command because no gate runs, and the agreement of the state.
+struct Held {
+  std::unique_ptr<gate::Engine> engine;
+  Digest agreement;
+};
+Result<Held> hold_state(const std::string& state) {
   static const SystemClock clock;
   gate::EngineOptions options;
   options.layout.root = state;
@@ -35,10 +36,33 @@ Result<std::string> act_on_ledger(const std::string& state, std::string_view pat
   options.program = own_path();
   options.clock = &clock;
   PV_TRY(const gate::Loaded loaded, gate::load_agreement(options.layout.agreement(), clock.now()));
-  PV_TRY(const auto engine, gate::Engine::open(std::move(options)));
+  Held held;
+  held.agreement = loaded.agreement->digest();
+  PV_TRY(held.engine, gate::Engine::open(std::move(options)));
+  return held;
+}
+
+}  // namespace
+
+Result<std::string> act_on_ledger(const std::string& state, std::string_view path,
+                                  const std::string& body) {
+  PV_TRY(std::optional<std::string> answer, ask_gate(state, "POST", path, body));
+  if (answer) return std::move(*answer);
+  PV_TRY(const Held held, hold_state(state));
   json::Parser parser;
   PV_TRY(const json::Element command, parser.parse(body));
-  return gate::ledger_act(*engine, loaded.agreement->digest(), path, command);
+  return gate::ledger_act(*held.engine, held.agreement, path, command);
+}
+
+Result<std::string> act_on_register(const std::string& state, std::string_view method,
+                                    std::string_view path, const std::string& body) {
+  PV_TRY(std::optional<std::string> answer, ask_gate(state, method, path, body));
+  if (answer) return std::move(*answer);
+  PV_TRY(const Held held, hold_state(state));
+  if (method == "GET") return gate::register_list(*held.engine, path);
+  json::Parser parser;
+  PV_TRY(const json::Element command, parser.parse(body));
+  return gate::register_act(*held.engine, held.agreement, path, command);
 }
 
 }  // namespace proviso::cli

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
+#include <thread>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -51,7 +53,7 @@ http::Task<Result<Answer>> send(http::Loop& loop, http::Endpoint endpoint, http:
   co_return answer;
 }
 
-// One gate, one folder, seven scenes. A scene says what happens and why, and whether it held.
+// One gate, one folder, ten scenes. A scene says what happens and why, and whether it held.
 class Tour {
  public:
   explicit Tour(TourOptions options) : options_(std::move(options)) {}
@@ -67,6 +69,9 @@ class Tour {
     scene("an answer streams", [this] { return stream(); });
     scene("a purpose that the agreement refuses", [this] { return denied_purpose(); });
     scene("a secret in a stream", [this] { return secret_in_stream(); });
+    scene("an order waits for two people", [this] { return held_order(); });
+    scene("somebody alters an approval", [this] { return altered_approval(); });
+    scene("a stop", [this] { return stopped_model(); });
     scene("somebody edits the ledger", [this] { return tampered_ledger(); });
     scene("another program checks the receipt", [this] { return receipt_checked(); });
     scene("a late amendment strikes a protection", [this] { return struck_protection(); });
@@ -119,23 +124,26 @@ class Tour {
     }
     for (json::Element key : keys) {
       std::string_view role, text;
-      if (key.at_key("role").get(role) == simdjson::SUCCESS && role == "analyst" &&
-          key.at_key("key").get(text) == simdjson::SUCCESS) {
-        key_ = std::string(text);
+      if (key.at_key("role").get(role) == simdjson::SUCCESS && key.at_key("key").get(text) == simdjson::SUCCESS) {
+        keys_[std::string(role)] = std::string(text);
       }
     }
-    if (key_.empty()) return fail(Code::kInvalid, "the agreement has no role `analyst`; the tour speaks as one");
+    for (const char* role : {"analyst", "planner", "commander", "legal", "security"}) {
+      if (keys_.contains(role)) continue;
+      return fail(Code::kInvalid, fmt::format("the agreement has no role `{}`; the tour speaks as one", role));
+    }
     PV_TRY(endpoint_, http::Endpoint::parse(fmt::format("http://127.0.0.1:{}", port)));
     PV_TRY(loops_, http::Loops::create({.count = 1}));
     print(fmt::format("it listens on 127.0.0.1:{}", port));
     return {};
   }
 
-  Result<Answer> chat(std::string_view purpose, std::string body) {
+  Result<Answer> request(const std::string& role, std::string_view method, std::string target, std::string_view purpose,
+                         std::string body) {
     http::RequestSpec spec;
-    spec.method = "POST";
-    spec.target = "/v1/chat/completions";
-    spec.headers.add("Authorization", "Bearer " + key_);
+    spec.method = std::string(method);
+    spec.target = std::move(target);
+    spec.headers.add("Authorization", "Bearer " + keys_.at(role));
     spec.headers.add("Proviso-Purpose", purpose);
     spec.headers.add("Content-Type", "application/json");
     spec.body = std::move(body);
@@ -144,6 +152,9 @@ class Tour {
     return http::block_on(loop, send(loop, endpoint_, std::move(spec)));
   }
 
+  Result<Answer> chat(std::string_view purpose, std::string body, const std::string& role = "analyst") {
+    return request(role, "POST", "/v1/chat/completions", purpose, std::move(body));
+  }
 
   Status ask() {
     print("  \"Say hello in one sentence.\", for the purpose `analysis`");
@@ -212,6 +223,147 @@ class Tour {
     }
     print("  what stood before the key was delivered, not a byte of the key; the stream ended with "
           "finish_reason \"content_filter\" and the clause");
+    return {};
+  }
+
+  // `proviso hold …` and its like, as that person.
+  Result<Finished> as(const std::string& role, std::vector<std::string> args) {
+    const std::string key_file = fmt::format("{}/{}.key", dir_, role);
+    PV_TRY_VOID(write_file_durable(key_file, keys_.at(role), FileMode::kPrivate));
+    args.insert(args.begin(), own_path());
+    args.insert(args.end(), {"--gate", fmt::format("http://{}:{}", endpoint_.host, endpoint_.port), "--api-key-file",
+                             key_file});
+    return run_program(args, log());
+  }
+
+  // The model is made to call a tool that spends; what it asks for is its own.
+  Result<Answer> order(int quantity) {
+    return chat("logistics",
+                fmt::format(R"({{"model":"local","max_tokens":120,"messages":[{{"role":"user","content":"Order axles."}}],)"
+                            R"("tools":[{{"type":"function","function":{{"name":"order_parts","parameters":{{"type":"object",)"
+                            R"("properties":{{"part":{{"enum":["axle"]}},"quantity":{{"enum":[{}]}}}},)"
+                            R"("required":["part","quantity"]}}}}}}],)"
+                            R"("tool_choice":{{"type":"function","function":{{"name":"order_parts"}}}}}})",
+                            quantity),
+                "planner");
+  }
+
+  // The one hold that is open, as soon as it is.
+  Result<std::string> open_hold() {
+    const http::Time until = http::Loop::now() + kSceneMax;
+    while (http::Loop::now() < until) {
+      PV_TRY(const Answer answer, request("commander", "GET", "/proviso/holds", "", ""));
+      json::Parser parser;
+      PV_TRY(const json::Element parsed, parser.parse(answer.body));
+      json::Array holds;
+      if (parsed.at_key("holds").get(holds) != simdjson::SUCCESS) return fail(Code::kInvalid, answer.body);
+      for (const json::Element hold : holds) {
+        std::string_view id, state;
+        if (hold.at_key("id").get(id) == simdjson::SUCCESS && hold.at_key("state").get(state) == simdjson::SUCCESS &&
+            state == "open") {
+          return std::string(id);
+        }
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    return fail(Code::kTimeout, "nothing waits for approval");
+  }
+
+  struct Signed {
+    std::string file;       // the statement
+    std::string signature;  // its file
+  };
+  // By ssh-keygen, with the sample's key of that person.
+  Result<Signed> sign(const std::string& hold, const std::string& role) {
+    PV_TRY(const Finished statement,
+           as(role, {"hold", "statement", hold, "--as", role, "--reason", "read it, and it is needed"}));
+    if (statement.status != 0) return fail(Code::kInvalid, "no statement for " + role);
+    const std::string file = fmt::format("{}/statement-{}", dir_, role);
+    PV_TRY_VOID(write_file_durable(file, statement.output, FileMode::kPrivate));
+    std::error_code ignored;
+    fs::remove(file + ".sig", ignored);
+    PV_TRY(const Finished signing,
+           run_program({"/usr/bin/ssh-keygen", "-Y", "sign", "-n", "proviso-approval-v1", "-f",
+                        gate::Layout{state_}.sample_approvers() + "/" + role, file},
+                       log()));
+    if (signing.status != 0) return fail(Code::kInvalid, "ssh-keygen did not sign");
+    return Signed{file, file + ".sig"};
+  }
+
+  Status held_order() {
+    Result<Answer> answer = fail(Code::kInternal, "no answer");
+    std::thread asking([&] { answer = order(4); });
+    const Result<std::string> hold = open_hold();
+    Status approved = hold ? Status() : Status(std::unexpected(hold.error()));
+    if (hold) {
+      print(fmt::format("  a planner's model calls `order_parts`, which spends: clause 2.4 holds it as {}\n"
+                        "  two people read the rendering and sign exactly it, with ssh-keygen", *hold));
+    }
+    for (const char* role : {"commander", "legal"}) {
+      if (approved) approved = approve(*hold, role);
+    }
+    asking.join();
+    if (!approved) return approved;
+    if (!answer) return std::unexpected(answer.error());
+    if (answer->status != 200 || answer->body.find("axle") == std::string::npos) {
+      return fail(Code::kInvalid, fmt::format("status {}: {}", answer->status, answer->body));
+    }
+    print("  then, and not before, the call left the gate; the intent that let it go used the approvals up");
+    return {};
+  }
+
+  Status approve(const std::string& hold, const std::string& role) {
+    PV_TRY(const Signed made, sign(hold, role));
+    PV_TRY(const Finished sent, as(role, {"hold", "vote", made.file, made.signature}));
+    if (sent.status != 0) return fail(Code::kInvalid, fmt::format("the approval of {} was refused", role));
+    print("    " + sent.output.substr(0, sent.output.find('\n')) + ", as " + role);
+    return {};
+  }
+
+  Status altered_approval() {
+    Result<Answer> answer = fail(Code::kInternal, "no answer");
+    std::thread asking([&] { answer = order(400); });
+    const Result<std::string> hold = open_hold();
+    Status refused = hold ? Status() : Status(std::unexpected(hold.error()));
+    if (hold) refused = refuse_altered(*hold);
+    if (hold && refused) {
+      const auto denied = as("legal", {"hold", "deny", *hold, "--as", "legal", "--reason", "nobody needs so many", "--key",
+                                       gate::Layout{state_}.sample_approvers() + "/legal"});
+      if (!denied || denied->status != 0) refused = fail(Code::kInvalid, "legal could not deny");
+    }
+    asking.join();
+    if (!refused) return refused;
+    if (!answer) return std::unexpected(answer.error());
+    if (answer->status != 403 || answer->body.find("axle") != std::string::npos) {
+      return fail(Code::kInvalid, fmt::format("status {}: {}", answer->status, answer->body));
+    }
+    print("  legal denies, and a denial ends it: 403, and nothing of the call left");
+    return {};
+  }
+
+  Status refuse_altered(const std::string& hold) {
+    PV_TRY(const Signed made, sign(hold, "commander"));
+    PV_TRY(std::string statement, read_file(made.file));
+    const size_t at = statement.find("needed");
+    if (at == std::string::npos) return fail(Code::kInvalid, "the statement does not hold its reason");
+    statement.replace(at, 6, "wanted");
+    PV_TRY_VOID(write_file_durable(made.file, statement, FileMode::kPrivate));
+    PV_TRY(const Finished sent, as("commander", {"hold", "vote", made.file, made.signature}));
+    if (sent.status == 0) return fail(Code::kInvalid, "an altered approval was taken");
+    print("  a commander signs for 400 axles; one word of the statement is altered on the way: refused");
+    return {};
+  }
+
+  Status stopped_model() {
+    PV_TRY(const Finished stop, as("security", {"stop", "model", "local", "--reason", "it ordered 400 axles"}));
+    if (stop.status != 0) return fail(Code::kInvalid, "the stop was refused");
+    print("  a security officer, alone: " + stop.output.substr(0, stop.output.find('\n')));
+    PV_TRY(const Answer answer,
+           chat("analysis", R"({"model":"local","messages":[{"role":"user","content":"Say hello."}]})"));
+    if (answer.status != 403 || answer.body.find("is stopped") == std::string::npos) {
+      return fail(Code::kInvalid, fmt::format("status {}: {}", answer.status, answer.body));
+    }
+    print("  the next question: 403, model `local` is stopped. Letting it in again would need two more offices");
     return {};
   }
 
@@ -313,7 +465,8 @@ class Tour {
   std::string log() const { return dir_ + "/gate.log"; }
 
   TourOptions options_;
-  std::string dir_, state_, key_, receipt_;
+  std::string dir_, state_, receipt_;
+  std::map<std::string, std::string> keys_;  // by role
   std::optional<ChildProgram> gate_;
   http::Endpoint endpoint_;
   std::unique_ptr<http::Loops> loops_;
@@ -326,7 +479,7 @@ class Tour {
 
 void add_tour(CLI::App& app, int& status) {
   auto options = std::make_shared<TourOptions>();
-  auto* command = app.add_subcommand("tour", "seven scenes with a real model, alone, on a free port");
+  auto* command = app.add_subcommand("tour", "ten scenes with a real model, alone, on a free port");
   command->add_option("--agreement", options->agreement, "the sample to sign")->capture_default_str();
   command->add_option("--model", options->model, "GGUF file")->envname("PROVISO_MODEL");
   command->add_option("--worker", options->worker, "llama-server")->envname("PROVISO_WORKER");

@@ -60,12 +60,11 @@ Result<std::string> Admin::answer(const std::string& method, const std::string& 
                                   const std::string& body) {
   const Digest agreement = house_.in_force()->agreement->digest();
   if (method == "GET" && path == "/status") return status();
-  if (method == "GET" && path == "/keys") return key_list(engine_);
+  if (method == "GET") return register_list(engine_, path);
   if (method != "POST") return fail(Code::kNotFound, fmt::format("no command `{}`", path));
   PV_TRY(const json::Element command, parser_.parse(body));
-  if (path == "/keys/new") return key_new(engine_, agreement, command);
-  if (path == "/keys/revoke") return key_revoke(engine_, agreement, command);
-  return ledger_act(engine_, agreement, path, command);
+  if (path.starts_with("/ledger/")) return ledger_act(engine_, agreement, path, command);
+  return register_act(engine_, agreement, path, command);
 }
 
 std::string Admin::status() const {

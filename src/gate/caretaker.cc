@@ -89,6 +89,7 @@ void Caretaker::run() {
     summarise_refusals();
     beat();
     update_gauges();
+    keep_docket();
     std::this_thread::sleep_for(std::chrono::milliseconds(kWatchMillis));
   }
 }
@@ -129,7 +130,7 @@ void Caretaker::watch_agreement() {
   } else if (Status adopted = engine_.adopt(*loaded->agreement, loaded->files, "swap"); !adopted) {
     why = adopted.error().message;
   } else {
-    house_.put_in_force(std::make_shared<const InForce>(InForce{loaded->agreement, current->version + 1}));
+    house_.put_in_force(loaded->agreement);
     journal::info(fmt::format("agreement revision {} is in force, {}",
                               loaded->agreement->terms().revision, loaded->agreement->digest().hex()));
   }
@@ -168,6 +169,16 @@ void Caretaker::beat() {
   facts.set("heartbeat.seconds", seconds);
   auto noted = engine_.note("heartbeat", std::move(facts), house_.in_force()->agreement->digest());
   if (!noted) journal::error("the heartbeat could not be recorded: " + noted.error().message);
+}
+
+// Nothing is lost where this fails: a later start reads more of the log.
+void Caretaker::keep_docket() {
+  if (++ticks_since_flush_ * kWatchMillis < kDocketMillis) return;
+  ticks_since_flush_ = 0;
+  Status kept = house_.oversight.flush(house_.clock.now());
+  const std::string why = kept ? "" : kept.error().message;
+  if (!why.empty() && why != docket_trouble_) journal::warn("the docket's index could not be written: " + why);
+  docket_trouble_ = why;
 }
 
 void Caretaker::update_gauges() {

@@ -15,6 +15,7 @@ namespace proviso::gate {
 
 inline constexpr int kWatchMillis = 200;               // so that a change is seen within a second
 inline constexpr int kRetryMillis = 1000;  // an agreement that could not take effect is looked at again
+inline constexpr int kDocketMillis = 1000;  // how often the docket's index is written
 inline constexpr unsigned kProofThreads = 2;            // solvers at once, beside a serving gate
 inline constexpr int64_t kRefusalSummarySeconds = 60;  // one leaf a minute, whatever is tried
 
@@ -41,6 +42,7 @@ class Caretaker {
   void summarise_refusals();
   void beat();
   void update_gauges();
+  void keep_docket();
 
   Engine& engine_;
   House& house_;
@@ -49,6 +51,8 @@ class Caretaker {
   std::string unproven_why_;  // for these bytes will not change
   std::string seen_;  // the folder's fingerprint
   int ticks_since_try_ = 0;
+  int ticks_since_flush_ = 0;
+  std::string docket_trouble_;
   int64_t last_summary_ = 0;
   uint64_t entries_seen_ = 0;
   int64_t entries_grew_ = 0;  // when

@@ -92,6 +92,15 @@ void read_worker(Section& section, Config& config) {
   section.integer("context", config.worker.context, 256, 1 << 22);
 }
 
+void read_oversight(Section& section, Config& config) {
+  section.integer("hold_seconds", config.oversight.hold_seconds, 1, 30 * 86'400);
+  section.integer("wait_seconds", config.oversight.wait_seconds, 0, 3600);
+  section.integer("stream_wait_seconds", config.oversight.stream_wait_seconds, 0, 3600);
+  section.integer("open_per_person_max", config.oversight.open_per_person_max, 1, 100'000);
+  section.text("webhook", config.oversight.webhook);
+  section.text("webhook_secret_file", config.oversight.webhook_secret_file);
+}
+
 void read_witness(Section& section, Config& config) {
   section.text("policy", config.witness.policy);
   section.integer("interval_seconds", config.witness.interval_seconds, 1, 3600);
@@ -141,6 +150,7 @@ Result<Config> parse_config(std::string_view text, std::string_view file) {
       {"limits", read_limits},
       {"worker", read_worker},
       {"witness", read_witness},
+      {"oversight", read_oversight},
       {"tls",
        [](Section& section, Config& into) {
          section.text("certificate", into.tls_certificate);
@@ -155,7 +165,7 @@ Result<Config> parse_config(std::string_view text, std::string_view file) {
     const auto reader = sections.find(key.str());
     if (reader == sections.end() || !node.is_table()) {
       faults.push_back(fmt::format("{}:{}: `{}` is not a section; known: [gate], [limits], "
-                                   "[worker], [witness], [tls], [[model]]",
+                                   "[worker], [witness], [oversight], [tls], [[model]]",
                                    file, node.source().begin.line, key.str()));
       continue;
     }
@@ -165,6 +175,9 @@ Result<Config> parse_config(std::string_view text, std::string_view file) {
   }
   if (config.tls_certificate.empty() != config.tls_key.empty()) {
     faults.push_back(fmt::format("{}: [tls] needs both `certificate` and `key`", file));
+  }
+  if (config.oversight.webhook.empty() != config.oversight.webhook_secret_file.empty()) {
+    faults.push_back(fmt::format("{}: [oversight] `webhook` and `webhook_secret_file` go together", file));
   }
   if (config.witness.without_quorum != "serve" && config.witness.without_quorum != "refuse") {
     faults.push_back(fmt::format("{}: [witness] `without_quorum` is \"serve\" or \"refuse\"", file));

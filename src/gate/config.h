@@ -36,6 +36,16 @@ struct WitnessConfig {
   std::string without_quorum = "serve"; // after that: "serve" and say so, or "refuse"
 };
 
+// How long what the agreement holds may wait, and for whom.
+struct OversightConfig {
+  int64_t hold_seconds = 3600;         // until a hold expires: silence denies
+  int64_t wait_seconds = 45;           // a client without a stream is kept waiting
+  int64_t stream_wait_seconds = 300;   // one with a stream, which comments keep open
+  int64_t open_per_person_max = 16;    // a flood of holds is refused
+  std::string webhook;                 // told of each hold, without its content; empty: nobody
+  std::string webhook_secret_file;     // private file; signs what is told
+};
+
 struct Config {
   std::string listen = "127.0.0.1:8484";
   std::string node = "node-1";
@@ -54,6 +64,7 @@ struct Config {
   std::string log_level = "info";  // "debug", "info", "warn", "error"
   WorkerConfig worker;
   WitnessConfig witness;
+  OversightConfig oversight;
   std::vector<ModelRoute> routes;
 };
 

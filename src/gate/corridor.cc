@@ -5,21 +5,13 @@
 #include <algorithm>
 #include <chrono>
 
+#include "gate/decisive.h"
 #include "gate/stream_release.h"
 
 namespace proviso::gate {
 namespace {
 
 using exchange::ErrorKind;
-
-Turned refusal(const agreement::Decision& decision) {
-  Turned turned;
-  turned.kind = ErrorKind::kDenied;
-  turned.message = denial_sentence(decision);
-  turned.code = decision.outcome == agreement::Outcome::kHold ? "hold" : "clause_denied";
-  turned.decided = true;
-  return turned;
-}
 
 // Errors of the model, as models/caller.h lists them, in the client's terms.
 ErrorKind kind_of(Code code) {
@@ -41,7 +33,7 @@ Error as_failure(Error error) {
 }
 
 Turned invalid(std::string message) {
-  return Turned{ErrorKind::kInvalidRequest, std::move(message), "invalid_request", false, ""};
+  return Turned{ErrorKind::kInvalidRequest, std::move(message), "invalid_request"};
 }
 
 // Printable ASCII: what may become a fact, a header or part of a message of ours.
@@ -117,7 +109,7 @@ Step<identity::Principal> Corridor::identify(const http::Call& call) const {
   house_.metrics.exchange("any", "unauthorized");
   house_.people.count_refusal();
   return std::unexpected(Turned{ErrorKind::kAuthentication, std::move(principal.error().message),
-                                "invalid_key", false, ""});
+                                "invalid_key"});
 }
 
 http::Task<void> Corridor::exchange(http::Call& call, exchange::Protocol protocol,
@@ -131,7 +123,7 @@ http::Task<void> Corridor::exchange(http::Call& call, exchange::Protocol protoco
     co_await turn_away(call, protocol, passage.id, std::move(entered.error()));
     co_return;
   }
-  Step<> asked = co_await ask(passage);
+  Step<> asked = co_await ask(call, passage);
   if (!asked) {
     co_await refuse(call, passage, std::move(asked.error()));
     co_return;
@@ -178,7 +170,7 @@ http::Task<Step<>> Corridor::enter(http::Call& call, Passage& passage) {
   if (!body) {
     const ErrorKind kind =
         body.error().code == Code::kLimit ? ErrorKind::kTooLarge : ErrorKind::kInvalidRequest;
-    co_return std::unexpected(Turned{kind, std::move(body.error().message), "bad_body", false, ""});
+    co_return std::unexpected(Turned{kind, std::move(body.error().message), "bad_body"});
   }
   passage.body = std::move(*body);
   house_.metrics.bytes("in", passage.body.size());
@@ -187,7 +179,7 @@ http::Task<Step<>> Corridor::enter(http::Call& call, Passage& passage) {
   auto request = exchange::read_request(passage.protocol, passage.endpoint, passage.body, parser_, options);
   if (!request) {
     co_return std::unexpected(Turned{ErrorKind::kInvalidRequest, std::move(request.error().message),
-                                     "invalid_request", false, ""});
+                                     "invalid_request"});
   }
   passage.request = std::move(*request);
   if (!passage.beta.empty()) {
@@ -207,7 +199,7 @@ Step<> Corridor::renew(Passage& passage) const {
   auto standing = house_.people.current(passage.principal.key_id, passage.time);
   if (!standing) {
     return std::unexpected(Turned{ErrorKind::kAuthentication, std::move(standing.error().message),
-                                  "key_revoked", false, ""});
+                                  "key_revoked"});
   }
   passage.principal = std::move(*standing);
   return {};
@@ -221,27 +213,28 @@ Content Corridor::arguments_of(const Passage& passage, const exchange::ToolCall&
   return Judge::content_of(inspector_for(passage), exchange::pieces_of(tool_call));
 }
 
-http::Task<Step<>> Corridor::ask(Passage& passage) {
+http::Task<Step<>> Corridor::ask(http::Call& call, Passage& passage) {
   if (Step<> renewed = renew(passage); !renewed) {
     co_return std::unexpected(std::move(renewed.error()));
   }
-  const Content content = Judge::content_of(inspector_for(passage), passage.request.pieces);
-  exchange::Facts facts =
-      facts_for(passage, exchange::Verb::kAsk, "Model", passage.request.model, content);
-  const agreement::Decision decision =
-      passage.in_force->agreement->decide(exchange::Verb::kAsk, facts);
-  house_.metrics.decision("ask", agreement::outcome_name(decision.outcome));
-  facts.set("exchange.inspector", house_.inspector.version());
-  if (!passage.beta.empty()) facts.set("exchange.anthropic_beta", passage.beta);
-  audit::Record record =
-      record_for(passage, house_.node, exchange::Verb::kAsk, decision, std::move(facts), "");
-  record.payloads.emplace_back("request", std::move(passage.body));
-  Step<> written = co_await write(passage, std::move(record));
-  if (!written) co_return std::unexpected(std::move(written.error()));
-  if (decision.outcome != agreement::Outcome::kAllow) {
-    co_return std::unexpected(refusal(decision));
-  }
+  Matter matter;
+  matter.verb = exchange::Verb::kAsk;
+  matter.resource_type = "Model";
+  matter.resource_id = passage.request.model;
+  matter.content = Judge::content_of(inspector_for(passage), passage.request.pieces);
+  matter.arguments = passage.body;
+  matter.record.set("exchange.inspector", house_.inspector.version());
+  if (!passage.beta.empty()) matter.record.set("exchange.anthropic_beta", passage.beta);
+  matter.payloads.emplace_back("request", passage.body);
+  Patience patience = patience_of(call);
+  Step<agreement::Decision> decided = co_await Decisive(*this, passage).decide(std::move(matter), patience);
+  if (!decided) co_return std::unexpected(std::move(decided.error()));
+  passage.body = {};
   co_return Step<>{};
+}
+
+Patience Corridor::patience_of(http::Call& call) const {
+  return {http::Loop::now() + std::chrono::seconds(house_.config.oversight.wait_seconds), &call.gone()};
 }
 
 http::Task<Step<models::Upstream>> Corridor::dispatch(http::Call& call, Passage& passage) {
@@ -272,7 +265,7 @@ http::Task<Step<>> Corridor::failed(Passage& passage, Error error) {
   Step<> written = co_await write(passage, std::move(record));
   if (!written) co_return std::unexpected(std::move(written.error()));
   co_return std::unexpected(
-      Turned{kind_of(error.code), std::move(error.message), "model_failed", false, ""});
+      Turned{kind_of(error.code), std::move(error.message), "model_failed"});
 }
 
 http::Task<Step<>> Corridor::release_count(http::Call& call, Passage& passage,
@@ -308,33 +301,29 @@ http::Task<Step<>> Corridor::release_number(Passage& passage) {
                                     std::move(facts), leaves ? "complete" : "refused");
   Step<> written = co_await write(passage, std::move(record));
   if (!written) co_return std::unexpected(std::move(written.error()));
-  if (!leaves) co_return std::unexpected(refusal(decision));
+  if (!leaves) co_return std::unexpected(refusal_of(decision));
   co_return Step<>{};
 }
 
 http::Task<Step<>> Corridor::abandon(Passage& passage, Turned turned) {
-  audit::Record record =
-      failure_record(passage, house_.node, exchange::Facts{}, "failed:" + turned.code);
+  audit::Record record = failure_record(passage, house_.node, exchange::Facts{},
+                                        turned.decided ? "refused" : "failed:" + turned.code);
   Step<> written = co_await write(passage, std::move(record));
   if (!written) co_return std::unexpected(std::move(written.error()));
   co_return std::unexpected(std::move(turned));
 }
 
 http::Task<Step<>> Corridor::act(Passage& passage, const exchange::ToolCall& tool_call,
-                                 const Content& content) {
-  exchange::Facts facts =
-      facts_for(passage, exchange::Verb::kAct, "Tool", tool_call.name, content);
-  const agreement::Decision decision =
-      passage.in_force->agreement->decide(exchange::Verb::kAct, facts);
-  house_.metrics.decision("act", agreement::outcome_name(decision.outcome));
-  audit::Record record =
-      record_for(passage, house_.node, exchange::Verb::kAct, decision, std::move(facts), "");
-  record.payloads.emplace_back("arguments", tool_call.arguments.open_for_inspection());
-  Step<> written = co_await write(passage, std::move(record));
-  if (!written) co_return std::unexpected(std::move(written.error()));
-  if (decision.outcome != agreement::Outcome::kAllow) {
-    co_return std::unexpected(refusal(decision));
-  }
+                                 Content content, Patience& patience) {
+  Matter matter;
+  matter.verb = exchange::Verb::kAct;
+  matter.resource_type = "Tool";
+  matter.resource_id = tool_call.name;
+  matter.content = std::move(content);
+  matter.arguments = tool_call.arguments.open_for_inspection();
+  matter.payloads.emplace_back("arguments", tool_call.arguments.open_for_inspection());
+  Step<agreement::Decision> decided = co_await Decisive(*this, passage).decide(std::move(matter), patience);
+  if (!decided) co_return std::unexpected(std::move(decided.error()));
   co_return Step<>{};
 }
 
@@ -356,8 +345,9 @@ http::Task<Step<>> Corridor::release_whole(http::Call& call, Passage& passage,
   // Every call of the answer is decided and written, so that the record shows each; the first that may
   // not happen stops the answer.
   Step<> acted;
+  Patience patience = patience_of(call);
   for (const exchange::ToolCall& tool_call : answer->tool_calls) {
-    Step<> step = co_await act(passage, tool_call, arguments_of(passage, tool_call));
+    Step<> step = co_await act(passage, tool_call, arguments_of(passage, tool_call), patience);
     if (!step && acted) acted = std::move(step);
   }
   renewed = renew(passage);  // the acts waited for their leaves
@@ -369,26 +359,34 @@ http::Task<Step<>> Corridor::release_whole(http::Call& call, Passage& passage,
     content.add(arguments.labels, arguments.top_score, arguments.marking);
     content.bytes += arguments.bytes;
   }
-  exchange::Facts facts =
-      facts_for(passage, exchange::Verb::kRelease, "Model", passage.request.model, content);
-  const agreement::Decision decision =
-      passage.in_force->agreement->decide(exchange::Verb::kRelease, facts);
-  house_.metrics.decision("release", agreement::outcome_name(decision.outcome));
-  const bool leaves = acted && decision.outcome == agreement::Outcome::kAllow;
-  facts.set("exchange.answer_digest", sha256(answer->body).hex());
-  audit::Record record = record_for(passage, house_.node, exchange::Verb::kRelease, decision,
-                                    std::move(facts), leaves ? "complete" : "refused");
-  record.payloads.emplace_back("answer", answer->body);
-  Step<> written = co_await write(passage, std::move(record));
-  if (!written) co_return std::unexpected(std::move(written.error()));
-  if (!acted) co_return std::unexpected(std::move(acted.error()));
-  if (!leaves) co_return std::unexpected(refusal(decision));
+  Matter matter;
+  matter.verb = exchange::Verb::kRelease;
+  matter.resource_type = "Model";
+  matter.resource_id = passage.request.model;
+  matter.content = std::move(content);
+  matter.arguments = answer->body;
+  matter.record.set("exchange.answer_digest", sha256(answer->body).hex());
+  matter.payloads.emplace_back("answer", answer->body);
+  matter.if_allowed = acted ? "complete" : "refused";
+  matter.if_denied = "refused";
+  matter.if_held = "open";
+  Decisive decisive(*this, passage);
+  if (!acted) {
+    Step<> recorded = co_await decisive.record(matter);
+    if (!recorded) co_return std::unexpected(std::move(recorded.error()));
+    co_return std::unexpected(std::move(acted.error()));
+  }
+  Step<agreement::Decision> decided = co_await decisive.decide(std::move(matter), patience);
+  if (!decided && !decided.error().hold.empty()) {
+    co_return co_await abandon(passage, std::move(decided.error()));
+  }
+  if (!decided) co_return std::unexpected(std::move(decided.error()));
 
   http::Response response;
   response.headers.add("Content-Type", "application/json");
   put_ids(response.headers, passage.id);
   response.headers.add("Proviso-Receipt", passage.receipt.text());
-  for (const std::string& mark : decision.marks) response.headers.add("Proviso-Mark", mark);
+  for (const std::string& mark : decided->marks) response.headers.add("Proviso-Mark", mark);
   response.body = std::move(answer->body);
   house_.metrics.bytes("out", response.body.size());
   house_.metrics.exchange(exchange::protocol_name(passage.protocol), "complete");
@@ -400,7 +398,7 @@ http::Task<Step<>> Corridor::write(Passage& passage, audit::Record record) {
   Result<audit::SealedRecord> sealed = audit::seal(house_.vault, std::move(record));
   if (!sealed) {
     co_return std::unexpected(
-        Turned{ErrorKind::kUnavailable, sealed.error().message, "record_failed", false, ""});
+        Turned{ErrorKind::kUnavailable, sealed.error().message, "record_failed"});
   }
   const http::Time deadline =
       http::Loop::now() + std::chrono::seconds(house_.config.commit_deadline_seconds);
@@ -408,7 +406,7 @@ http::Task<Step<>> Corridor::write(Passage& passage, audit::Record record) {
   house_.ledger_late = !receipt && receipt.error().code == Code::kTimeout;
   if (!receipt) {
     co_return std::unexpected(
-        Turned{ErrorKind::kUnavailable, receipt.error().message, "record_failed", false, ""});
+        Turned{ErrorKind::kUnavailable, receipt.error().message, "record_failed"});
   }
   passage.receipt = std::move(*receipt);
   house_.receipts.put(passage.id, passage.receipt, passage.principal.id);
@@ -448,6 +446,10 @@ http::Task<void> Corridor::turn_away(http::Call& call, exchange::Protocol protoc
   response.headers.add("Content-Type", "application/json");
   put_ids(response.headers, exchange_id);
   if (!turned.receipt.empty()) response.headers.add("Proviso-Receipt", turned.receipt);
+  if (!turned.hold.empty()) {
+    response.headers.add("Proviso-Hold", turned.hold);
+    response.headers.add("Retry-After", std::to_string(kHoldRetrySeconds));
+  }
   response.headers.add("x-should-retry", exchange::error_retryable(turned.kind) ? "true" : "false");
   if (turned.kind == exchange::ErrorKind::kRateLimit) response.headers.add("Retry-After", "1");
   if (turned.kind == exchange::ErrorKind::kAuthentication) {

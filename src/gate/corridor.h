@@ -22,10 +22,15 @@ struct Turned {
   std::string message;
   std::string code;       // a short word of ours: "clause_denied", "hold", …
   bool decided = false;   // a denial or hold with a leaf: `denial_form` applies
-  std::string receipt;    // of that leaf
+  std::string receipt = {};  // of that leaf
+  std::string hold = {};     // the hold that people can still approve
 };
 template <class T = void>
 using Step = std::expected<T, Turned>;
+
+inline constexpr int kHoldRetrySeconds = 60;  // people take minutes; asking sooner only asks again
+
+class Patience;
 
 class Corridor {
  public:
@@ -48,19 +53,23 @@ class Corridor {
 
  private:
   friend class StreamRelease;
+  friend class Decisive;
+  friend class OversightRoutes;
   Corridor(House& house, http::Loop& loop, std::unique_ptr<models::Caller> caller)
       : house_(house), port_(loop, house.committer), caller_(std::move(caller)) {}
 
   http::Task<Step<>> enter(http::Call& call, Passage& passage);
-  http::Task<Step<>> ask(Passage& passage);
+  http::Task<Step<>> ask(http::Call& call, Passage& passage);
+  // How long a client without a stream is kept waiting for approvals.
+  Patience patience_of(http::Call& call) const;
   http::Task<Step<models::Upstream>> dispatch(http::Call& call, Passage& passage);
   http::Task<Step<>> release_number(Passage& passage);
   // Writes that an exchange ends here without an answer, and gives the reason.
   http::Task<Step<>> abandon(Passage& passage, Turned turned);
   http::Task<Step<>> release_count(http::Call& call, Passage& passage, models::Upstream upstream);
   http::Task<Step<>> release_whole(http::Call& call, Passage& passage, models::Upstream upstream);
-  http::Task<Step<>> act(Passage& passage, const exchange::ToolCall& tool_call,
-                         const Content& content);
+  http::Task<Step<>> act(Passage& passage, const exchange::ToolCall& tool_call, Content content,
+                         Patience& patience);
   http::Task<void> refuse(http::Call& call, Passage& passage, Turned turned);
   // Seals and commits; the passage keeps the receipt.
   http::Task<Step<>> write(Passage& passage, audit::Record record);

@@ -112,7 +112,19 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options) {
   engine->committer_ = std::make_unique<Stoppable>(std::move(committer));
   PV_TRY(engine->store_, state::Store::open(at.database()));
   PV_TRY(engine->people_, identity::Directory::open(*engine->store_));
+  PV_TRY(engine->oversight_,
+         oversight::Oversight::open(*engine->store_, *engine->people_, engine->ledger_source(),
+                                    engine->options_.holds_per_person));
   return engine;
+}
+
+oversight::Source Engine::ledger_source() {
+  oversight::Source source;
+  source.origin = options_.origin;
+  source.size = [this] { return log_->state().size; };
+  source.entry = [this](uint64_t index) { return log_->entry(index); };
+  source.open_contents = [this](uint64_t index) { return vault_->open_record(index); };
+  return source;
 }
 
 Result<ledger::Receipt> Engine::note(std::string_view verb, exchange::Facts facts,
@@ -131,9 +143,9 @@ Result<ledger::Receipt> Engine::note(std::string_view verb, exchange::Facts fact
 }
 
 Status Engine::change(const identity::Change& change, const Digest& agreement) {
-  const bool key = change.kind == identity::Change::Kind::kKeyIssued ||
-                   change.kind == identity::Change::Kind::kKeyRevoked;
-  auto noted = note(key ? "key" : "person", facts_of(change), agreement);
+  const bool person = change.kind == identity::Change::Kind::kPersonPut ||
+                      change.kind == identity::Change::Kind::kPersonRemoved;
+  auto noted = note(person ? "person" : "key", facts_of(change), agreement);
   if (!noted) return std::unexpected(std::move(noted.error()));
   return people_->apply(change);
 }
@@ -173,6 +185,12 @@ exchange::Facts facts_of(const identity::Change& change) {
       facts.set("key.person", change.key.person);
       facts.set("key.purpose", change.key.default_purpose);
       facts.set("key.expires", change.key.expires.value);
+      break;
+    case identity::Change::Kind::kApproverKeyAdded:
+    case identity::Change::Kind::kApproverKeyRemoved:
+      facts.set("approver_key.fingerprint", change.approver_key.fingerprint);
+      facts.set("approver_key.line", change.approver_key.line);
+      facts.set("approver_key.person", change.approver_key.person);
       break;
   }
   return facts;

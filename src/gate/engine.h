@@ -11,9 +11,12 @@
 #include "gate/layout.h"
 #include "identity/identity.h"
 #include "ledger/signer.h"
+#include "oversight/oversight.h"
 #include "state/store.h"
 
 namespace proviso::gate {
+
+inline constexpr size_t kHoldsPerPersonDefault = 16;  // that may wait at once: more is a flood, not a queue
 
 struct EngineOptions {
   Layout layout;
@@ -21,6 +24,7 @@ struct EngineOptions {
   std::string origin;
   std::string program;  // proviso itself: runs as the signer under its hidden subcommand
   const Clock* clock = nullptr;
+  size_t holds_per_person = kHoldsPerPersonDefault;
 };
 
 class Engine {
@@ -36,6 +40,7 @@ class Engine {
   [[nodiscard]] const vault::Vault& vault() const { return *vault_; }
   [[nodiscard]] identity::Directory& people() { return *people_; }
   [[nodiscard]] ledger::Log& log() { return *log_; }
+  [[nodiscard]] oversight::Oversight& oversight() { return *oversight_; }
   [[nodiscard]] const EngineOptions& options() const { return options_; }
 
   // A leaf that decides nothing: "start", "agreement", "worker", "key", "person", "unauthorized". Blocks
@@ -53,6 +58,7 @@ class Engine {
  private:
   class Stoppable;
   explicit Engine(EngineOptions options);
+  oversight::Source ledger_source();
   EngineOptions options_;
   std::unique_ptr<ledger::SignerClient> signer_;
   std::unique_ptr<ledger::Log> log_;
@@ -60,6 +66,7 @@ class Engine {
   std::unique_ptr<Stoppable> committer_;
   std::unique_ptr<state::Store> store_;
   std::unique_ptr<identity::Directory> people_;
+  std::unique_ptr<oversight::Oversight> oversight_;
 };
 
 // The log's keys, made on first use and never again: a log that lost its keys is another log. kConflict if

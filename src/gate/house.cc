@@ -29,15 +29,34 @@ std::string ReceiptShelf::find(const std::string& exchange, std::string_view per
 
 House::House(Config config_in, const Clock& clock_in, audit::Committer& committer_in,
              const vault::Vault& vault_in, identity::Directory& people_in,
-             const models::Catalog& catalog_in, Metrics& metrics_in)
+             oversight::Oversight& oversight_in, const models::Catalog& catalog_in, Metrics& metrics_in)
     : config(std::move(config_in)),
       node(config.node),
       clock(clock_in),
       committer(committer_in),
       vault(vault_in),
       people(people_in),
+      oversight(oversight_in),
       inspector(inspect::Inspector::create()),
       catalog(catalog_in),
-      metrics(metrics_in) {}
+      metrics(metrics_in) {
+  in_force_.store(std::make_shared<const InForce>(InForce{nullptr, oversight.stops(), 0}));
+}
+
+void House::put_in_force(std::shared_ptr<const agreement::Agreement> agreement) {
+  const std::lock_guard lock(swapping_);
+  InForce next = *in_force();
+  next.agreement = std::move(agreement);
+  ++next.version;
+  in_force_.store(std::make_shared<const InForce>(std::move(next)));
+}
+
+void House::put_stops_in_force() {
+  const std::lock_guard lock(swapping_);
+  InForce next = *in_force();
+  next.stops = oversight.stops();
+  ++next.version;
+  in_force_.store(std::make_shared<const InForce>(std::move(next)));
+}
 
 }  // namespace proviso::gate

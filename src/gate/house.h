@@ -18,6 +18,7 @@
 #include "identity/identity.h"
 #include "inspect/inspector.h"
 #include "models/catalog.h"
+#include "oversight/oversight.h"
 #include "vault/vault.h"
 
 namespace proviso::gate {
@@ -43,9 +44,12 @@ class ReceiptShelf {
   size_t next_ = 0;
 };
 
+class Webhook;
+
 struct InForce {
   std::shared_ptr<const agreement::Agreement> agreement;
-  uint64_t version = 0;  // grows with every swap
+  std::shared_ptr<const oversight::Stops> stops;
+  uint64_t version = 0;  // grows with every swap and every stop
 };
 
 struct House {
@@ -55,10 +59,12 @@ struct House {
   audit::Committer& committer;
   const vault::Vault& vault;
   identity::Directory& people;
+  oversight::Oversight& oversight;
   const inspect::Inspector inspector;
   const models::Catalog& catalog;
   Metrics& metrics;
   ReceiptShelf receipts;
+  Webhook* webhook = nullptr;  // null where approvers are not told
   std::atomic<bool> ledger_late = false;  // the newest commit missed its deadline
   // Too few witnesses have cosigned for longer than the configured grace, and requests wait for them.
   std::atomic<bool> unwitnessed = false;
@@ -66,13 +72,16 @@ struct House {
   std::atomic<bool> ready = false;  // the worker serves, or none is configured
 
   [[nodiscard]] std::shared_ptr<const InForce> in_force() const { return in_force_.load(); }
-  void put_in_force(std::shared_ptr<const InForce> next) { in_force_.store(std::move(next)); }
+  // From now on decisions are taken under this agreement, or under the stops that oversight has now.
+  void put_in_force(std::shared_ptr<const agreement::Agreement> agreement);
+  void put_stops_in_force();
 
   House(Config config_in, const Clock& clock_in, audit::Committer& committer_in,
         const vault::Vault& vault_in, identity::Directory& people_in,
-        const models::Catalog& catalog_in, Metrics& metrics_in);
+        oversight::Oversight& oversight_in, const models::Catalog& catalog_in, Metrics& metrics_in);
 
  private:
+  std::mutex swapping_;
   std::atomic<std::shared_ptr<const InForce>> in_force_;
 };
 

@@ -35,6 +35,7 @@ struct Layout {
   [[nodiscard]] std::string restored() const { return root + "/restored"; }
   // Sample keys of parties and people, made on a first start with --sample.
   [[nodiscard]] std::string sample() const { return root + "/sample"; }
+  [[nodiscard]] std::string sample_approvers() const { return sample() + "/approvers"; }
   [[nodiscard]] std::string sample_keys() const { return sample() + "/api-keys.json"; }
 };
 

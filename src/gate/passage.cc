@@ -1,5 +1,7 @@
 #include "gate/passage.h"
 
+#include <fmt/format.h>
+
 namespace proviso::gate {
 namespace {
 
@@ -33,6 +35,23 @@ void put_exchange(exchange::Facts& facts, const Passage& passage, std::string_vi
   if (!outcome.empty()) facts.set("exchange.outcome", std::string(outcome));
 }
 
+// What of this is stopped, in the words of a refusal; empty if nothing is.
+std::string stopped(const Passage& passage, exchange::Verb verb, std::string_view type, std::string_view id) {
+  const oversight::Stops& stops = *passage.in_force->stops;
+  if (stops.all().empty()) return {};
+  if (verb == exchange::Verb::kStop || verb == exchange::Verb::kAdmit) return {};
+  const std::string& model_id = passage.request.model;
+  const agreement::Model* model = passage.in_force->agreement->model(model_id);
+  const oversight::Stop* stop = stops.find("Purpose", passage.purpose);
+  if (stop == nullptr) stop = stops.find(type, id);
+  if (stop == nullptr) stop = stops.find("Model", model_id);
+  if (stop == nullptr && model != nullptr) stop = stops.find("Vendor", model->vendor);
+  if (stop == nullptr) return {};
+  std::string kind = stop->type;
+  kind[0] = static_cast<char>(kind[0] | 0x20);
+  return fmt::format("{} `{}`", kind, stop->id);
+}
+
 }  // namespace
 
 std::string new_exchange_id() { return "ex_" + hex_encode(random_bytes(16)); }
@@ -42,7 +61,9 @@ exchange::Facts facts_for(const Passage& passage, exchange::Verb verb,
                           const Content& content) {
   // In path order: each set() appends.
   exchange::Facts facts;
-  content.put(facts);
+  const bool has_content = verb == exchange::Verb::kAsk || verb == exchange::Verb::kRelease ||
+                           verb == exchange::Verb::kAct;
+  if (has_content) content.put(facts);
   facts.set("context.moment.break_glass", false);
   facts.set("context.moment.now", passage.time.value);
   facts.set("context.moment.purpose", passage.purpose);
@@ -52,6 +73,8 @@ exchange::Facts facts_for(const Passage& passage, exchange::Verb verb,
   put_principal(facts, passage.principal);
   facts.set("resource.id", std::string(resource_id));
   facts.set("resource.type", std::string(resource_type));
+  const std::string what = stopped(passage, verb, resource_type, resource_id);
+  if (!what.empty()) facts.set(agreement::kStoppedFact, what);
   return facts;
 }
 

@@ -111,6 +111,71 @@ Result<std::string> key_revoke(Engine& engine, const Digest& agreement, json::El
   return out;
 }
 
+Result<std::string> approver_add(Engine& engine, const Digest& agreement, json::Element body) {
+  PV_TRY(const std::string person, text_of(body, "person", ""));
+  PV_TRY(const std::string line, text_of(body, "key", ""));
+  PV_TRY(const identity::Change change, engine.people().plan_approver_key(person, line));
+  PV_TRY_VOID(engine.change(change, agreement));
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object();
+  writer.key("fingerprint").string(change.approver_key.fingerprint);
+  writer.key("person").string(person);
+  writer.end_object();
+  return out;
+}
+
+Result<std::string> approver_remove(Engine& engine, const Digest& agreement, json::Element body) {
+  PV_TRY(const std::string fingerprint, text_of(body, "fingerprint", ""));
+  PV_TRY(const identity::Change change, engine.people().plan_approver_key_removal(fingerprint));
+  PV_TRY_VOID(engine.change(change, agreement));
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object();
+  writer.key("fingerprint").string(fingerprint);
+  writer.key("person").string(change.approver_key.person);
+  writer.end_object();
+  return out;
+}
+
+std::string approver_list(Engine& engine) {
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object();
+  writer.key("approvers").begin_array();
+  for (const identity::ApproverKey& key : engine.people().approver_keys()) {
+    const auto person = engine.people().person(key.person);
+    writer.begin_object();
+    writer.key("fingerprint").string(key.fingerprint);
+    writer.key("person").string(key.person);
+    writer.key("roles").begin_array();
+    if (person) {
+      for (const std::string& role : person->roles) writer.string(role);
+    }
+    writer.end_array();
+    writer.key("key").string(key.line);
+    writer.end_object();
+  }
+  writer.end_array();
+  writer.end_object();
+  return out;
+}
+
+Result<std::string> register_list(Engine& engine, std::string_view path) {
+  if (path == "/keys") return key_list(engine);
+  if (path == "/approvers") return approver_list(engine);
+  return fail(Code::kNotFound, fmt::format("no list `{}`", path));
+}
+
+Result<std::string> register_act(Engine& engine, const Digest& agreement, std::string_view path,
+                                 json::Element body) {
+  if (path == "/keys/new") return key_new(engine, agreement, body);
+  if (path == "/keys/revoke") return key_revoke(engine, agreement, body);
+  if (path == "/approvers/add") return approver_add(engine, agreement, body);
+  if (path == "/approvers/remove") return approver_remove(engine, agreement, body);
+  return fail(Code::kNotFound, fmt::format("no command `{}`", path));
+}
+
 std::string key_list(Engine& engine) {
   std::string out;
   json::Writer writer(out);

@@ -19,4 +19,17 @@ Result<std::string> key_revoke(Engine& engine, const Digest& agreement, json::El
 // -> {"keys":[{"id","person","purpose","created","expires","revoked"}]}
 std::string key_list(Engine& engine);
 
+// {"person","key": the line of a .pub file} -> {"fingerprint","person"}
+Result<std::string> approver_add(Engine& engine, const Digest& agreement, json::Element body);
+// {"fingerprint"} -> {"fingerprint","person"}
+Result<std::string> approver_remove(Engine& engine, const Digest& agreement, json::Element body);
+// -> {"approvers":[{"fingerprint","person","roles","key"}]}
+std::string approver_list(Engine& engine);
+
+// "/keys" or "/approvers": what there is. Whichever change `path` names ("/keys/new", "/keys/revoke",
+// "/approvers/add", "/approvers/remove"). kNotFound otherwise.
+Result<std::string> register_list(Engine& engine, std::string_view path);
+Result<std::string> register_act(Engine& engine, const Digest& agreement, std::string_view path,
+                                 json::Element body);
+
 }  // namespace proviso::gate

@@ -4,6 +4,8 @@
 
 #include <optional>
 
+#include "gate/oversight_routes.h"
+
 namespace proviso::gate {
 namespace {
 
@@ -36,7 +38,7 @@ Protocol protocol_of(const http::Call& call) {
 }
 
 Turned not_found(std::string message) {
-  return Turned{exchange::ErrorKind::kNotFound, std::move(message), "not_found", false, ""};
+  return Turned{exchange::ErrorKind::kNotFound, std::move(message), "not_found"};
 }
 
 exchange::ModelEntry entry_of(const agreement::Model& model) {
@@ -87,10 +89,14 @@ http::Task<void> Routes::handle(http::Call& call) {
           call, place.protocol, "",
           Turned{exchange::ErrorKind::kUnavailable,
                  "too few witnesses have seen this gate's ledger; it answers again once they have",
-                 "unwitnessed", false, ""});
+                 "unwitnessed"});
       co_return;
     }
     co_await corridor.exchange(call, place.protocol, place.endpoint);
+    co_return;
+  }
+  if (OversightRoutes::serves(head.path)) {
+    co_await OversightRoutes(house_, corridor).handle(call);
     co_return;
   }
   if (head.method != "GET" && head.method != "HEAD") {

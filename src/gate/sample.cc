@@ -170,6 +170,19 @@ Status write_keys(const std::string& path, const std::vector<SampleKey>& keys) {
   return write_file_durable(path, text + "\n", FileMode::kPrivate);
 }
 
+// An ssh key with which a sample person approves, in sample/approvers; the register gets its public half.
+Status make_approver(Engine& engine, const Agreement& agreement, const std::string& person) {
+  const std::string dir = engine.options().layout.sample_approvers();
+  if (exists(dir + "/" + person)) return {};
+  const PrivateKey key = PrivateKey::generate();
+  PV_TRY_VOID(make_dirs(dir));
+  PV_TRY_VOID(write_file_durable(fmt::format("{}/{}", dir, person),
+                                 sshsig::format_private_key(key, "sample approver"), FileMode::kPrivate));
+  PV_TRY(const identity::Change change,
+         engine.people().plan_approver_key(person, sshsig::format_public_key(key.public_key(), "sample")));
+  return engine.change(change, agreement.digest());
+}
+
 // The person who stands for a role in the samples: of that name, else the first who has it.
 const identity::Person* holder(const std::vector<identity::Person>& people, const std::string& role) {
   const identity::Person* found = nullptr;
@@ -229,6 +242,7 @@ Result<std::vector<SampleKey>> sample_keys(Engine& engine, const Agreement& agre
     if (person == nullptr) continue;
     PV_TRY(const identity::NewKey made, engine.people().plan_key(person->id, purpose, now, expires));
     PV_TRY_VOID(engine.change(made.change, agreement.digest()));
+    PV_TRY_VOID(make_approver(engine, agreement, person->id));
     keys.push_back({role, person->id, made.key});
   }
   PV_TRY_VOID(write_keys(layout.sample_keys(), keys));

@@ -48,17 +48,25 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
                                          .node = config.node,
                                          .origin = origin,
                                          .program = service->options_.program,
-                                         .clock = &service->clock_}));
+                                         .clock = &service->clock_,
+                                         .holds_per_person = static_cast<size_t>(
+                                             config.oversight.open_per_person_max)}));
   PV_TRY_VOID(service->engine_->adopt(*loaded.agreement, loaded.files, "start"));
 
-  auto in_force = std::make_shared<const InForce>(InForce{loaded.agreement, 1});
   Engine& engine = *service->engine_;
   PV_TRY(models::Catalog catalog, service->catalog(*loaded.agreement));
   service->catalog_ = std::make_shared<const models::Catalog>(std::move(catalog));
   service->house_ =
       std::make_unique<House>(config, service->clock_, engine.committer(), engine.vault(),
-                              engine.people(), *service->catalog_, service->metrics_);
-  service->house_->put_in_force(std::move(in_force));
+                              engine.people(), engine.oversight(), *service->catalog_,
+                              service->metrics_);
+  service->house_->put_in_force(loaded.agreement);
+  if (!config.oversight.webhook.empty()) {
+    PV_TRY(std::string secret, read_private_file(config.oversight.webhook_secret_file));
+    while (secret.ends_with('\n')) secret.pop_back();
+    PV_TRY(service->webhook_, Webhook::create(config.oversight.webhook, std::move(secret)));
+    service->house_->webhook = service->webhook_.get();
+  }
   service->house_->quorum = service->carrier_ == nullptr;  // with witnesses: once they said so
 
   PV_TRY_VOID(service->start_worker());
@@ -270,6 +278,7 @@ void Service::stop() {
   routes_.reset();
   worker_.reset();
   house_.reset();
+  webhook_.reset();
 }
 
 }  // namespace proviso::gate

@@ -11,6 +11,7 @@
 #include "gate/engine.h"
 #include "gate/house.h"
 #include "gate/routes.h"
+#include "gate/webhook.h"
 #include "models/worker.h"
 
 namespace proviso::gate {
@@ -57,6 +58,7 @@ class Service {
   Metrics metrics_;
   std::unique_ptr<Engine> engine_;
   std::shared_ptr<const models::Catalog> catalog_;
+  std::unique_ptr<Webhook> webhook_;
   std::unique_ptr<House> house_;
   std::unique_ptr<models::Worker> worker_;
   std::unique_ptr<http::Loops> loops_;

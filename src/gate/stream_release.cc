@@ -1,5 +1,7 @@
 #include "gate/stream_release.h"
 
+#include "gate/decisive.h"
+
 #include <fmt/format.h>
 
 #include <utility>
@@ -26,10 +28,30 @@ http::Headers stream_headers(const Passage& passage) {
 }
 
 Turned client_gone() {
-  return Turned{ErrorKind::kInternal, "the client went away", std::string(kClientGone), false, ""};
+  return Turned{ErrorKind::kInternal, "the client went away", std::string(kClientGone)};
 }
 
 }  // namespace
+
+// Comments keep the client of a stream waiting; one whose answer is judged whole hears nothing yet.
+class StreamRelease::StreamPatience final : public Patience {
+ public:
+  explicit StreamPatience(StreamRelease& stream)
+      : Patience(http::Loop::now() +
+                     std::chrono::seconds(stream.corridor_.house_.config.oversight.stream_wait_seconds),
+                 &stream.call_.gone()),
+        stream_(stream) {}
+
+  http::Task<bool> keep_alive(const std::string& hold) override {
+    (void)hold;
+    if (!stream_.call_.responded()) co_return true;
+    exchange::StreamWriter::comment(stream_.out_);
+    co_return co_await stream_.flush();
+  }
+
+ private:
+  StreamRelease& stream_;
+};
 
 StreamRelease::StreamRelease(Corridor& corridor, http::Call& call, Passage& passage,
                              models::Upstream upstream)
@@ -66,7 +88,7 @@ http::Task<Step<>> StreamRelease::open() {
   whole_ = decision_.whole;
   if (whole_) co_return Step<>{};
   const Status begun = co_await call_.begin_stream(200, stream_headers(passage_));
-  if (!begun) co_return std::unexpected(Turned{ErrorKind::kInternal, begun.error().message, "", false, ""});
+  if (!begun) co_return std::unexpected(Turned{ErrorKind::kInternal, begun.error().message, ""});
   co_return Step<>{};
 }
 
@@ -77,7 +99,7 @@ http::Task<Step<>> StreamRelease::pump() {
       if (call_.client_gone()) co_return std::unexpected(client_gone());
       const ErrorKind kind =
           bytes.error().code == Code::kTimeout ? ErrorKind::kTimeout : ErrorKind::kUpstream;
-      co_return std::unexpected(Turned{kind, std::move(bytes.error().message), "model_failed", false, ""});
+      co_return std::unexpected(Turned{kind, std::move(bytes.error().message), "model_failed"});
     }
     Events events;
     if (*bytes) {
@@ -118,13 +140,13 @@ http::Task<Step<>> StreamRelease::take(StreamEvent event) {
     case StreamEvent::Kind::kDone: co_return co_await take_end(event);
     case StreamEvent::Kind::kUnknown:
       co_return std::unexpected(Turned{
-          ErrorKind::kUpstream, "the model sent something that cannot be inspected", "unreadable", false, ""});
+          ErrorKind::kUpstream, "the model sent something that cannot be inspected", "unreadable"});
     case StreamEvent::Kind::kError:
       co_return std::unexpected(
-          Turned{ErrorKind::kUpstream, "the model reported an error", "model_failed", false, ""});
+          Turned{ErrorKind::kUpstream, "the model reported an error", "model_failed"});
     case StreamEvent::Kind::kCut:
       co_return std::unexpected(Turned{
-          ErrorKind::kUpstream, "the model broke off before its answer ended", "model_failed", false, ""});
+          ErrorKind::kUpstream, "the model broke off before its answer ended", "model_failed"});
   }
   co_return Step<>{};
 }
@@ -198,7 +220,7 @@ Step<> StreamRelease::renew() {
   if (passage_.in_force->agreement->terms().labels == labels_) return {};
   return std::unexpected(Turned{ErrorKind::kUpstream,
                                 "the agreement changed and looks for other things now: ask again",
-                                "agreement_changed", false, ""});
+                                "agreement_changed"});
 }
 
 // Measured from the newest `release`, not from an `act` between: that one decided about a tool call only.
@@ -257,7 +279,11 @@ http::Task<Step<>> StreamRelease::take_call(const exchange::ToolCall& call) {
     co_return std::unexpected(std::move(renewed.error()));
   }
   const Content arguments = corridor_.arguments_of(passage_, call);
-  Step<> acted = co_await corridor_.act(passage_, call, arguments);
+  // What was admitted before the call goes out now: it may wait for people.
+  const bool sent = co_await flush();
+  if (!sent) co_return std::unexpected(client_gone());
+  StreamPatience patience(*this);
+  Step<> acted = co_await corridor_.act(passage_, call, arguments, patience);
   if (!acted) co_return std::unexpected(std::move(acted.error()));
   Content next = content_;
   next.add(arguments.labels, arguments.top_score, arguments.marking);
@@ -323,12 +349,12 @@ http::Task<Step<>> StreamRelease::close(std::string_view outcome) {
   co_return Step<>{};
 }
 
+// Text that people must approve cannot wait in a stream, for what they would sign is not whole yet.
 Turned StreamRelease::refusal() const {
-  Turned turned;
-  turned.kind = ErrorKind::kDenied;
-  turned.message = denial_sentence(decision_);
-  turned.code = decision_.outcome == agreement::Outcome::kHold ? "hold" : "clause_denied";
-  turned.decided = true;
+  Turned turned = refusal_of(decision_);
+  if (decision_.outcome == agreement::Outcome::kHold) {
+    turned.message += "; a stream cannot wait for that: ask without `stream`";
+  }
   return turned;
 }
 

@@ -24,6 +24,7 @@ class StreamRelease {
   http::Task<Step<>> run();
 
  private:
+  class StreamPatience;
   using Events = std::vector<exchange::StreamEvent>;
   // A part of the answer that was admitted.
   struct Kept {

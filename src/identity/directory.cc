@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::string_view kPeopleTable = "identity_people";
 constexpr std::string_view kKeysTable = "identity_keys";
+constexpr std::string_view kApproverKeysTable = "identity_approver_keys";
 constexpr std::string_view kKeyPrefix = "pv_";
 constexpr size_t kKeySecretBytes = 32;
 constexpr size_t kKeyTextBytes = 3 + 43;  // base64url of 32 bytes without padding
@@ -38,6 +39,7 @@ struct Snapshot {
   std::map<std::string, std::shared_ptr<const Person>, std::less<>> people;
   std::map<std::string, std::shared_ptr<const StoredKey>, std::less<>> keys;
   std::unordered_map<Digest, std::shared_ptr<const StoredKey>, DigestHash> by_digest;
+  std::map<std::string, ApproverKey, std::less<>> approver_keys;  // by fingerprint
 };
 using Shared = std::shared_ptr<const Snapshot>;
 
@@ -93,6 +95,11 @@ Result<Shared> read_snapshot(state::Store& store) {
       return fail(Code::kCorrupt, fmt::format("the stored key `{}` is another key's twin", id));
     }
   }
+  PV_TRY(const auto approver_keys, store.list(kApproverKeysTable));
+  for (const auto& [fingerprint, text] : approver_keys) {
+    PV_TRY(ApproverKey key, decode_approver_key(fingerprint, text));
+    snapshot->approver_keys.emplace(fingerprint, std::move(key));
+  }
   return snapshot;
 }
 
@@ -113,10 +120,15 @@ class DirectoryImpl final : public Directory {
   Result<NewKey> plan_key(std::string_view person, std::string_view default_purpose, UtcSeconds now,
                           UtcSeconds expires) const override;
   Result<Change> plan_revocation(std::string_view key_id, UtcSeconds now) const override;
+  Result<Change> plan_approver_key(std::string_view person, std::string_view line) const override;
+  Result<Change> plan_approver_key_removal(std::string_view fingerprint) const override;
   Status apply(const Change& change) override;
 
   [[nodiscard]] std::vector<Person> people() const override;
   [[nodiscard]] std::vector<KeyInfo> keys() const override;
+  [[nodiscard]] std::vector<ApproverKey> approver_keys() const override;
+  [[nodiscard]] Result<Person> person(std::string_view id) const override;
+  [[nodiscard]] Result<ApproverKey> approver_key(std::string_view fingerprint) const override;
   void count_refusal() override { refusals_.fetch_add(1, std::memory_order_relaxed); }
   uint64_t take_refusals() override { return refusals_.exchange(0, std::memory_order_relaxed); }
 
@@ -130,6 +142,8 @@ class DirectoryImpl final : public Directory {
   Status remove_person(const std::string& id, Snapshot& next);
   Status issue_key(const Change& change, Snapshot& next);
   Status revoke_key(const KeyInfo& info, Snapshot& next);
+  Status add_approver_key(const ApproverKey& key, Snapshot& next);
+  Status remove_approver_key(const std::string& fingerprint, Snapshot& next);
 
   state::Store& store_;
   std::mutex changing_;              // one change at a time
@@ -243,6 +257,28 @@ Result<Change> DirectoryImpl::plan_revocation(std::string_view key_id, UtcSecond
   return change;
 }
 
+Result<Change> DirectoryImpl::plan_approver_key(std::string_view person, std::string_view line) const {
+  const Shared in_force = snapshot();
+  if (!in_force->people.contains(person)) return unknown("person", person);
+  Change change;
+  change.kind = Change::Kind::kApproverKeyAdded;
+  PV_TRY(change.approver_key, read_approver_key(person, line));
+  const auto known = in_force->approver_keys.find(change.approver_key.fingerprint);
+  if (known != in_force->approver_keys.end()) {
+    return fail(Code::kConflict, fmt::format("approver key {} is `{}`'s already: a key is one person's",
+                                             known->first, known->second.person));
+  }
+  return change;
+}
+
+Result<Change> DirectoryImpl::plan_approver_key_removal(std::string_view fingerprint) const {
+  PV_TRY(ApproverKey key, approver_key(fingerprint));
+  Change change;
+  change.kind = Change::Kind::kApproverKeyRemoved;
+  change.approver_key = std::move(key);
+  return change;
+}
+
 Status DirectoryImpl::put_person(const Person& person, Snapshot& next) {
   PV_TRY_VOID(check_person(person));
   PV_TRY_VOID(store_.put(kPeopleTable, person.id, encode_person(person)));
@@ -260,8 +296,16 @@ Status DirectoryImpl::remove_person(const std::string& id, Snapshot& next) {
     next.by_digest.erase(next.keys.at(key_id)->digest);
     next.keys.erase(key_id);
   }
+  std::vector<std::string> fingerprints;
+  for (const auto& [fingerprint, key] : next.approver_keys) {
+    if (key.person == id) fingerprints.push_back(fingerprint);
+  }
+  for (const std::string& fingerprint : fingerprints) next.approver_keys.erase(fingerprint);
   return store_.transaction([&](state::Store& store) -> Status {
     for (const std::string& key_id : gone) PV_TRY_VOID(store.erase(kKeysTable, key_id));
+    for (const std::string& fingerprint : fingerprints) {
+      PV_TRY_VOID(store.erase(kApproverKeysTable, fingerprint));
+    }
     return store.erase(kPeopleTable, id);
   });
 }
@@ -294,6 +338,23 @@ Status DirectoryImpl::revoke_key(const KeyInfo& info, Snapshot& next) {
   return store_.put(kKeysTable, info.id, encode_key(*key));
 }
 
+Status DirectoryImpl::add_approver_key(const ApproverKey& key, Snapshot& next) {
+  if (!next.people.contains(key.person)) return unknown("person", key.person);
+  PV_TRY(ApproverKey read, read_approver_key(key.person, key.line));
+  if (read.fingerprint != key.fingerprint) {
+    return fail(Code::kInvalid, "the fingerprint is not the approver key's");
+  }
+  if (!next.approver_keys.emplace(key.fingerprint, key).second) {
+    return fail(Code::kConflict, fmt::format("approver key {} is somebody's already", key.fingerprint));
+  }
+  return store_.put(kApproverKeysTable, key.fingerprint, encode_approver_key(key));
+}
+
+Status DirectoryImpl::remove_approver_key(const std::string& fingerprint, Snapshot& next) {
+  if (next.approver_keys.erase(fingerprint) == 0) return unknown("approver key", fingerprint);
+  return store_.erase(kApproverKeysTable, fingerprint);
+}
+
 Status DirectoryImpl::apply(const Change& change) {
   const std::lock_guard one_at_a_time(changing_);
   auto next = std::make_shared<Snapshot>(*snapshot());
@@ -311,6 +372,12 @@ Status DirectoryImpl::apply(const Change& change) {
     case Change::Kind::kKeyRevoked:
       stored = revoke_key(change.key, *next);
       break;
+    case Change::Kind::kApproverKeyAdded:
+      stored = add_approver_key(change.approver_key, *next);
+      break;
+    case Change::Kind::kApproverKeyRemoved:
+      stored = remove_approver_key(change.approver_key.fingerprint, *next);
+      break;
   }
   if (!stored) return stored;
   put_in_force(std::move(next));
@@ -327,6 +394,26 @@ std::vector<KeyInfo> DirectoryImpl::keys() const {
   std::vector<KeyInfo> all;
   for (const auto& [id, key] : snapshot()->keys) all.push_back(key->info);
   return all;
+}
+
+std::vector<ApproverKey> DirectoryImpl::approver_keys() const {
+  std::vector<ApproverKey> all;
+  for (const auto& [fingerprint, key] : snapshot()->approver_keys) all.push_back(key);
+  return all;
+}
+
+Result<Person> DirectoryImpl::person(std::string_view id) const {
+  const Shared in_force = snapshot();
+  const auto found = in_force->people.find(id);
+  if (found == in_force->people.end()) return unknown("person", id);
+  return *found->second;
+}
+
+Result<ApproverKey> DirectoryImpl::approver_key(std::string_view fingerprint) const {
+  const Shared in_force = snapshot();
+  const auto found = in_force->approver_keys.find(fingerprint);
+  if (found == in_force->approver_keys.end()) return unknown("approver key", fingerprint);
+  return found->second;
 }
 
 }  // namespace

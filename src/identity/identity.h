@@ -19,6 +19,7 @@ inline constexpr size_t kNameBytesMax = 64;    // ids, roles, purposes: short na
 inline constexpr size_t kRolesMax = 32;        // of one person; each becomes part of a fact
 inline constexpr size_t kPeopleMax = 100'000;  // the register is held in memory
 inline constexpr size_t kKeysMax = 200'000;    // so are keys; expired and revoked ones count
+inline constexpr size_t kApproverKeyBytesMax = 512;  // the line of a .pub file, comment and all
 
 // A person as the register has them.
 struct Person {
@@ -49,13 +50,28 @@ struct KeyInfo {  // everything about a key but the key
   UtcSeconds revoked;  // 0: it stands
 };
 
+// The public half of a key with which a person signs approvals. A key is one person's.
+struct ApproverKey {
+  std::string fingerprint;  // "SHA256:…"
+  std::string line;         // "ssh-ed25519 AAAA… comment"
+  std::string person;
+};
+
 // A change that can be written down before it happens. Holds no secret.
 struct Change {
-  enum class Kind { kPersonPut, kPersonRemoved, kKeyIssued, kKeyRevoked };
+  enum class Kind {
+    kPersonPut,
+    kPersonRemoved,
+    kKeyIssued,
+    kKeyRevoked,
+    kApproverKeyAdded,
+    kApproverKeyRemoved
+  };
   Kind kind = Kind::kPersonPut;
   Person person;
   KeyInfo key;
   std::string key_digest;  // SHA-256 of an issued key, raw
+  ApproverKey approver_key;
 };
 const char* change_name(Change::Kind kind);  // "person_put", "key_issued", …
 
@@ -87,6 +103,9 @@ class Directory {
   virtual Result<NewKey> plan_key(std::string_view person, std::string_view default_purpose,
                                   UtcSeconds now, UtcSeconds expires) const = 0;
   virtual Result<Change> plan_revocation(std::string_view key_id, UtcSeconds now) const = 0;
+  // `line` as in a .pub file; kConflict if somebody has that key already, kUnsupported for its type.
+  virtual Result<Change> plan_approver_key(std::string_view person, std::string_view line) const = 0;
+  virtual Result<Change> plan_approver_key_removal(std::string_view fingerprint) const = 0;
   // Stores it and puts it in force for the next look-up. What was planned is checked again, so a stale
   // plan fails as planning would. A removed person's keys go with them: should the person come back, old
   // keys do not. kIo and kConflict (opened for reading) leave everything as it was.
@@ -94,6 +113,10 @@ class Directory {
 
   [[nodiscard]] virtual std::vector<Person> people() const = 0;
   [[nodiscard]] virtual std::vector<KeyInfo> keys() const = 0;
+  [[nodiscard]] virtual std::vector<ApproverKey> approver_keys() const = 0;
+  // One of each; kNotFound.
+  [[nodiscard]] virtual Result<Person> person(std::string_view id) const = 0;
+  [[nodiscard]] virtual Result<ApproverKey> approver_key(std::string_view fingerprint) const = 0;
   // Refused keys since the last take: one leaf a minute says how many.
   virtual void count_refusal() = 0;
   virtual uint64_t take_refusals() = 0;

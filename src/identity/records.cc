@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/json.h"
+#include "base/sshsig.h"
 
 namespace proviso::identity {
 namespace {
@@ -77,6 +78,10 @@ const char* change_name(Change::Kind kind) {
       return "key_issued";
     case Change::Kind::kKeyRevoked:
       return "key_revoked";
+    case Change::Kind::kApproverKeyAdded:
+      return "approver_key_added";
+    case Change::Kind::kApproverKeyRemoved:
+      return "approver_key_removed";
   }
   return "unknown";
 }
@@ -146,6 +151,36 @@ Result<StoredKey> decode_key(std::string_view id, std::string_view text) {
       (key.info.default_purpose.empty() || check_name("purpose", key.info.default_purpose));
   if (!named || encode_key(key) != text) return corrupt("key", id);
   return key;
+}
+
+Result<ApproverKey> read_approver_key(std::string_view person, std::string_view line) {
+  PV_TRY_VOID(check_name("person", person));
+  while (line.ends_with('\n') || line.ends_with('\r') || line.ends_with(' ')) line.remove_suffix(1);
+  if (line.size() > kApproverKeyBytesMax) {
+    return fail(Code::kLimit, fmt::format("an approver key is at most {} bytes long", kApproverKeyBytesMax));
+  }
+  PV_TRY(const sshsig::PersonKey key, sshsig::parse_person_key(line));
+  const bool plain = std::all_of(line.begin(), line.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+  if (!plain) return fail(Code::kInvalid, "the comment of an approver key must be printable ASCII");
+  return ApproverKey{key.fingerprint(), std::string(line), std::string(person)};
+}
+
+std::string encode_approver_key(const ApproverKey& key) {
+  std::string out;
+  json::Writer(out).begin_object().key("line").string(key.line).key("person").string(key.person).end_object();
+  return out;
+}
+
+Result<ApproverKey> decode_approver_key(std::string_view fingerprint, std::string_view text) {
+  json::Parser parser;
+  Fields fields = Fields::of(parser, text);
+  if (!fields.good()) return corrupt("approver key", fingerprint);
+  const std::string line = fields.text("line");
+  const std::string person = fields.text("person");
+  auto key = read_approver_key(person, line);
+  const bool same = fields.good() && key && key->fingerprint == fingerprint && encode_approver_key(*key) == text;
+  if (!same) return corrupt("approver key", fingerprint);
+  return std::move(*key);
 }
 
 Status check_name(std::string_view what, std::string_view name) {

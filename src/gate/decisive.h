@@ -1,0 +1,83 @@
+#pragma once
+// One decision from facts to durable leaf, and what comes of it where the agreement holds: the hold is written
+// down, the client is kept waiting as long as it may, and once enough people have signed exactly this action
+// it is decided again, with their approvals as facts, and consumed by the intent that allows it. Every way
+// to decide before something is done goes through here: `ask`, `act`, `stop`, `admit`.
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "gate/corridor.h"
+#include "gate/hold_wait.h"
+
+namespace proviso::gate {
+
+inline constexpr std::chrono::seconds kHoldAliveMax{10};  // a held stream is never silent for longer
+
+// What is to be decided.
+struct Matter {
+  exchange::Verb verb = exchange::Verb::kAct;
+  std::string resource_type;
+  std::string resource_id;
+  Content content;
+  std::string_view arguments;  // what is done, exactly: part of the action that people approve
+  exchange::Facts record;      // for the leaf only; no policy reads it
+  std::vector<std::pair<std::string, std::string>> payloads;
+  // What the leaf says became of the exchange, by the decision.
+  std::string_view if_allowed;
+  std::string_view if_denied;
+  std::string_view if_held;
+};
+
+// How long whoever asked can be kept waiting, and how.
+class Patience {
+ public:
+  Patience(http::Time until, http::Cancel* gone) : until_(until), gone_(gone) {}
+  virtual ~Patience() = default;
+  [[nodiscard]] http::Time until() const { return until_; }
+  [[nodiscard]] http::Cancel* gone() const { return gone_; }
+  // Called at least every kHoldAliveMax while a hold waits. False: nobody waits any more.
+  virtual http::Task<bool> keep_alive(const std::string& hold);
+
+ private:
+  http::Time until_;
+  http::Cancel* gone_;
+};
+
+class Decisive {
+ public:
+  // All outlive it.
+  Decisive(Corridor& corridor, Passage& passage) : corridor_(corridor), passage_(passage) {}
+
+  // Under the moment that the passage has (Corridor::renew()), a newer one after waiting. Turned unless
+  // it is allowed and its leaf is durable. What the matter refers to outlives the call.
+  http::Task<Step<agreement::Decision>> decide(Matter matter, Patience& patience);
+  // Decides and writes; nothing waits and nothing comes of it. For what is refused already.
+  http::Task<Step<>> record(const Matter& matter);
+
+ private:
+  struct Judged {
+    exchange::Facts facts;
+    agreement::Decision decision;
+  };
+  [[nodiscard]] Judged judge(const Matter& matter, const oversight::Approvals* approvals) const;
+  http::Task<Step<>> write(const Matter& matter, Judged judged);
+  // The open hold of this action, or a new one once it is durable.
+  http::Task<Step<oversight::Hold>> hold(const Matter& matter, Judged judged);
+  http::Task<Step<agreement::Decision>> wait(const Matter& matter, oversight::Hold held,
+                                             agreement::Decision why, Patience& patience);
+  // The decision that allows it with the approvals that the hold has now, consumed by its leaf; nothing
+  // while there are too few.
+  http::Task<Step<std::optional<agreement::Decision>>> execute(const Matter& matter, const std::string& id);
+  [[nodiscard]] oversight::HoldPlan plan(const Matter& matter, const agreement::Decision& decision) const;
+
+  Corridor& corridor_;
+  Passage& passage_;
+};
+
+// The refusal that a decision is, for the person who asked.
+Turned refusal_of(const agreement::Decision& decision);
+
+}  // namespace proviso::gate
