@@ -106,7 +106,7 @@ class Loader {
 
   bool check_actions(const cedar::Schema& parsed) {
     const size_t before = faults_.count();
-    constexpr std::array<std::string_view, 4> kVerbs = {"act", "ask", "release", "train"};
+    constexpr std::array<std::string_view, 6> kVerbs = {"act", "admit", "ask", "release", "stop", "train"};
     for (const auto& [uid, action] : parsed.actions()) {
       const bool known = uid.type == "Action" &&
                          std::find(kVerbs.begin(), kVerbs.end(), uid.id) != kVerbs.end();

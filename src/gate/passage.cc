@@ -13,14 +13,24 @@ void put_principal(exchange::Facts& facts, const identity::Principal& principal)
   facts.set("principal.training_until", principal.training_until.value);
 }
 
-audit::Leaf leaf_for(const Passage& passage, std::string_view node, exchange::Verb verb) {
+// The model that a decision is about: its resource, or the one that the exchange is with.
+const agreement::Model* model_of(const Passage& passage, const exchange::Facts& facts) {
+  const exchange::FactValue* type = facts.find("resource.type");
+  const exchange::FactValue* id = facts.find("resource.id");
+  if (type != nullptr && id != nullptr && *type == exchange::FactValue(std::string("Model"))) {
+    return passage.in_force->agreement->model(std::get<std::string>(*id));
+  }
+  return passage.in_force->agreement->model(passage.request.model);
+}
+
+audit::Leaf leaf_for(const Passage& passage, std::string_view node, exchange::Verb verb,
+                     const exchange::Facts& facts) {
   audit::Leaf leaf;
   leaf.time = passage.time;
   leaf.node = std::string(node);
   leaf.verb = exchange::verb_name(verb);
   leaf.agreement = passage.in_force->agreement->digest();
-  const agreement::Model* model = passage.in_force->agreement->model(passage.request.model);
-  if (model != nullptr) {
+  if (const agreement::Model* model = model_of(passage, facts); model != nullptr) {
     leaf.vendor = audit::vendor_digest(model->vendor);
     leaf.model = audit::model_digest(*model);
   }
@@ -82,7 +92,7 @@ audit::Record record_for(const Passage& passage, std::string_view node, exchange
                          const agreement::Decision& decision, exchange::Facts facts,
                          std::string_view outcome) {
   audit::Record record;
-  record.leaf = leaf_for(passage, node, verb);
+  record.leaf = leaf_for(passage, node, verb, facts);
   record.leaf.decision = agreement::outcome_name(decision.outcome);
   std::vector<std::string> clauses;
   for (const agreement::ClauseRef& clause : decision.clauses) clauses.push_back(clause.number);
@@ -95,7 +105,7 @@ audit::Record record_for(const Passage& passage, std::string_view node, exchange
 audit::Record failure_record(const Passage& passage, std::string_view node, exchange::Facts facts,
                              std::string_view outcome) {
   audit::Record record;
-  record.leaf = leaf_for(passage, node, exchange::Verb::kRelease);
+  record.leaf = leaf_for(passage, node, exchange::Verb::kRelease, facts);
   record.leaf.decision = "-";
   put_exchange(facts, passage, outcome);
   record.facts = std::move(facts);

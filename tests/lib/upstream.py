@@ -197,6 +197,12 @@ class Upstream:
         self.thread.start()
         started.wait(10)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.close()
+
     def close(self):
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(5)
