@@ -16,7 +16,7 @@
 namespace proviso::gate {
 
 inline constexpr size_t kWebhookQueueMax = 1024;  // tellings that wait; more says the same: go and look
-inline constexpr int kWebhookTriesMax = 5;        // over about a minute
+inline constexpr int kWebhookTriesMax = 5;        // over about half a minute
 inline constexpr std::chrono::seconds kWebhookAnswerMax{10};  // of one try
 
 class Webhook {
