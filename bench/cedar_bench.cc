@@ -1,6 +1,7 @@
 // Decisions on a workload folder that bench/cedar/generate.py wrote, timed one by one; prints JSON for
 // bench/cedar/bench.py, with every answer, so that they are compared with those of the peer.
 //   bench_cedar FOLDER [SECONDS]
+//   bench_cedar FOLDER count     each request once, for bench/cedar/count.py to count instructions
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -88,6 +89,27 @@ std::string answer(const Engine& engine, const Response& response) {
                      fmt::join(errors, ","));
 }
 
+// What is timed and counted; functions of their own, so that callgrind can tell them from the rest.
+[[gnu::noinline]] void counted_decision(const Engine& engine, const Request& request, const Entities& entities, Response& out) {
+  engine.is_authorized(request, entities, out);
+}
+
+struct JsonWork {
+  json::Parser parser;
+  Response response;
+  std::string out;
+};
+[[gnu::noinline]] void counted_json(const Engine& engine, const Workload& load, const std::string& text, JsonWork& work) {
+  Request request = must(request_from_json(must(work.parser.parse(text)), &load.schema));
+  engine.is_authorized(request, load.entities, work.response);
+  work.out.clear();
+  write_response(engine, work.response, work.out);
+}
+
+[[gnu::noinline]] Engine counted_load(const std::string& folder, const Schema& schema) {
+  return must(Engine::compile(read_policies(folder), &schema, {.steps_max = EngineOptions::kUnbounded}));
+}
+
 struct Times {
   double median_ns = 0;
   double p90_ns = 0;
@@ -123,42 +145,48 @@ Times time_each(size_t count, double seconds, Body&& body) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  PV_CHECK(argc >= 2);  // usage: bench_cedar FOLDER [SECONDS]
-  const double seconds = argc > 2 ? std::stod(argv[2]) : 1.0;
+  PV_CHECK(argc >= 2);  // usage: bench_cedar FOLDER [SECONDS|count]
+  const bool counting = argc > 2 && std::string_view(argv[2]) == "count";
+  const double seconds = argc > 2 && !counting ? std::stod(argv[2]) : 1.0;
   Workload load = read_workload(argv[1]);
   const double before = cpu_us();
-  Engine engine = must(Engine::compile(read_policies(argv[1]), &load.schema, {.steps_max = EngineOptions::kUnbounded}));
+  Engine engine = counted_load(argv[1], load.schema);
   load.load_ms = (cpu_us() - before) / 1e3;
 
   std::vector<std::string> answers;
   size_t candidates = 0;
   Response response;
-  for (const Request& request : load.requests) {
+  for (const Request& request : load.requests) {  // also warms what a thread keeps
     engine.is_authorized(request, load.entities, response);
     answers.push_back(answer(engine, response));
     candidates += engine.candidates(request, load.entities);
   }
+  JsonWork work;
   size_t allowed = 0;
-  const Times decide = time_each(load.requests.size(), seconds, [&](size_t i) {
-    engine.is_authorized(load.requests[i], load.entities, response);
+  auto decide = [&](size_t i) {
+    counted_decision(engine, load.requests[i], load.entities, response);
     allowed += response.decision == Answer::kAllow ? 1 : 0;
-  });
-  json::Parser parser;
-  std::string out;
-  const Times from_json = time_each(load.requests.size(), seconds, [&](size_t i) {
-    Request request = must(request_from_json(must(parser.parse(load.texts[i])), &load.schema));
-    engine.is_authorized(request, load.entities, response);
-    out.clear();
-    write_response(engine, response, out);
-    allowed += out.size();
-  });
+  };
+  auto from_json = [&](size_t i) {
+    counted_json(engine, load, load.texts[i], work);
+    allowed += work.out.size();
+  };
+  Times decided;
+  Times from_text;
+  if (counting) {
+    for (size_t i = 0; i < load.requests.size(); ++i) decide(i);
+    for (size_t i = 0; i < load.requests.size(); ++i) from_json(i);
+  } else {
+    decided = time_each(load.requests.size(), seconds, decide);
+    from_text = time_each(load.requests.size(), seconds, from_json);
+  }
   std::string result;
   json::Writer w(result);
-  w.begin_object().key("policies").uinteger(engine.policies().size());
-  w.key("median_ns").real(decide.median_ns).key("p90_ns").real(decide.p90_ns);
-  w.key("json_median_ns").real(from_json.median_ns).key("load_ms").real(load.load_ms);
+  w.begin_object().key("policies").uinteger(engine.policies().size()).key("requests").uinteger(load.requests.size());
+  w.key("median_ns").real(decided.median_ns).key("p90_ns").real(decided.p90_ns);
+  w.key("json_median_ns").real(from_text.median_ns).key("load_ms").real(load.load_ms);
   w.key("candidates").real(static_cast<double>(candidates) / static_cast<double>(load.requests.size()));
-  w.key("rounds").integer(decide.rounds).key("checked").uinteger(allowed);
+  w.key("rounds").integer(decided.rounds).key("checked").uinteger(allowed);
   w.key("answers").begin_array();
   for (const std::string& one : answers) w.string(one);
   w.end_array().end_object();

@@ -1,55 +1,58 @@
 #!/usr/bin/env python3
-"""Compares this engine with the Rust crate on generated triples of policies, entities and request.
+"""Compares this engine with the Rust crate cedar-policy on generated triples of policies, entities and request.
 
-  fuzz/cedar_differential.py COUNT SEED --peer PROGRAM
+  fuzz/cedar_differential.py COUNT SEED
 
-Build before: ninja -C build/release cedar_differential; cargo build --release in bench/cedar_peer.
-Prints every difference, the operators and the kinds of errors that were reached; exits 1 on a difference.
+Builds both halves first: the CMake target cedar_differential, which generates and answers, and bench/cedar_peer,
+which judges the same cases and compares decision, reasons, errors and the kind of each error. Prints every
+difference and how often each operator, function, form of scope and kind of run-time error was met; exits 1 on
+a difference, or if one of these was never met.
 """
 import argparse
 import os
 import subprocess
 import sys
 import tempfile
+import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SLICE = 50_000  # cases in one file, so that a long run needs little disk
+PEER = os.path.join(TOP, "bench", "cedar_peer")
+
+
+def build():
+    subprocess.run([os.path.join(TOP, "tools", "build.sh"), "release", "cedar_differential"], check=True)
+    subprocess.run(["cargo", "build", "--release", "--locked", "--quiet"], cwd=PEER, check=True)
+    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(PEER, "target"))
+    return os.path.join(TOP, "build", "release", "bin", "cedar_differential"), os.path.join(target, "release", "cedar_peer")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("count", type=int)
     parser.add_argument("seed", type=int)
-    parser.add_argument("--peer", required=True)
     args = parser.parse_args()
-    ours = os.path.join(TOP, "build", "release", "bin", "cedar_differential")
-    counts, same, refused, differ = {}, 0, 0, 0
-    with tempfile.TemporaryDirectory() as folder:
-        cases, answers = os.path.join(folder, "cases"), os.path.join(folder, "answers")
-        for first in range(0, args.count, SLICE):
-            size = min(SLICE, args.count - first)
-            done = subprocess.run([ours, str(size), str(args.seed + first), cases, answers], capture_output=True, text=True)
-            if done.returncode != 0:
-                sys.exit(done.stderr)
-            for line in done.stderr.splitlines():
-                name, times = line.rsplit(": ", 1)
-                counts[name] = counts.get(name, 0) + int(times)
-            with open(cases) as f:
-                peer = subprocess.run([args.peer, "judge"], stdin=f, capture_output=True, text=True, check=True)
-            with open(answers) as a, open(cases) as c:
-                for mine, theirs, case in zip(a.read().splitlines(), peer.stdout.splitlines(), c):
-                    if mine.startswith("refused") and theirs.startswith("refused"):
-                        refused += 1
-                    elif mine == theirs:
-                        same += 1
-                    else:
-                        differ += 1
-                        if differ <= 20:
-                            print(f"ours  {mine}\npeer  {theirs}\n{case}")
-    for name in sorted(counts):
-        print(f"{counts[name]:10} {name}")
-    print(f"{same} the same, {refused} refused by both, {differ} different, of {args.count}")
-    sys.exit(1 if differ else 0)
+    ours, peer = build()
+    start = time.monotonic()
+    with tempfile.TemporaryFile("w+") as counts:
+        generating = subprocess.Popen([ours, str(args.count), str(args.seed)], stdout=subprocess.PIPE, stderr=counts)
+        judging = subprocess.run([peer, "judge"], stdin=generating.stdout)
+        generating.stdout.close()
+        generated = generating.wait()
+        counts.seek(0)
+        lines = counts.read().splitlines()
+    if generated != 0:
+        sys.exit("\n".join(lines) + f"\ncedar_differential ended with {generated}")
+    never = []
+    for line in lines:
+        name, times = line.rsplit("\t", 1)
+        print(f"{int(times):12,} {name}")
+        if int(times) == 0:
+            never.append(name)
+    took = time.monotonic() - start
+    print(f"{args.count:,} triples of seed {args.seed} in {took:.0f} s, {args.count / took:,.0f} a second")
+    if never:
+        print("never met: " + ", ".join(never))
+    sys.exit(1 if judging.returncode != 0 or never else 0)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-// Schema text: parsing and resolving never crash; what parses has only resolved names.
+// Schema text: parsing and resolving never crash; what parses has only resolved names, and as JSON it
+// means the same.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -9,7 +10,8 @@
 using namespace proviso::cedar;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  auto schema = Schema::parse(std::string_view(reinterpret_cast<const char*>(data), size), "input");
+  std::string_view text(reinterpret_cast<const char*>(data), size);
+  auto schema = Schema::parse(text, "input");
   if (!schema) return 0;
   for (const auto& [name, declared] : schema->entity_types()) {
     (void)to_string(declared.attributes);
@@ -24,5 +26,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   }
   if (!Entities::create(schema->action_entities())) std::abort();
+  auto json = Schema::text_to_json(text, "input");
+  auto back = json ? Schema::from_json(*json, "json") : proviso::Result<Schema>(std::unexpected(json.error()));
+  if (!back && back.error().code != proviso::Code::kLimit) std::abort();
+  if (back && !same_meaning(*back, *schema)) std::abort();
   return 0;
 }

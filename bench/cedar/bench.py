@@ -26,20 +26,32 @@ def run(command):
     return json.loads(done.stdout)
 
 
+def workloads(data):
+    """(name, arguments of generate.py) of everything that is measured."""
+    works = [(f"rules{n}", ["rules", str(n)]) for n in (20, 100, 1000, 10000)] + [("flat1000", ["flat", "1000"])]
+    if os.path.isdir(data):
+        return works + [(name, ["oopsla", name, data]) for name in OOPSLA]
+    print("skipped: the OOPSLA sets (no Cedar conformance data)")
+    return works
+
+
+def write_workload(how, folder):
+    subprocess.run([sys.executable, os.path.join(HERE, "generate.py"), *how, folder], check=True)
+
+
+def data_folder():
+    return os.path.join(os.environ.get("PROVISO_DATA", os.path.join(TOP, "..", "shared")), "cedar-conformance")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", default="1.0")
-    parser.add_argument("--data", default=os.path.join(os.environ.get("PROVISO_DATA", os.path.join(TOP, "..", "shared")),
-                                                       "cedar-conformance"))
+    parser.add_argument("--data", default=data_folder())
     parser.add_argument("--peer", default=None)
     parser.add_argument("--only", nargs="*", default=None)
     args = parser.parse_args()
     ours = os.path.join(TOP, "build", "release", "bin", "bench_cedar")
-    works = [(f"rules{n}", ["rules", str(n)]) for n in (20, 100, 1000, 10000)] + [("flat1000", ["flat", "1000"])]
-    if os.path.isdir(args.data):
-        works += [(name, ["oopsla", name, args.data]) for name in OOPSLA]
-    else:
-        print("skipped: the OOPSLA sets (no Cedar conformance data)")
+    works = workloads(args.data)
     print(f"{'set':18} {'policies':>8} {'candidates':>10} {'ours ns':>9} {'p90':>7} {'JSON ns':>8} {'load ms':>8} {'Rust ns':>10} {'ratio':>7}")
     wrong = 0
     with tempfile.TemporaryDirectory() as root:
@@ -47,7 +59,7 @@ def main():
             if args.only and name not in args.only:
                 continue
             folder = os.path.join(root, name)
-            subprocess.run([sys.executable, os.path.join(HERE, "generate.py"), *how, folder], check=True)
+            write_workload(how, folder)
             a = run([ours, folder, args.seconds])
             row = f"{name:18} {a['policies']:8} {a['candidates']:10.1f} {a['median_ns']:9.0f} {a['p90_ns']:7.0f} {a['json_median_ns']:8.0f} {a['load_ms']:8.1f}"
             if args.peer:

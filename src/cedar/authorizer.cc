@@ -14,7 +14,6 @@ class Decider {
  public:
   Decider(const Engine::Impl& impl, const Request& request, const Entities& entities)
       : impl_(impl),
-        request_(request),
         work_(thread_workspace()),
         evaluator_(impl.program, request, entities, impl.known_actions(), work_, impl.options.steps_max) {}
 
@@ -27,7 +26,7 @@ class Decider {
       std::ranges::sort(out.errors, {}, &PolicyError::policy);
     } else {
       for (uint32_t i = 0; i < impl_.compiled.size(); ++i) {
-        if (scope_matches(impl_.compiled[i])) judge_into(i, out);
+        if (scope_matches(i)) judge_into(i, out);
       }
     }
     // SPEC Cedar authorization: allow needs a satisfied permit and no satisfied forbid
@@ -41,32 +40,25 @@ class Decider {
     make_keys(Var::kAction, keys[0]);
     make_keys(Var::kPrincipal, keys[1]);
     make_keys(Var::kResource, keys[2]);
-    add_type(request_.principal.type, keys[1]);
-    add_type(request_.resource.type, keys[2]);
+    bool one_action = work_.placement.inside(evaluator_.place_of(Var::kAction)).size() < 2;
     uint64_t looked = impl_.index.each(keys[0], keys[1], keys[2], [&](uint32_t policy, ScopeIndex::Key action) {
       const CompiledPolicy& p = impl_.compiled[policy];
-      if (p.action.literals.size() > 1 && !first_match(p.action, action)) return;
-      if (p.scope_left && !scope_matches(p)) return;
+      if (p.many_actions && !one_action && !first_match(impl_.scopes[policy].action, action)) return;
+      if (p.scope_left && !scope_matches(policy)) return;
       visit(policy);
     });
     evaluator_.spend(looked);
   }
 
  private:
+  // The first key is kAny.
   void make_keys(Var variable, std::vector<ScopeIndex::Key>& keys) const {
+    const Placement::Place& place = evaluator_.place_of(variable);
     keys.clear();
     keys.push_back(ScopeIndex::kAny);
-    uint32_t self = work_.self[static_cast<size_t>(variable)];
-    if (self != Program::kNone) keys.push_back(ScopeIndex::equal_to(self));
-    for (uint32_t literal : work_.literals[static_cast<size_t>(variable)]) {
-      keys.push_back(ScopeIndex::inside(literal));
-    }
-  }
-
-  void add_type(const std::string& type, std::vector<ScopeIndex::Key>& keys) const {
-    for (size_t i = 0; i < impl_.types.size(); ++i) {
-      if (impl_.types[i] == type) keys.push_back(ScopeIndex::of_type(static_cast<uint32_t>(i)));
-    }
+    if (place.self != Program::kNone) keys.push_back(ScopeIndex::equal_to(place.self));
+    for (uint32_t literal : work_.placement.inside(place)) keys.push_back(ScopeIndex::inside(literal));
+    if (place.type != Program::kNone && variable != Var::kAction) keys.push_back(ScopeIndex::of_type(place.type));
   }
 
   // A policy stands under each action of its set; it is judged under the first that matches.
@@ -77,10 +69,11 @@ class Decider {
     return false;
   }
 
-  bool scope_matches(const CompiledPolicy& p) const {
-    return Engine::Impl::matches(evaluator_, request_.principal, Var::kPrincipal, p.principal) &&
-           Engine::Impl::matches(evaluator_, request_.action, Var::kAction, p.action) &&
-           Engine::Impl::matches(evaluator_, request_.resource, Var::kResource, p.resource);
+  bool scope_matches(uint32_t policy) const {
+    const CompiledScopes& p = impl_.scopes[policy];
+    return Engine::Impl::matches(evaluator_, Var::kPrincipal, p.principal) &&
+           Engine::Impl::matches(evaluator_, Var::kAction, p.action) &&
+           Engine::Impl::matches(evaluator_, Var::kResource, p.resource);
   }
 
   Outcome judge(const CompiledPolicy& policy) {
@@ -111,7 +104,6 @@ class Decider {
   }
 
   const Engine::Impl& impl_;
-  const Request& request_;
   Workspace& work_;
   Evaluator evaluator_;
 };

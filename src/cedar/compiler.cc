@@ -57,7 +57,7 @@ bool equal(const Val& a, const Val& b) {
   if (a.kind != b.kind) return false;
   switch (a.kind) {
     case Kind::kBool: return a.b == b.b;
-    case Kind::kString: return *a.s == *b.s;
+    case Kind::kString: return same_text(*a.s, *b.s);
     case Kind::kEntity: return equal(*a.uid, *b.uid);
     case Kind::kIp: case Kind::kSet: case Kind::kRecord: return compare(a, b) == 0;
     default: return a.i == b.i;
@@ -79,7 +79,7 @@ uint32_t Program::literal_of(uint64_t hash, std::string_view type, std::string_v
   size_t mask = literal_table_.size() - 1;
   for (size_t slot = hash & mask; literal_table_[slot] != 0; slot = (slot + 1) & mask) {
     const Literal& literal = literals[literal_table_[slot] - 1];
-    if (literal.hash == hash && literal.id == id && literal.type == type) return literal.index;
+    if (literal.hash == hash && same_text(literal.id, id) && same_text(literal.type, type)) return literal.index;
   }
   return kNone;
 }
@@ -97,6 +97,19 @@ const Literal& Program::add_literal(const EntityUid& uid) {
     literal_table_[slot] = static_cast<uint32_t>(i + 1);
   }
   return literals.back();
+}
+
+uint32_t Program::type_of(std::string_view type) const {
+  for (size_t i = 0; i < types.size(); ++i) {
+    if (same_text(types[i], type)) return static_cast<uint32_t>(i);
+  }
+  return kNone;
+}
+
+uint32_t Program::add_type(std::string_view type) {
+  if (uint32_t known = type_of(type); known != kNone) return known;
+  types.emplace_back(type);
+  return static_cast<uint32_t>(types.size() - 1);
 }
 
 uint32_t Program::numbered(char what, std::string key, size_t next, bool& fresh) {
@@ -122,9 +135,13 @@ uint32_t Program::add_node(Node node, const std::vector<uint32_t>& kid_nodes) {
     }
     return index;
   }
-  node.kids = static_cast<uint32_t>(kids.size());
   node.count = static_cast<uint32_t>(kid_nodes.size());
-  kids.insert(kids.end(), kid_nodes.begin(), kid_nodes.end());
+  if (kid_nodes.size() <= node.kids.size()) {
+    std::ranges::copy(kid_nodes, node.kids.begin());
+  } else {
+    node.kids[0] = static_cast<uint32_t>(kids.size());
+    kids.insert(kids.end(), kid_nodes.begin(), kid_nodes.end());
+  }
   nodes.push_back(node);
   return index;
 }

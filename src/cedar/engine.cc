@@ -1,6 +1,7 @@
 #include "cedar/engine.h"
 
 #include <algorithm>
+#include <atomic>
 
 namespace proviso::cedar {
 
@@ -10,7 +11,9 @@ Workspace& thread_workspace() {
 }
 
 CompiledScope Engine::Impl::compile_scope(const Scope& scope) {
-  CompiledScope out{scope.kind, scope.type, {}};
+  CompiledScope out;
+  out.kind = scope.kind;
+  if (scope.kind == Scope::Kind::kIs || scope.kind == Scope::Kind::kIsIn) out.type = program.add_type(scope.type);
   for (const EntityUid& uid : scope.entities) out.literals.push_back(program.add_literal(uid).index);
   return out;
 }
@@ -19,10 +22,10 @@ CompiledScope Engine::Impl::compile_scope(const Scope& scope) {
 Result<CompiledPolicy> Engine::Impl::compile_policy(const Policy& policy) {
   CompiledPolicy out;
   out.effect = policy.effect;
-  out.principal = compile_scope(policy.principal);
-  out.action = compile_scope(policy.action);
-  out.resource = compile_scope(policy.resource);
-  out.scope_left = out.principal.kind == Scope::Kind::kIsIn || out.resource.kind == Scope::Kind::kIsIn;
+  const CompiledScopes& scope =
+      scopes.emplace_back(compile_scope(policy.principal), compile_scope(policy.action), compile_scope(policy.resource));
+  out.scope_left = scope.principal.kind == Scope::Kind::kIsIn || scope.resource.kind == Scope::Kind::kIsIn;
+  out.many_actions = scope.action.literals.size() > 1;
   out.begin = static_cast<uint32_t>(steps.size());
   for (const Condition& condition : policy.conditions) {
     const Expr& body = *condition.body;
@@ -43,19 +46,14 @@ Result<CompiledPolicy> Engine::Impl::compile_policy(const Policy& policy) {
 ScopeIndex::Key Engine::Impl::key_of(const CompiledScope& scope) {
   switch (scope.kind) {
     case Scope::Kind::kAny: return ScopeIndex::kAny;
-    case Scope::Kind::kIs: {
-      auto at = std::ranges::find(types, scope.type);
-      auto number = static_cast<uint32_t>(at - types.begin());
-      if (at == types.end()) types.push_back(scope.type);
-      return ScopeIndex::of_type(number);
-    }
+    case Scope::Kind::kIs: return ScopeIndex::of_type(scope.type);
     case Scope::Kind::kEq: return ScopeIndex::equal_to(scope.literals[0]);
     default: return ScopeIndex::inside(scope.literals[0]);
   }
 }
 
 void Engine::Impl::add_to_index(uint32_t policy) {
-  const CompiledPolicy& p = compiled[policy];
+  const CompiledScopes& p = scopes[policy];
   ScopeIndex::Key principal = key_of(p.principal);
   ScopeIndex::Key resource = key_of(p.resource);
   if (p.action.kind == Scope::Kind::kAny) {
@@ -75,6 +73,7 @@ void Engine::Impl::add_to_index(uint32_t policy) {
 
 Status Engine::Impl::compile() {
   compiled.reserve(set.size());
+  scopes.reserve(set.size());
   for (const Policy& policy : set.policies()) {
     PV_TRY(CompiledPolicy out, compile_policy(policy));
     compiled.push_back(std::move(out));
@@ -87,14 +86,14 @@ Status Engine::Impl::compile() {
   return {};
 }
 
-bool Engine::Impl::matches(const Evaluator& evaluator, const EntityUid& uid, Var variable,
-                           const CompiledScope& scope) {
+bool Engine::Impl::matches(const Evaluator& evaluator, Var variable, const CompiledScope& scope) {
+  uint32_t type = evaluator.place_of(variable).type;
   switch (scope.kind) {
     case Scope::Kind::kAny: return true;
     case Scope::Kind::kEq: return evaluator.is_literal(variable, scope.literals[0]);
-    case Scope::Kind::kIs: return uid.type == scope.type;
+    case Scope::Kind::kIs: return type == scope.type;
     case Scope::Kind::kIsIn:
-      return uid.type == scope.type && evaluator.is_inside(variable, scope.literals[0]);
+      return type == scope.type && evaluator.is_inside(variable, scope.literals[0]);
     case Scope::Kind::kIn:
     case Scope::Kind::kInSet:
       return std::ranges::any_of(scope.literals,
@@ -109,7 +108,9 @@ Engine& Engine::operator=(Engine&&) noexcept = default;
 Engine::~Engine() = default;
 
 Result<Engine> Engine::compile(PolicySet policies, const Schema* schema, EngineOptions options) {
+  static std::atomic<uint64_t> serials = 0;
   auto impl = std::make_unique<Impl>();
+  impl->program.serial = ++serials;
   impl->set = std::move(policies);
   impl->options = options;
   PV_TRY_VOID(impl->compile());

@@ -11,7 +11,7 @@ namespace proviso::cedar {
 
 struct CompiledScope {
   Scope::Kind kind = Scope::Kind::kAny;
-  std::string type;                // kIs, kIsIn
+  uint32_t type = Program::kNone;  // kIs, kIsIn
   std::vector<uint32_t> literals;  // kEq, kIn, kIsIn: one; kInSet: any number
 };
 
@@ -21,14 +21,19 @@ struct Step {
   bool wanted = true;
 };
 
+struct CompiledScopes {
+  CompiledScope principal;
+  CompiledScope action;
+  CompiledScope resource;
+};
+
+// What a decision reads of every policy that it judges.
 struct CompiledPolicy {
   uint32_t begin = 0;  // in Impl::steps
   uint32_t end = 0;
   Effect effect = Effect::kPermit;
   bool scope_left = false;  // the index key does not say the whole scope: `is T in E`
-  CompiledScope principal;
-  CompiledScope action;
-  CompiledScope resource;
+  bool many_actions = false;  // stands under several action keys
 };
 
 struct Engine::Impl {
@@ -36,21 +41,20 @@ struct Engine::Impl {
   Program program;
   EngineOptions options;
   std::vector<CompiledPolicy> compiled;
+  std::vector<CompiledScopes> scopes;  // of each policy
   std::vector<Step> steps;
   bool has_schema = false;
   Entities actions;  // the schema's action entities
   ScopeIndex index;
-  std::vector<std::string> types;  // that scopes name, by their number in keys
 
   Status compile();
-  static bool matches(const Evaluator& evaluator, const EntityUid& uid, Var variable,
-                      const CompiledScope& scope);
+  static bool matches(const Evaluator& evaluator, Var variable, const CompiledScope& scope);
   [[nodiscard]] const Entities* known_actions() const { return has_schema ? &actions : nullptr; }
 
  private:
   Result<CompiledPolicy> compile_policy(const Policy& policy);
   CompiledScope compile_scope(const Scope& scope);
-  ScopeIndex::Key key_of(const CompiledScope& scope);
+  static ScopeIndex::Key key_of(const CompiledScope& scope);
   void add_to_index(uint32_t policy);
 };
 

@@ -1,6 +1,7 @@
 #include "cedar/entities.h"
 
 #include <algorithm>
+#include <atomic>
 
 namespace proviso::cedar {
 
@@ -15,10 +16,11 @@ Entities::Id Entities::own_id_of(uint64_t hash, std::string_view type, std::stri
   if (table_.empty()) return kNone;
   size_t mask = table_.size() - 1;
   for (size_t slot = hash & mask;; slot = (slot + 1) & mask) {
-    Id entry = table_[slot];
-    if (entry == 0) return kNone;
-    const Node& n = nodes_[entry - 1];
-    if (n.hash == hash && n.uid.id == id && n.uid.type == type) return offset_ + entry - 1;
+    Slot at = table_[slot];
+    if (at.entry == 0) return kNone;
+    if (at.tag != hash >> 32U) continue;
+    const EntityUid& uid = nodes_[at.entry - 1].entity.uid;
+    if (same_text(uid.id, id) && same_text(uid.type, type)) return offset_ + at.entry - 1;
   }
 }
 
@@ -29,27 +31,26 @@ Entities::Id Entities::id_of(uint64_t hash, std::string_view type, std::string_v
   return own_id_of(hash, type, id);
 }
 
+void Entities::put(uint64_t hash, Id entry) {
+  size_t mask = table_.size() - 1;
+  size_t slot = hash & mask;
+  while (table_[slot].entry != 0) slot = (slot + 1) & mask;
+  table_[slot] = {entry, static_cast<uint32_t>(hash >> 32U)};
+}
+
 void Entities::grow() {
-  size_t size = std::max<size_t>(8, table_.size() * 2);
-  table_.assign(size, 0);
-  for (size_t i = 0; i < nodes_.size(); ++i) {
-    size_t slot = nodes_[i].hash & (size - 1);
-    while (table_[slot] != 0) slot = (slot + 1) & (size - 1);
-    table_[slot] = static_cast<Id>(i + 1);
-  }
+  table_.assign(std::max<size_t>(8, table_.size() * 2), {});
+  for (size_t i = 0; i < nodes_.size(); ++i) put(nodes_[i].hash, static_cast<Id>(i + 1));
 }
 
 Entities::Id Entities::intern(const EntityUid& uid) {
   uint64_t hash = hash_uid(uid.type, uid.id);
   if (Id found = id_of(hash, uid.type, uid.id); found != kNone) return found;
-  nodes_.push_back({hash, uid, {}, false, {}});
+  nodes_.push_back({hash, {uid, {}, {}, {}}, {}, false});
   if (nodes_.size() * 2 > table_.size()) {
     grow();
   } else {
-    size_t mask = table_.size() - 1;
-    size_t slot = hash & mask;
-    while (table_[slot] != 0) slot = (slot + 1) & mask;
-    table_[slot] = static_cast<Id>(nodes_.size());
+    put(hash, static_cast<Id>(nodes_.size()));
   }
   return offset_ + static_cast<Id>(nodes_.size() - 1);
 }
@@ -105,7 +106,7 @@ Status Entities::close(Id first) {
         if (parent < offset_) continue;
         size_t local = parent - offset_;
         if (state[local] == kOpen) {
-          return fail(Code::kConflict, "the parents of `" + to_string(nodes_[local].uid) +
+          return fail(Code::kConflict, "the parents of `" + to_string(nodes_[local].entity.uid) +
                                            "` lead back to itself");
         }
         if (state[local] == kNew) {
@@ -129,7 +130,9 @@ Status Entities::close(Id first) {
 }
 
 Result<Entities> Entities::create(std::vector<Entity> entities) {
+  static std::atomic<uint64_t> serials = 0;
   Entities out;
+  out.serial_ = ++serials;
   PV_TRY_VOID(out.add(std::move(entities)));
   return out;
 }

@@ -45,20 +45,28 @@ class Entities {
   [[nodiscard]] bool has_ancestor(Id descendant, Id ancestor) const;  // strict; kNone gives false
   [[nodiscard]] std::span<const Id> ancestors(Id id) const;            // strict, sorted; kNone: empty
   // Of an id that id_of() or ancestors() gave.
-  [[nodiscard]] const EntityUid& uid_of(Id id) const { return node(id)->uid; }
+  [[nodiscard]] const EntityUid& uid_of(Id id) const { return node(id)->entity.uid; }
   [[nodiscard]] uint64_t hash_of(Id id) const { return node(id)->hash; }
+  // A number of this store alone in this process, the base's for what is laid over one: ids below
+  // base_size() mean the same as long as the number does.
+  [[nodiscard]] uint64_t serial() const { return base_ ? base_->serial() : serial_; }
+  [[nodiscard]] Id base_size() const { return base_ ? base_->base_size() : static_cast<Id>(nodes_.size()); }
 
  private:
   struct Node {
     uint64_t hash = 0;
-    EntityUid uid;
-    Entity entity;
-    bool present = false;
+    Entity entity;  // only its uid if it is not present
     std::vector<Id> ancestors;  // sorted, strict
+    bool present = false;
+  };
+  struct Slot {
+    Id entry = 0;  // index in nodes_ + 1; 0 is free
+    uint32_t tag = 0;  // the upper half of its hash: most strangers are told apart here
   };
   [[nodiscard]] const Node* node(Id id) const;
   [[nodiscard]] Id own_id_of(uint64_t hash, std::string_view type, std::string_view id) const;
   Id intern(const EntityUid& uid);
+  void put(uint64_t hash, Id entry);
   void grow();
   Status add(std::vector<Entity> entities);
   Status close(Id first);
@@ -66,7 +74,8 @@ class Entities {
   std::shared_ptr<const Entities> base_;
   Id offset_ = 0;  // ids below it are the base's
   std::vector<Node> nodes_;
-  std::vector<Id> table_;  // open addressing over nodes_, index + 1, 0 is free
+  std::vector<Slot> table_;  // open addressing over nodes_
+  uint64_t serial_ = 0;      // of a store without a base; 0: empty
 };
 
 }  // namespace proviso::cedar

@@ -5,7 +5,7 @@
 namespace proviso::cedar {
 namespace {
 
-constexpr size_t kScanMax = 8;          // elements of a set that are compared one by one
+constexpr size_t kScanMax = 8;          // elements of a set, or literals, that are compared one by one
 constexpr uint64_t kBytesPerStep = 32;  // bytes compared or searched in the time of one step
 constexpr uint64_t kErrorSteps = 32;    // making the sentence of an error
 
@@ -67,44 +67,28 @@ Val entity_val(const EntityUid& uid) {
 Evaluator::Evaluator(const Program& program, const Request& request, const Entities& entities,
                      const Entities* actions, Workspace& workspace, uint64_t steps_max)
     : p_(program), entities_(entities), actions_(actions), w_(workspace), steps_max_(steps_max) {
-  w_.begin(program);
-  vars_[0] = entity_val(request.principal);
-  vars_[1] = entity_val(request.action);
-  vars_[2] = entity_val(request.resource);
+  w_.begin(program, entities);
+  place(Var::kPrincipal, request.principal);
+  place(Var::kAction, request.action);
+  place(Var::kResource, request.resource);
   vars_[3].kind = Kind::kRecord;
   vars_[3].record = &request.context;
-  for (Var which : {Var::kPrincipal, Var::kAction, Var::kResource}) place(which);
+  spend(w_.placement.steps());
 }
 
-void Evaluator::mark(size_t variable, uint32_t literal) {
-  if (literal == Program::kNone || w_.inside[variable][literal] == w_.epoch) return;
-  w_.inside[variable][literal] = w_.epoch;
-  w_.literals[variable].push_back(literal);
+void Evaluator::place(Var which, const EntityUid& uid) {
+  auto variable = static_cast<size_t>(which);
+  uint64_t hash = hash_uid(uid.type, uid.id);
+  Val& value = vars_[variable];
+  value = entity_val(uid);
+  value.id = entities_.id_of(hash, uid.type, uid.id);
+  places_[variable] = w_.placement.of(uid, hash, value.id, actions_);
 }
 
-// Finds the variable in the store and marks the literals that it is in: itself and its ancestors.
-void Evaluator::place(Var which) {
-  size_t variable = static_cast<size_t>(which);
-  Val& v = vars_[variable];
-  uint64_t hash = hash_uid(v.uid->type, v.uid->id);
-  v.id = entities_.id_of(hash, v.uid->type, v.uid->id);
-  w_.literals[variable].clear();
-  w_.self[variable] = p_.literal_of(hash, v.uid->type, v.uid->id);
-  mark(variable, w_.self[variable]);
-  auto mark_ancestors = [&](const Entities& store, Entities::Id id) {
-    std::span<const Entities::Id> ancestors = store.ancestors(id);
-    spend(ancestors.size() * 2);
-    for (Entities::Id ancestor : ancestors) {
-      const EntityUid& uid = store.uid_of(ancestor);
-      mark(variable, p_.literal_of(store.hash_of(ancestor), uid.type, uid.id));
-    }
-  };
-  mark_ancestors(entities_, v.id);
-  if (actions_ != nullptr && entities_.at(v.id) == nullptr) {
-    if (auto id = actions_->id_of(hash, v.uid->type, v.uid->id); id != Entities::kNone) {
-      mark_ancestors(*actions_, id);
-    }
-  }
+bool Evaluator::is_inside(Var which, uint32_t literal) const {
+  std::span<const uint32_t> inside = w_.placement.inside(place_of(which));
+  if (inside.size() > kScanMax) return std::ranges::binary_search(inside, literal);
+  return std::ranges::find(inside, literal) != inside.end();
 }
 
 bool Evaluator::fail(std::string message) {
@@ -174,7 +158,7 @@ bool Evaluator::eval_node(const Node& n, Val& out) {
     case Op::kOr: return eval_logic(n, true, out);
     case Op::kIf: {
       bool test = false;
-      return eval_bool(kid(n, 0), test) && eval(kid(n, test ? 1 : 2), out);
+      return eval_bool(p_.kid(n, 0), test) && eval(p_.kid(n, test ? 1 : 2), out);
     }
     case Op::kNot: case Op::kNeg: case Op::kLike: case Op::kIsEmpty: return eval_unary(n, out);
     case Op::kIs: case Op::kIsIn: return eval_is(n, out);
@@ -191,7 +175,7 @@ bool Evaluator::eval_node(const Node& n, Val& out) {
 bool Evaluator::eval_logic(const Node& n, bool stop_at, Val& out) {
   for (uint32_t i = 0; i < n.count; ++i) {
     bool value = false;
-    if (!eval_bool(kid(n, i), value)) return false;
+    if (!eval_bool(p_.kid(n, i), value)) return false;
     if (value == stop_at) return set_bool(out, stop_at);
   }
   return set_bool(out, !stop_at);
@@ -199,7 +183,7 @@ bool Evaluator::eval_logic(const Node& n, bool stop_at, Val& out) {
 
 bool Evaluator::eval_unary(const Node& n, Val& out) {
   Val a;
-  if (!eval(kid(n, 0), a)) return false;
+  if (!eval(n.kids[0], a)) return false;
   switch (n.op) {
     case Op::kNot:
       if (a.kind != Kind::kBool) return wrong_kind(a, "bool");
@@ -230,7 +214,7 @@ bool Evaluator::eval_binary(const Node& n, Val& out) {
   }
   Val a;
   Val b;
-  if (!eval(kid(n, 0), a) || !eval(kid(n, 1), b)) return false;
+  if (!eval(n.kids[0], a) || !eval(n.kids[1], b)) return false;
   switch (n.op) {
     case Op::kEq: return eval_equal(a, b, true, out);
     case Op::kNe: return eval_equal(a, b, false, out);
@@ -321,17 +305,17 @@ bool Evaluator::eval_tag(Op op, Val& a, const Val& b, Val& out) {
 
 bool Evaluator::eval_is(const Node& n, Val& out) {
   Val a;
-  if (!eval(kid(n, 0), a)) return false;
+  if (!eval(n.kids[0], a)) return false;
   if (a.kind != Kind::kEntity) return wrong_kind(a, "entity");
-  bool same = a.uid->type == p_.names[n.datum];
+  bool same = same_text(a.uid->type, p_.names[n.datum]);
   if (!same || n.op == Op::kIs) return set_bool(out, same);
   Val group;
-  return eval(kid(n, 1), group) && eval_in(a, group, out);
+  return eval(n.kids[1], group) && eval_in(a, group, out);
 }
 
 bool Evaluator::eval_attribute(const Node& n, Val& out) {
   Val a;
-  if (!eval(kid(n, 0), a)) return false;
+  if (!eval(n.kids[0], a)) return false;
   const std::string& name = p_.names[n.datum];
   const Value* found = nullptr;
   if (a.kind == Kind::kRecord) {
@@ -351,7 +335,7 @@ bool Evaluator::eval_attribute(const Node& n, Val& out) {
 
 bool Evaluator::eval_has(const Node& n, Val& out) {
   Val at;
-  if (!eval(kid(n, 0), at)) return false;
+  if (!eval(n.kids[0], at)) return false;
   for (const std::string& name : p_.paths[n.datum]) {
     const Value* found = nullptr;
     if (at.kind == Kind::kRecord) {
@@ -373,7 +357,7 @@ bool Evaluator::eval_set(const Node& n, Val& out) {
   elements.reserve(n.count);
   for (uint32_t i = 0; i < n.count; ++i) {
     Val element;
-    if (!eval(kid(n, i), element)) return false;
+    if (!eval(p_.kid(n, i), element)) return false;
     if (!spend(weight(element) + kErrorSteps)) return out_of_steps();
     elements.push_back(to_value(element));
   }
@@ -384,7 +368,7 @@ bool Evaluator::eval_record(const Node& n, Val& out) {
   Record record;
   for (uint32_t i = 0; i < n.count; ++i) {
     Val value;
-    if (!eval(kid(n, i), value)) return false;
+    if (!eval(p_.kid(n, i), value)) return false;
     if (!spend(weight(value) + kErrorSteps)) return out_of_steps();
     record.set(p_.paths[n.datum][i], to_value(value));
   }

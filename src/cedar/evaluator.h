@@ -44,12 +44,9 @@ class Evaluator {
   [[nodiscard]] const std::string& error() const { return error_; }
 
   // Whether principal, action or resource is the literal, or in it.
-  [[nodiscard]] bool is_literal(Var which, uint32_t literal) const {
-    return w_.self[static_cast<size_t>(which)] == literal;
-  }
-  [[nodiscard]] bool is_inside(Var which, uint32_t literal) const {
-    return w_.inside[static_cast<size_t>(which)][literal] == w_.epoch;
-  }
+  [[nodiscard]] bool is_literal(Var which, uint32_t literal) const { return place_of(which).self == literal; }
+  [[nodiscard]] bool is_inside(Var which, uint32_t literal) const;
+  [[nodiscard]] const Placement::Place& place_of(Var which) const { return places_[static_cast<size_t>(which)]; }
 
   // Takes work off the budget; false when there is none left.
   bool spend(uint64_t steps) {
@@ -59,13 +56,11 @@ class Evaluator {
   [[nodiscard]] bool exhausted() const { return steps_ > steps_max_; }
 
  private:
-  void place(Var which);
-  void mark(size_t variable, uint32_t literal);
+  void place(Var which, const EntityUid& uid);
   bool eval_node(const Node& n, Val& out);
   bool fail(std::string message);
   bool wrong_kind(const Val& found, const char* wanted);
   bool out_of_steps();
-  uint32_t kid(const Node& n, uint32_t i) const { return p_.kids[n.kids + i]; }
   void resolve(Val& entity);
   const Entity* lookup(Val& entity);
   bool keep(Value value, Val& out);
@@ -94,6 +89,7 @@ class Evaluator {
   const Entities* actions_;
   Workspace& w_;
   std::array<Val, 4> vars_;
+  std::array<Placement::Place, 3> places_;
   uint64_t steps_ = 0;
   uint64_t steps_max_;
   std::string error_;

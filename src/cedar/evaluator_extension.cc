@@ -61,7 +61,7 @@ bool Evaluator::eval_extension(const Node& n, Val& out) {
   std::array<Val, 2> args;
   for (uint32_t i = 0; i < n.count; ++i) {
     Val value;
-    if (!eval(kid(n, i), value)) return false;
+    if (!eval(p_.kid(n, i), value)) return false;
     if (i < args.size()) args[i] = value;
   }
   if (is_constructor(ext)) {

@@ -18,7 +18,6 @@ class Explainer {
  public:
   Explainer(const Engine::Impl& impl, const Request& request, const Entities& entities)
       : impl_(impl),
-        request_(request),
         evaluator_(impl.program, request, entities, impl.known_actions(), thread_workspace(),
                    EngineOptions::kUnbounded) {}
 
@@ -26,7 +25,7 @@ class Explainer {
     Explanation out;
     out.policy = index;
     const Policy& policy = impl_.set.policies()[index];
-    if (!scopes(policy, impl_.compiled[index], out)) return out;
+    if (!scopes(policy, impl_.scopes[index], out)) return out;
     uint32_t step = impl_.compiled[index].begin;
     for (const Condition& condition : policy.conditions) {
       if (!judge(policy, condition, step, out)) break;
@@ -35,18 +34,17 @@ class Explainer {
   }
 
  private:
-  bool scopes(const Policy& policy, const CompiledPolicy& compiled, Explanation& out) const {
-    auto check = [&](Var variable, const EntityUid& uid, const CompiledScope& scope, Span span,
-                     Explanation::Verdict verdict) {
-      if (Engine::Impl::matches(evaluator_, uid, variable, scope)) return true;
+  bool scopes(const Policy& policy, const CompiledScopes& compiled, Explanation& out) const {
+    auto check = [&](Var variable, const CompiledScope& scope, Span span, Explanation::Verdict verdict) {
+      if (Engine::Impl::matches(evaluator_, variable, scope)) return true;
       out.verdict = verdict;
       out.failed = excerpt(*policy.source, span);
       return false;
     };
     using enum Explanation::Verdict;
-    return check(Var::kPrincipal, request_.principal, compiled.principal, policy.principal.span, kPrincipal) &&
-           check(Var::kAction, request_.action, compiled.action, policy.action.span, kAction) &&
-           check(Var::kResource, request_.resource, compiled.resource, policy.resource.span, kResource);
+    return check(Var::kPrincipal, compiled.principal, policy.principal.span, kPrincipal) &&
+           check(Var::kAction, compiled.action, policy.action.span, kAction) &&
+           check(Var::kResource, compiled.resource, policy.resource.span, kResource);
   }
 
   // The nodes of a condition's conjuncts, in the order of its text. `step` is moved past it.
@@ -60,8 +58,8 @@ class Explainer {
     uint32_t root = impl_.steps[step++].node;
     const Node& node = impl_.program.nodes[root];
     if (node.op != Op::kAnd) return {root};
-    auto first = impl_.program.kids.begin() + node.kids;
-    return {first, first + node.count};
+    for (uint32_t i = 0; i < node.count; ++i) out.push_back(impl_.program.kid(node, i));
+    return out;
   }
 
   // False: the condition decided the policy's verdict, and `out` says how.
@@ -96,7 +94,6 @@ class Explainer {
   }
 
   const Engine::Impl& impl_;
-  const Request& request_;
   Evaluator evaluator_;
 };
 

@@ -4,6 +4,7 @@
 // is used more than once has a slot, so that its value is computed once for a request, however many
 // policies ask; that is sound because expressions have no effects. Inner to the room. Built by
 // compiler.cc, run by evaluator.cc.
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -50,7 +51,7 @@ std::strong_ordering compare(const Val& a, const Val& b);
 // Cedar's ==: compare() == 0, but cheaper.
 bool equal(const Val& a, const Val& b);
 inline bool equal(const EntityUid& a, const EntityUid& b) {
-  return &a == &b || (a.id == b.id && a.type == b.type);  // ids differ more often than types
+  return &a == &b || (same_text(a.id, b.id) && same_text(a.type, b.type));  // ids differ more often than types
 }
 uint64_t fingerprint(const Val& value);
 
@@ -59,8 +60,8 @@ struct Node {
   Op op = Op::kLiteral;
   uint8_t sub = 0;         // kVar: Var; kExtension: Ext; kIn, kEq: Var when `on_literal`
   bool on_literal = false;  // kIn, kEq between principal, action or resource and a literal: `datum`
-  uint32_t kids = 0;       // first child in Program::kids
   uint32_t count = 0;      // children
+  std::array<uint32_t, 2> kids = {};  // the children; of more than two, the first is where they begin in Program::kids
   uint32_t datum = 0;      // constant, name, path, pattern or literal, by op
   uint32_t slot = kNoSlot;
 };
@@ -70,20 +71,27 @@ class Program {
   static constexpr uint32_t kNone = UINT32_MAX;
 
   std::vector<Node> nodes;
-  std::vector<uint32_t> kids;
+  std::vector<uint32_t> kids;  // of nodes with more than two
   std::vector<Val> constants;
   std::deque<std::string> names;
   std::deque<std::vector<std::string>> paths;  // kHas paths and kRecord keys
   std::deque<Pattern> patterns;
   std::deque<Value> values;  // what constants borrow
   std::deque<Literal> literals;
+  std::deque<std::string> types;  // that scopes name
   uint32_t slots = 0;
+  // A number of this program alone in this process; 0 for one that is used once.
+  uint64_t serial = 0;
 
   // Adds a tree; returns its root. kLimit: kProgramNodesMax.
   Result<uint32_t> add(const Expr& expr);
   const Literal& add_literal(const EntityUid& uid);
+  uint32_t add_type(std::string_view type);
   // The number of the literal, or kNone. `hash` is hash_uid().
   [[nodiscard]] uint32_t literal_of(uint64_t hash, std::string_view type, std::string_view id) const;
+  // The number of a type that scopes name, or kNone.
+  [[nodiscard]] uint32_t type_of(std::string_view type) const;
+  [[nodiscard]] uint32_t kid(const Node& n, uint32_t i) const { return n.count <= 2 ? n.kids[i] : kids[n.kids[0] + i]; }
 
  private:
   uint32_t add_constant(Value value);

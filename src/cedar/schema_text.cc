@@ -13,7 +13,7 @@ class SchemaPrinter {
 
   Result<std::string> print() {
     for (const NamespaceSyntax& space : spaces_) {
-      space_ = &space;
+      space_ = home_ = &space;
       if (!space.name.empty()) {
         notes(space.annotations);
         out_ += "namespace " + space.name + " {\n";
@@ -58,12 +58,41 @@ class SchemaPrinter {
     });
   }
 
+  static bool declares(const NamespaceSyntax& space, const std::string& name) {
+    auto named = [&](const NameSyntax& one) { return one.name == name; };
+    return std::ranges::any_of(space.types, [&](const CommonTypeSyntax& one) { return named(one.name); }) ||
+           std::ranges::any_of(space.entities, [&](const EntitySyntax& one) { return std::ranges::any_of(one.names, named); });
+  }
+
+  // A name as it must be written here, where its type was written in `home_`.
+  [[nodiscard]] std::string from_home(const std::string& name) const {
+    return home_ != space_ && !home_->name.empty() && declares(*home_, name) ? home_->name + "::" + name : name;
+  }
+
+  // The record that a common type stands for, in whose namespace it is written; nullptr if it is none.
+  // Common types do not go round in circles: the schema was resolved before.
+  const TypeSyntax* record_of(const TypeSyntax& t) {
+    if (t.kind == TypeSyntax::Kind::kRecord) return &t;
+    if (t.kind != TypeSyntax::Kind::kName) return nullptr;
+    std::string local = home_->name.empty() ? t.name : home_->name + "::" + t.name;
+    for (const std::string& wanted : {local, t.name}) {
+      for (const NamespaceSyntax& space : spaces_) {
+        for (const CommonTypeSyntax& one : space.types) {
+          if ((space.name.empty() ? one.name.name : space.name + "::" + one.name.name) != wanted) continue;
+          home_ = &space;
+          return record_of(*one.type);
+        }
+      }
+    }
+    return nullptr;
+  }
+
   std::string type(const TypeSyntax& t) {
     switch (t.kind) {
-      case TypeSyntax::Kind::kName: return t.name;
+      case TypeSyntax::Kind::kName: return from_home(t.name);
       case TypeSyntax::Kind::kEntity:
-        if (hides(t.name)) hidden_ = t.name;
-        return t.name;
+        if (hides(from_home(t.name))) hidden_ = t.name;
+        return from_home(t.name);
       case TypeSyntax::Kind::kSet: return "Set<" + type(*t.element) + ">";
       case TypeSyntax::Kind::kRecord: break;
     }
@@ -100,9 +129,10 @@ class SchemaPrinter {
     for (size_t i = 0; i < one.names.size(); ++i) text += (i > 0 ? ", " : "") + one.names[i].name;
     if (!one.enum_ids.empty()) text += " enum " + list(one.enum_ids, [](const std::string& id) { return quoted(id); });
     if (!one.member_of.empty()) text += " in " + names(one.member_of);
-    if (one.attributes && one.attributes->kind == TypeSyntax::Kind::kRecord && !one.attributes->attributes.empty()) {
-      text += " = " + type(*one.attributes);
-    }
+    // SPEC Cedar schema grammar: the attributes of an entity are written out, no name can stand for them
+    const TypeSyntax* attributes = one.attributes ? record_of(*one.attributes) : nullptr;
+    if (attributes != nullptr && !attributes->attributes.empty()) text += " = " + type(*attributes);
+    home_ = space_;
     if (one.tags) text += " tags " + type(*one.tags);
     line(text + ";");
   }
@@ -128,7 +158,8 @@ class SchemaPrinter {
   }
 
   const std::vector<NamespaceSyntax>& spaces_;
-  const NamespaceSyntax* space_ = nullptr;
+  const NamespaceSyntax* space_ = nullptr;  // whose declarations are written
+  const NamespaceSyntax* home_ = nullptr;   // where the type at hand was written, if elsewhere
   std::string out_;
   std::string hidden_;
   size_t indent_ = 0;

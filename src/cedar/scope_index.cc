@@ -9,11 +9,12 @@ void ScopeIndex::add(Key action, Key principal, Key resource, uint32_t policy) {
   entries_.push_back({packed(action, principal, resource), policy});
 }
 
-void ScopeIndex::insert(Bucket bucket) {
+ScopeIndex::Bucket& ScopeIndex::at(uint64_t key) {
   size_t mask = table_.size() - 1;
-  size_t slot = spread(bucket.key) & mask;
-  while (table_[slot].key != kFree) slot = (slot + 1) & mask;
-  table_[slot] = bucket;
+  size_t slot = spread(key) & mask;
+  while (table_[slot].key != key && table_[slot].key != kFree) slot = (slot + 1) & mask;
+  table_[slot].key = key;
+  return table_[slot];
 }
 
 void ScopeIndex::freeze() {
@@ -21,17 +22,18 @@ void ScopeIndex::freeze() {
   size_t room = 16;
   while (room < entries_.size() * 6) room *= 2;  // three keys for a policy at most, half full
   table_.assign(room, {});
-  for (size_t begin = 0; begin < entries_.size();) {
-    uint64_t key = entries_[begin].key;
-    size_t end = begin;
-    for (; end < entries_.size() && entries_[end].key == key; ++end) policies_.push_back(entries_[end].policy);
-    insert({key, static_cast<uint32_t>(begin), static_cast<uint32_t>(end)});
-    Key action = static_cast<Key>(key >> 42U);
-    Key principal = static_cast<Key>(key >> 21U) & kAbsent;
-    for (uint64_t prefix : {packed(action, kAbsent, kAbsent), packed(action, principal, kAbsent)}) {
-      if (find(prefix) == nullptr) insert({prefix, 0, 0});
-    }
-    begin = end;
+  for (const Entry& entry : entries_) {
+    Bucket& bucket = at(entry.key);
+    if (bucket.count == 0) bucket.begin = static_cast<uint32_t>(policies_.size());
+    ++bucket.count;  // entries of one key stand together
+    policies_.push_back(entry.policy);
+  }
+  for (const Entry& entry : entries_) {
+    Key action = static_cast<Key>(entry.key >> 42U);
+    Key principal = static_cast<Key>(entry.key >> 21U) & kAbsent;
+    at(packed(action, kAbsent, kAbsent));
+    uint64_t any = packed(action, principal, kAny);
+    if (entry.key != any) at(any).count |= kMore;
   }
   entries_ = {};
 }

@@ -29,7 +29,7 @@ class ScopeIndex {
   void freeze();
 
   // Calls `visit(policy, action key)` for each policy under any combination of the keys, and returns
-  // how many buckets were looked at.
+  // how many buckets were looked at. The first resource key must be kAny.
   template <class Visit>
   uint64_t each(std::span<const Key> actions, std::span<const Key> principals,
                 std::span<const Key> resources, Visit&& visit) const {
@@ -38,12 +38,13 @@ class ScopeIndex {
       if (find(packed(action, kAbsent, kAbsent)) == nullptr) continue;
       for (Key principal : principals) {
         ++looked;
-        if (find(packed(action, principal, kAbsent)) == nullptr) continue;
-        for (Key resource : resources) {
+        const Bucket* bucket = find(packed(action, principal, kAny));
+        if (bucket == nullptr) continue;
+        each_of(*bucket, action, visit);
+        if ((bucket->count & kMore) == 0) continue;
+        for (Key resource : resources.subspan(1)) {
           ++looked;
-          const Bucket* bucket = find(packed(action, principal, resource));
-          if (bucket == nullptr) continue;
-          for (uint32_t i = bucket->begin; i < bucket->end; ++i) visit(policies_[i], action);
+          if (const Bucket* inner = find(packed(action, principal, resource))) each_of(*inner, action, visit);
         }
       }
     }
@@ -51,31 +52,39 @@ class ScopeIndex {
   }
 
  private:
-  static constexpr Key kAbsent = (1U << 21U) - 1;  // marks that longer keys begin so
+  static constexpr Key kAbsent = (1U << 21U) - 1;  // marks that longer keys begin with the action
   struct Entry {
     uint64_t key = 0;
     uint32_t policy = 0;
   };
+  // Policies under one triple of keys. The bucket of any resource is there for every action and principal
+  // that have policies, if only to say that there are more.
   struct Bucket {
     uint64_t key = kFree;
     uint32_t begin = 0;
-    uint32_t end = 0;
+    uint32_t count = 0;  // with kMore: there are buckets of other resources too
   };
+  static constexpr uint32_t kMore = 1U << 31U;
   static constexpr uint64_t kFree = UINT64_MAX;
 
   static uint64_t packed(Key action, Key principal, Key resource) {
     return (static_cast<uint64_t>(action) << 42U) | (static_cast<uint64_t>(principal) << 21U) | resource;
   }
   static size_t spread(uint64_t key) { return (key * 0x9E3779B97F4A7C15ULL) >> 32U; }
+  // After freeze().
   [[nodiscard]] const Bucket* find(uint64_t key) const {
-    if (table_.empty()) return nullptr;
     size_t mask = table_.size() - 1;
     for (size_t slot = spread(key) & mask;; slot = (slot + 1) & mask) {
       if (table_[slot].key == key) return &table_[slot];
       if (table_[slot].key == kFree) return nullptr;
     }
   }
-  void insert(Bucket bucket);
+  template <class Visit>
+  void each_of(const Bucket& bucket, Key action, Visit& visit) const {
+    uint32_t end = bucket.begin + (bucket.count & ~kMore);
+    for (uint32_t i = bucket.begin; i < end; ++i) visit(policies_[i], action);
+  }
+  Bucket& at(uint64_t key);  // made if it is not there
 
   std::vector<Entry> entries_;
   std::vector<uint32_t> policies_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cedar/confusable.h"
 #include "cedar/typechecker.h"
 
 namespace proviso::cedar {
@@ -14,6 +15,7 @@ class PolicyValidator {
       : schema_(schema), policy_(policy), options_(options), out_(out) {}
 
   void run() {
+    check_texts();
     size_t before = out_.size();
     check_scope_names(policy_.principal);
     check_scope_names(policy_.action);
@@ -62,6 +64,35 @@ class PolicyValidator {
   void check_scope_names(const Scope& scope) {
     if (scope.kind == Scope::Kind::kIs || scope.kind == Scope::Kind::kIsIn) check_type(scope.type, scope.span);
     for (const EntityUid& uid : scope.entities) check_uid(uid, scope.span);
+  }
+
+  // Warnings about text that reads as something else. A link's own values are not text.
+  void check_texts() {
+    if (!policy_.template_id.empty()) return;
+    for (const Scope* scope : {&policy_.principal, &policy_.action, &policy_.resource}) {
+      for (const EntityUid& uid : scope->entities) check_text(uid.id, TextRole::kName, scope->span);
+    }
+    for (const Condition& condition : policy_.conditions) check_texts(*condition.body);
+  }
+
+  void check_texts(const Expr& e) {
+    if (const auto* text = e.value.get_if<std::string>()) check_text(*text, TextRole::kString, e.span);
+    if (const auto* uid = e.value.get_if<EntityUid>()) check_text(uid->id, TextRole::kName, e.span);
+    if (e.op == Op::kLike) {
+      std::string whole;
+      for (const std::string& piece : e.pattern.pieces()) whole += piece;
+      check_text(whole, TextRole::kString, e.span);
+    }
+    if (e.op == Op::kGetAttr) check_text(e.name, TextRole::kName, e.span);
+    for (const std::string& name : e.path) check_text(name, TextRole::kName, e.span);
+    for (const ExprPtr& arg : e.args) check_texts(*arg);
+  }
+
+  void check_text(std::string_view text, TextRole role, Span span) {
+    bool plain = std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
+    if (plain) return;
+    std::string odd = oddity(text, role);
+    if (!odd.empty()) report(Severity::kWarning, span, std::move(odd), "check that it says what it seems to say");
   }
 
   // SPEC Cedar validation: every name in the text must be declared, in branches never taken as well

@@ -116,7 +116,7 @@ const Value* Record::find(std::string_view name) const {
 Value* Record::find(std::string_view name) {
   if (fields_.size() <= 8) {  // lengths differ often: a scan beats an ordered search
     for (Field& field : fields_) {
-      if (field.name == name) return &field.value;
+      if (same_text(field.name, name)) return &field.value;
     }
     return nullptr;
   }

@@ -29,6 +29,23 @@ std::string to_string(const EntityUid& uid);
 // Keyed by a secret of this process, so that ids which a stranger may choose cannot be made to collide.
 // Never stored, never observable.
 uint64_t hash_uid(std::string_view type, std::string_view id);
+// a == b without a call for texts as short as names and ids are: both ends, overlapping, as words.
+inline bool same_text(std::string_view a, std::string_view b) {
+  auto ends_same = [&]<class Word>(Word) {
+    Word words[4];
+    const char* from[] = {a.data(), b.data(), a.data() + a.size() - sizeof(Word), b.data() + b.size() - sizeof(Word)};
+    for (size_t i = 0; i < 4; ++i) __builtin_memcpy(&words[i], from[i], sizeof(Word));
+    return words[0] == words[1] && words[2] == words[3];
+  };
+  if (a.size() != b.size()) return false;
+  if (a.size() > 2 * sizeof(uint64_t)) return a == b;
+  if (a.size() >= sizeof(uint64_t)) return ends_same(uint64_t{});
+  if (a.size() >= sizeof(uint32_t)) return ends_same(uint32_t{});
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (a[i] != b[i]) return false;
+  }
+  return true;
+}
 // One of 64 bits, the same for equal values: a set's fingerprints answer most questions of membership
 // without looking at its elements.
 uint64_t fingerprint(std::string_view text);

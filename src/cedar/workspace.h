@@ -1,6 +1,5 @@
 #pragma once
-// What evaluation writes while it runs: values of shared nodes, marks of where principal, action and
-// resource stand, the arena. One workspace serves one thread, over many requests and engines; an epoch
+// What evaluation writes while it runs: values of shared nodes, where entities stand, the arena. One workspace serves one thread, over many requests and engines; an epoch
 // separates them, so that nothing is cleared and, once grown, nothing is allocated. Inner to the room.
 #include <array>
 #include <cstdint>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "cedar/entities.h"
+#include "cedar/placement.h"
 #include "cedar/program.h"
 
 namespace proviso::cedar {
@@ -24,27 +24,23 @@ class Workspace {
   };
 
   // Makes everything that an earlier request left void.
-  void begin(const Program& program) {
+  void begin(const Program& program, const Entities& entities) {
     arena.clear();
     if (++epoch == 0) {  // after 2^32 requests an old epoch could come back
       *this = Workspace();
       epoch = 1;
     }
     if (memo.size() < program.slots) memo.resize(program.slots);
-    if (found.size() < program.literals.size()) {
-      found.resize(program.literals.size());
-      for (auto& marks : inside) marks.resize(program.literals.size());
-    }
+    if (found.size() < program.literals.size()) found.resize(program.literals.size());
+    placement.begin(program, entities);
   }
 
   uint32_t epoch = 0;
-  std::vector<Slot> memo;                          // by Node::slot
-  std::vector<Found> found;                        // by literal: its number in the store
-  std::array<std::vector<uint32_t>, 3> inside;     // by literal: the epoch in which the variable is in it
-  std::array<std::vector<uint32_t>, 3> literals;   // the same as lists, the variable itself first if it is one
-  std::array<uint32_t, 3> self = {};               // the variable as a literal, or Program::kNone
-  std::array<std::vector<uint32_t>, 3> keys;       // of the index: action, principal, resource
-  std::vector<std::unique_ptr<Value>> arena;       // values that expressions made
+  std::vector<Slot> memo;                      // by Node::slot
+  std::vector<Found> found;                    // by literal: its number in the store
+  Placement placement;
+  std::array<std::vector<uint32_t>, 3> keys;   // of the index: action, principal, resource
+  std::vector<std::unique_ptr<Value>> arena;   // values that expressions made
 };
 
 }  // namespace proviso::cedar

@@ -359,5 +359,22 @@ TEST(Templates, ALinkDecidesAndATemplateDoesNot) {
   EXPECT_EQ(engine.is_authorized(request, Entities()).decision, Answer::kDeny);
 }
 
+// JSON can give an entity a common type as its shape; text lost it.
+TEST(SchemaText, AShapeThatIsACommonTypeIsWrittenOut) {
+  const char* json = R"({
+    "": {"commonTypes": {"Plain": {"type": "Record", "attributes": {"p": {"type": "Long"}}}}, "entityTypes": {"E": {"shape": {"type": "Plain"}}}, "actions": {}},
+    "NS": {"commonTypes": {"T": {"type": "Also"}, "Also": {"type": "Record", "attributes": {"u": {"type": "U"}}}},
+           "entityTypes": {"U": {"shape": {"type": "T"}}, "V": {"shape": {"type": "Plain"}}}, "actions": {}},
+    "Other": {"entityTypes": {"W": {"shape": {"type": "NS::T"}}, "U": {}}, "actions": {}}})";
+  auto schema = Schema::from_json(json, "json");
+  ASSERT_TRUE(schema) << schema.error().message;
+  auto text = Schema::json_to_text(json, "json");
+  ASSERT_TRUE(text) << text.error().message;
+  auto back = Schema::parse(*text, "text");
+  ASSERT_TRUE(back) << back.error().message << *text;
+  EXPECT_TRUE(same_meaning(*schema, *back)) << *text;
+  EXPECT_EQ(Schema::at(back->entity_type("Other::W")->attributes, "u")->entity_name(), "NS::U");
+}
+
 }  // namespace
 }  // namespace proviso::cedar

@@ -1,13 +1,15 @@
 //! The Rust crate `cedar-policy` beside our engine: `cedar_peer bench FOLDER` times decisions on parsed
-//! inputs, `cedar_peer judge` answers one JSON case per line of standard input.
+//! inputs, `cedar_peer judge` judges the cases of fuzz/cedar/differential.cc and compares.
 use cedar_policy::{
-    Authorizer, Context, Decision, Entities, EntityUid, PolicyId, PolicySet, Request, Response,
-    Schema, SlotId,
+    AuthorizationError, Authorizer, Context, Decision, Entities, EntityUid, EvaluationError,
+    PolicyId, PolicySet, Request, Response, Schema, SlotId,
 };
 use serde_json::Value;
 use std::collections::HashMap;
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 use std::time::{Duration, Instant};
+
+const DIFFERENCES_SHOWN: u64 = 20;
 
 fn uid(v: &Value) -> EntityUid {
     EntityUid::from_json(v.clone()).expect("uid")
@@ -108,21 +110,69 @@ fn bench(folder: &str, seconds: f64) {
     );
 }
 
-fn judge_one(case: &Value) -> Result<String, String> {
-    let set: PolicySet = case["policies"].as_str().unwrap().parse().map_err(|e| format!("{e}"))?;
+/// One case of fuzz/cedar/differential.cc: policies as text with links, or a policy set as JSON.
+fn judge_one(case: &mut Value) -> Result<String, String> {
+    let set: PolicySet = match case.get_mut("policySet") {
+        Some(json) => PolicySet::from_json_value(json.take()).map_err(|e| e.to_string())?,
+        None => {
+            let mut set: PolicySet =
+                case["policies"].as_str().unwrap().parse().map_err(|e| format!("{e}"))?;
+            link(&mut set, &case["links"]);
+            set
+        }
+    };
     let entities =
-        Entities::from_json_value(case["entities"].clone(), None).map_err(|e| e.to_string())?;
+        Entities::from_json_value(case["entities"].take(), None).map_err(|e| e.to_string())?;
     let r = request(&case["request"], None)?;
-    Ok(line(&Authorizer::new().is_authorized(&r, &set, &entities)))
+    let response = Authorizer::new().is_authorized(&r, &set, &entities);
+    let mut errors: Vec<String> = response
+        .diagnostics()
+        .errors()
+        .map(|AuthorizationError::PolicyEvaluationError(e)| {
+            format!("{}={}", e.policy_id(), kind(e.inner()))
+        })
+        .collect();
+    errors.sort();
+    let whole = line(&response);
+    let head = &whole[..whole.rfind('|').unwrap()];
+    Ok(format!("{head}|{}", errors.join(",")))
 }
 
-fn judge() {
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    for text in std::io::stdin().lock().lines() {
-        let case: Value = serde_json::from_str(&text.unwrap()).expect("case");
-        let answer = judge_one(&case).unwrap_or_else(|e| format!("refused|{}", e.replace('\n', " ")));
-        writeln!(out, "{answer}").unwrap();
+fn kind(error: &EvaluationError) -> &'static str {
+    match error {
+        EvaluationError::TypeError(_) => "type",
+        EvaluationError::IntegerOverflow(_) => "overflow",
+        EvaluationError::EntityDoesNotExist(_) => "entity",
+        EvaluationError::EntityAttrDoesNotExist(_) => "entity attribute",
+        EvaluationError::RecordAttrDoesNotExist(_) => "record attribute",
+        EvaluationError::WrongNumArguments(_) => "arity",
+        EvaluationError::FailedExtensionFunctionExecution(_) => "extension",
+        _ => "another",
     }
+}
+
+/// Cases on standard input, each with `ours`; prints what differs, then how many did not.
+fn judge() {
+    let (mut same, mut refused, mut differ) = (0u64, 0u64, 0u64);
+    for text in std::io::stdin().lock().lines() {
+        let text = text.unwrap();
+        let mut case: Value = serde_json::from_str(&text).expect("case");
+        let ours = case["ours"].as_str().unwrap().to_string();
+        let theirs =
+            judge_one(&mut case).unwrap_or_else(|e| format!("refused|{}", e.replace('\n', " ")));
+        if ours.starts_with("refused") && theirs.starts_with("refused") {
+            refused += 1;
+        } else if ours == theirs {
+            same += 1;
+        } else {
+            differ += 1;
+            if differ <= DIFFERENCES_SHOWN {
+                println!("ours  {ours}\npeer  {theirs}\n{text}");
+            }
+        }
+    }
+    println!("{same} the same, {refused} refused by both, {differ} different");
+    std::process::exit(if differ > 0 { 1 } else { 0 });
 }
 
 fn main() {
