@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   proviso::cli::add_ledger(app, status);
   proviso::cli::add_witness(app, status);
   proviso::cli::add_key(app, status);
+  proviso::cli::add_tools(app, status);
   proviso::cli::add_inspect(app, status);
   proviso::cli::add_eval(app, status);
   proviso::cli::add_cedar(app, status);

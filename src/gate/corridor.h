@@ -48,6 +48,7 @@ class Corridor {
 
  private:
   friend class StreamRelease;
+  friend class McpWalk;
   Corridor(House& house, http::Loop& loop, std::unique_ptr<models::Caller> caller)
       : house_(house), port_(loop, house.committer), caller_(std::move(caller)) {}
 
