@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "tools/upstream.h"
+#include "tools/server_config.h"
 
 namespace proviso::gate {
 

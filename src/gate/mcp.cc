@@ -407,10 +407,29 @@ http::Task<void> Mcp::walk(http::Call& call, McpRequest request, McpTarget targe
   const auto session = request.era == Era::kLegacy ? request.session : nullptr;
   const std::string id = request.message.id;
   if (session != nullptr) session->running(id, loop_, cancel);
-  McpWalk walk(house_, corridor_, shared_, *desk_, loop_, std::move(passage), std::move(request),
-               std::move(target), outlet, cancel);
-  co_await walk.run();
+  auto walk = std::make_unique<McpWalk>(house_, corridor_, shared_, *desk_, loop_, std::move(passage),
+                                        std::move(request), std::move(target), outlet, cancel);
+  const bool task = co_await walk->run();
   if (session != nullptr) session->ended(id);
+  if (task) loop_.spawn(finish_task(std::move(walk)));
+}
+
+http::Task<void> Mcp::finish_task(std::unique_ptr<McpWalk> walk) {
+  const std::shared_ptr<http::Cancel> cancel = walk->cancel();
+  tasks_.insert(cancel);
+  co_await walk->rest();
+  tasks_.erase(cancel);
+  if (tasks_.empty()) idle_.set();
+}
+
+http::Task<void> Mcp::close() {
+  for (const auto& cancel : tasks_) cancel->request();
+  while (!tasks_.empty()) {
+    idle_.reset();
+    const http::Woken woken = co_await idle_.wait();
+    (void)woken;
+  }
+  desk_.reset();
 }
 
 }  // namespace proviso::gate

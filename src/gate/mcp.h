@@ -4,6 +4,7 @@
 // to or comes from a tool server walks through the corridor (mcp_walk.h). One per loop, used on it only.
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -28,8 +29,8 @@ class Mcp {
   http::Task<void> metadata(http::Call& call);
   // Asks every tool server again and says what stands where: ToolBook::report().
   http::Task<std::string> report();
-  // Closes the links; nothing is called afterwards. On its loop.
-  void close() { desk_.reset(); }
+  // Stops the walks of tasks and closes the links; nothing is called afterwards. On its loop.
+  http::Task<void> close();
 
  private:
   Mcp(House& house, http::Loop& loop, Corridor& corridor, McpShared& shared, std::unique_ptr<McpDesk> desk)
@@ -72,6 +73,8 @@ class Mcp {
   http::Task<void> watch(http::Call& call, std::string key_id, std::string changed, std::shared_ptr<McpSession> session);
   [[nodiscard]] std::string admitted_digest() const;
   http::Task<void> set_level(http::Call& call, McpRequest request);
+  http::Task<void> finish_task(std::unique_ptr<McpWalk> walk);
+  http::Task<void> task(http::Call& call, McpRequest request, Sender sender);
   http::Task<void> walk(http::Call& call, McpRequest request, McpTarget target, Sender sender);
   http::Task<Checked<McpTarget>> target_of(McpRequest& request);
   Checked<McpTarget> tool_target(const McpRequest& request, std::string_view name);
@@ -85,6 +88,8 @@ class Mcp {
   McpShared& shared_;
   std::unique_ptr<McpDesk> desk_;
   json::Parser parser_;
+  std::set<std::shared_ptr<http::Cancel>> tasks_;  // walks that go on after their client was answered
+  http::Event idle_{loop_};
 };
 
 }  // namespace proviso::gate

@@ -46,7 +46,7 @@ http::Task<void> McpWalk::deliver(Message said) {
     co_return;
   }
   for (std::string& message : held_back_) {
-    const Status told = co_await outlet_.say(std::move(message));
+    const Status told = co_await outlet_->say(std::move(message));
     if (!told) co_return;
   }
   house_.metrics.exchange("mcp", "complete");
@@ -71,7 +71,7 @@ http::Task<void> McpWalk::deliver(Message said) {
 
 http::Task<void> McpWalk::finish(int status, std::string message) {
   house_.metrics.bytes("out", message.size());
-  co_await outlet_.finish(status, std::move(message), passage_.receipt.text());
+  co_await outlet_->finish(status, std::move(message), passage_.receipt.text());
 }
 
 std::string McpWalk::meta(std::string_view decision, const std::vector<agreement::ClauseRef>& clauses,
@@ -151,12 +151,12 @@ http::Task<void> McpWalk::turn(Turned turned) {
   writer.key("reason").string(turned.code);
   writer.end_object();
   const int status = turned.kind == ErrorKind::kUnavailable ? 503 : 200;
-  co_await outlet_.finish(status, tools::error_text(request_.message.id, code, turned.message, data), "");
+  co_await outlet_->finish(status, tools::error_text(request_.message.id, code, turned.message, data), "");
 }
 
 http::Task<void> McpWalk::fail_with(int code, std::string message) {
   house_.metrics.exchange("mcp", "malformed");
-  co_await outlet_.finish(200, tools::error_text(request_.message.id, code, message), "");
+  co_await outlet_->finish(200, tools::error_text(request_.message.id, code, message), "");
 }
 
 std::string McpWalk::dressed(std::string_view result_text) {

@@ -71,7 +71,7 @@ http::Task<Step<>> McpWalk::pass_on(Message notification) {
   if (notification.method == "notifications/tools/list_changed") shared_.book.mark_stale(target_.server);
   const bool progress = notification.method == "notifications/progress";
   const bool log = notification.method == "notifications/message" && (!modern() || !request_.log_level.empty());
-  if ((!progress && !log) || !outlet_.can_say()) co_return Step<>{};
+  if ((!progress && !log) || !outlet_->can_say()) co_return Step<>{};
   std::string params = notification.params;
   if (progress) {
     const auto document = parser_.parse(params);
@@ -93,7 +93,7 @@ http::Task<Step<>> McpWalk::pass_on(Message notification) {
     if (held_back_.size() < kNotificationsHeldMax) held_back_.push_back(std::move(message));
     co_return Step<>{};
   }
-  const Status said = co_await outlet_.say(std::move(message));
+  const Status said = co_await outlet_->say(std::move(message));
   if (!said) cancel_->request();
   co_return Step<>{};
 }
@@ -118,7 +118,7 @@ http::Task<Status> McpWalk::question(tools::Running& running, Message asked) {
 http::Task<Result<std::string>> McpWalk::consult(std::string method, std::string params) {
   const std::string channel(channel_of(method));
   if (channel.empty()) co_return fail(Code::kUnsupported, "a client is never asked that here");
-  if (modern() || request_.session == nullptr || !outlet_.can_say() || !declared(channel)) {
+  if (modern() || request_.session == nullptr || !outlet_->can_say() || !declared(channel)) {
     co_return fail(Code::kUnsupported, fmt::format("the client cannot be asked by `{}`", method));
   }
   const agreement::Tool* const admitted =
@@ -148,7 +148,7 @@ http::Task<Result<Message>> McpWalk::put_to_client(std::string method, std::stri
   auto waiting = std::make_shared<Question>(loop_);
   Result<std::string> id = request_.session->ask(waiting);
   if (!id) co_return std::unexpected(std::move(id.error()));
-  Status said = co_await outlet_.say(tools::request_text(*id, method, params));
+  Status said = co_await outlet_->say(tools::request_text(*id, method, params));
   if (!said) {
     request_.session->forget(*id);
     cancel_->request();

@@ -66,6 +66,8 @@ http::Task<void> Mcp::serve(http::Call& call, McpRequest request, Sender sender)
     co_await list_tools(call, std::move(request));
   } else if (!legacy && method == "subscriptions/listen") {
     co_await listen(call, std::move(request), std::move(sender));
+  } else if (!legacy && method.starts_with("tasks/")) {
+    co_await task(call, std::move(request), std::move(sender));
   } else if (legacy && method == "logging/setLevel") {
     co_await set_level(call, std::move(request));
   } else {
@@ -195,6 +197,7 @@ http::Task<std::string> Mcp::capabilities(bool modern) {
   if (prompts) writer.key("prompts").begin_object().end_object();
   if (completions) writer.key("completions").begin_object().end_object();
   if (logging) writer.key("logging").begin_object().end_object();
+  if (modern) writer.key("extensions").raw(fmt::format(R"({{"{}":{{}}}})", kTasksExtension));
   writer.end_object();
   co_return out;
 }
@@ -230,6 +233,41 @@ http::Task<void> Mcp::list_tools(http::Call& call, McpRequest request) {
   writer.end_object();
   house_.metrics.exchange("mcp", "complete");
   co_await respond(call, 200, tools::result_text(request.message.id, result), "");
+}
+
+// The tasks extension. A task is answered to the person whose call it was, and to nobody else.
+http::Task<void> Mcp::task(http::Call& call, McpRequest request, Sender sender) {
+  const std::string& method = request.message.method;
+  const std::string& id = request.message.id;
+  std::string task_id;
+  json::Element declared;
+  bool fine = false;
+  if (const auto document = parser_.parse(request.capabilities)) {
+    fine = document->at_pointer("/extensions/io.modelcontextprotocol~1tasks").get(declared) == simdjson::SUCCESS;
+  }
+  if (const auto document = parser_.parse(request.message.params)) {
+    std::string_view named;
+    if (document->at_pointer("/taskId").get(named) == simdjson::SUCCESS) task_id = named;
+  }
+  if (method != "tasks/get" && method != "tasks/update" && method != "tasks/cancel") {
+    co_await refuse(call, Refusal{404, tools::kMethodNotFound, fmt::format("there is no method `{}` here", method), "", id});
+    co_return;
+  }
+  if (!fine) {
+    co_await refuse(call, Refusal{400, tools::kMissingCapability, "the client did not declare tasks",
+                                  fmt::format(R"({{"requiredCapabilities":{{"extensions":{{"{}":{{}}}}}}}})", kTasksExtension), id});
+    co_return;
+  }
+  const std::string members = shared_.tasks.get(task_id, sender.principal.id);
+  if (members.empty()) {
+    co_await refuse(call, Refusal{200, tools::kInvalidParams, "there is no such task", "", id});
+    co_return;
+  }
+  if (method == "tasks/cancel") shared_.tasks.cancel(task_id, sender.principal.id, house_.committer.now());
+  const std::string result = fmt::format(R"({{"resultType":"complete",{}{}"_meta":{}}})",
+                                         method == "tasks/get" ? members : "", method == "tasks/get" ? "," : "",
+                                         kServerMeta);
+  co_await respond(call, 200, tools::result_text(id, result), "");
 }
 
 // SPEC 2026-07-28 patterns, "Subscriptions": the acknowledgement comes first and says what was granted. Of a

@@ -45,15 +45,27 @@ std::shared_ptr<McpSession> McpShared::stand_in(const std::string& person) {
   return session;
 }
 
-http::Task<void> McpWalk::run() {
+http::Task<bool> McpWalk::run() {
   if (Step<> taken = take_state(); !taken) {
     co_await fail_with(tools::kInvalidParams, std::move(taken.error().message));
-    co_return;
+    co_return false;
   }
   Step<Acted> acted = co_await act(target_.tool, request_.message.params);
   if (acted && acted->outcome == agreement::Outcome::kHold) {
+    const bool task = co_await become_task(*acted);
+    if (task) co_return true;
     acted = co_await wait(std::move(*acted), http::Loop::now() + kHoldBudget);
   }
+  co_await after(std::move(acted));
+  co_return false;
+}
+
+http::Task<void> McpWalk::rest() {
+  Step<Acted> acted = co_await wait(std::move(*waiting_), http::kNever);
+  co_await after(std::move(acted));
+}
+
+http::Task<void> McpWalk::after(Step<Acted> acted) {
   if (!acted) {
     co_await turn(std::move(acted.error()));
   } else if (acted->outcome == agreement::Outcome::kAllow) {
@@ -120,10 +132,59 @@ http::Task<Step<Acted>> McpWalk::act(std::string tool, std::string content) {
   co_return acted;
 }
 
-// A held action goes on once it is approved. Until somebody can approve, it stays held.
+// A held call waits in slices, so that its client hears that it is still there.
 http::Task<Step<Acted>> McpWalk::wait(Acted held, http::Time until) {
+  while (true) {
+    const http::Time slice = std::min(until, http::Loop::now() + kHoldPulse);
+    Step<Acted> acted = co_await approval(held, slice);
+    const bool over = http::Loop::now() < slice || slice == until || cancel_->requested();
+    if (!acted || acted->outcome != agreement::Outcome::kHold || over) co_return std::move(acted);
+    co_await pulse(held.hold);
+  }
+}
+
+// Comes back when the hold is decided, or at `until` still held. Nobody can approve yet: it comes back at once.
+http::Task<Step<Acted>> McpWalk::approval(Acted held, http::Time until) {
   (void)until;
-  co_return held;
+  co_return std::move(held);
+}
+
+http::Task<void> McpWalk::pulse(std::string hold) {
+  if (client_token_.empty() || !outlet_->can_say()) co_return;
+  const std::string params = fmt::format(R"({{"progressToken":{},"progress":{},"message":{}}})", client_token_,
+                                         ++pulses_, json::quoted("held as " + hold + ", waiting for approval"));
+  const Status said = co_await outlet_->say(tools::notification_text("notifications/progress", params));
+  if (!said) cancel_->request();
+}
+
+// A client of the modern era that declared tasks gets one: no stream has to stay open while people decide.
+http::Task<bool> McpWalk::become_task(Acted held) {
+  const auto document = parser_.parse(request_.capabilities);
+  json::Element declared;
+  if (!modern() || request_.message.method != "tools/call" || !document ||
+      document->at_pointer("/extensions/io.modelcontextprotocol~1tasks").get(declared) != simdjson::SUCCESS) {
+    co_return false;
+  }
+  // The client's going ends its request, not its task: from here on only tasks/cancel does.
+  auto own = std::make_shared<http::Cancel>();
+  const std::string id = shared_.tasks.open(passage_.principal.id, "held as " + held.hold + ", waiting for approval",
+                                            house_.committer.now(), loop_, own);
+  if (id.empty()) co_return false;
+  co_await finish(200, tools::result_text(
+                           request_.message.id,
+                           fmt::format(R"({{"resultType":"task",{},"_meta":{}}})", shared_.tasks.created(id),
+                                       meta("hold", held.decision.clauses, held.hold))));
+  cancel_ = std::move(own);
+  task_outlet_ = std::make_unique<TaskOutlet>(shared_.tasks, id, house_.committer);
+  outlet_ = task_outlet_.get();
+  waiting_ = std::move(held);
+  co_return true;
+}
+
+http::Task<void> TaskOutlet::finish(int, std::string message, std::string) {
+  const auto said = tools::parse_message(message, parser_);
+  if (said) tasks_.end(id_, said->kind == Message::Kind::kError, said->body, clock_.now());
+  co_return;
 }
 
 http::Task<Step<agreement::Decision>> McpWalk::release(std::string tool, std::string content,

@@ -14,6 +14,7 @@
 #include "gate/corridor.h"
 #include "gate/mcp_desk.h"
 #include "gate/mcp_session.h"
+#include "gate/mcp_task.h"
 #include "gate/request_state.h"
 #include "tools/message.h"
 
@@ -25,6 +26,7 @@ inline constexpr std::chrono::seconds kReleaseAgeMax{30};     // a decision on a
 inline constexpr size_t kNotificationsHeldMax = 1000;  // of a call that is judged whole
 // Clients give up after a minute (TypeScript SDK): a held call without a task answers before that.
 inline constexpr std::chrono::seconds kHoldBudget{45};
+inline constexpr std::chrono::seconds kHoldPulse{5};  // how often a client that waits for a hold hears of it
 
 // Where a walk's messages go.
 class Outlet {
@@ -35,6 +37,22 @@ class Outlet {
   // The response; `receipt` is a line for a header, or empty.
   virtual http::Task<void> finish(int status, std::string message, std::string receipt) = 0;
   [[nodiscard]] virtual bool can_say() const = 0;
+};
+
+// The outlet of a walk that goes on after its client was answered with a task: only the end is kept.
+class TaskOutlet final : public Outlet {
+ public:
+  TaskOutlet(McpTasks& tasks, std::string id, const audit::Committer& clock)
+      : tasks_(tasks), id_(std::move(id)), clock_(clock) {}
+  [[nodiscard]] bool can_say() const override { return false; }
+  http::Task<Status> say(std::string) override { co_return Status{}; }
+  http::Task<void> finish(int status, std::string message, std::string receipt) override;
+
+ private:
+  McpTasks& tasks_;
+  std::string id_;
+  const audit::Committer& clock_;
+  json::Parser parser_;
 };
 
 // A client's request, checked and its sender known.
@@ -72,6 +90,7 @@ struct McpShared {
   ToolBook book;
   McpSessions sessions;
   RequestStates states;
+  McpTasks tasks;
   const tools::Surroundings surroundings;  // of servers that run as children
 
  private:
@@ -84,11 +103,15 @@ class McpWalk {
   McpWalk(House& house, Corridor& corridor, McpShared& shared, McpDesk& desk, http::Loop& loop, Passage passage,
           McpRequest request, McpTarget target, Outlet& outlet, std::shared_ptr<http::Cancel> cancel)
       : house_(house), corridor_(corridor), shared_(shared), desk_(desk), loop_(loop),
-        passage_(std::move(passage)), request_(std::move(request)), target_(std::move(target)), outlet_(outlet),
+        passage_(std::move(passage)), request_(std::move(request)), target_(std::move(target)), outlet_(&outlet),
         cancel_(std::move(cancel)) {}
 
-  // Answers whatever happens.
-  http::Task<void> run();
+  // Answers whatever happens. True: the answer was a task, and rest() goes on with it.
+  http::Task<bool> run();
+  // The rest of a walk whose client was answered with a task. Whoever owns the walk keeps it until the end.
+  http::Task<void> rest();
+  // What stops the rest of the walk, once its client is gone.
+  [[nodiscard]] const std::shared_ptr<http::Cancel>& cancel() const { return cancel_; }
 
  private:
   using Running = std::unique_ptr<tools::Running>;
@@ -96,6 +119,10 @@ class McpWalk {
   // What is decided, and written before anything follows from it (mcp_walk.cc).
   http::Task<Step<Acted>> act(std::string tool, std::string content);
   http::Task<Step<Acted>> wait(Acted held, http::Time until);
+  http::Task<Step<Acted>> approval(Acted held, http::Time until);
+  http::Task<void> pulse(std::string hold);
+  http::Task<bool> become_task(Acted held);
+  http::Task<void> after(Step<Acted> acted);
   http::Task<Step<agreement::Decision>> release(std::string tool, std::string content, std::string outcome);
   http::Task<Step<>> abandon(std::string outcome);
 
@@ -143,9 +170,12 @@ class McpWalk {
   Passage passage_;
   McpRequest request_;
   McpTarget target_;
-  Outlet& outlet_;
+  Outlet* outlet_;
   std::shared_ptr<http::Cancel> cancel_;
   json::Parser parser_;
+  std::unique_ptr<TaskOutlet> task_outlet_;
+  std::optional<Acted> waiting_;    // of a task
+  int64_t pulses_ = 0;
 
   tools::Era upstream_era_ = tools::Era::kModern;
   std::string client_token_;        // the client's progressToken as JSON text, or empty

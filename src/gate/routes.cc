@@ -64,7 +64,7 @@ Result<std::unique_ptr<Routes>> Routes::create(House& house, http::Loops& loops,
 namespace {
 
 http::Task<void> close_on_loop(Corridor& corridor, Mcp& mcp) {
-  mcp.close();
+  co_await mcp.close();
   corridor.close();
   co_return;
 }

@@ -16,29 +16,16 @@
 #include "sandbox/probe.h"
 #include "tools/message.h"
 #include "tools/mirror.h"
+#include "tools/server_config.h"
 
 namespace proviso::tools {
 
-inline constexpr size_t kServersMax = 64;               // of one gate; a list that people read
 inline constexpr size_t kUpstreamMessageBytesMax = 8 << 20;  // a result with a picture; held whole until decided
 inline constexpr size_t kResumesMax = 8;                // of one answer whose stream broke off
 inline constexpr size_t kStdioTurnsMax = 256;           // requests that wait for a child to be free
 inline constexpr size_t kStdioLinesMax = 4096;          // messages of a child that wait to be read
 inline constexpr size_t kStdioWaitingBytesMax = 16 << 20;  // bytes that wait for a child to read them
 inline constexpr int kResumeWaitMsMax = 10'000;         // a server that asks for more waits in vain
-
-// How to reach a server: one of `url` and `command`.
-struct ServerConfig {
-  std::string id;
-  std::string url;                   // "https://host/mcp", "http://127.0.0.1:port/mcp", "unix:/path"
-  std::vector<std::string> command;  // a program and its arguments, speaking MCP on its standard streams
-  std::vector<std::string> read;     // folders that the child may read
-  std::vector<std::string> write;    // folders that it may read and write
-  std::string era;                   // "legacy", "modern", or empty: it is asked
-  std::string token_file;            // a private file with our bearer token for it; empty: none sent
-  std::string ca_file;
-  [[nodiscard]] std::string where() const;  // the url, or the command as one line
-};
 
 // What a server on standard streams runs in.
 struct Surroundings {

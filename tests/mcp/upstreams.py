@@ -25,6 +25,10 @@ class Upstreams:
                 if not os.path.islink(path):
                     os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | 0o444)
         os.chmod(self.node, 0o755)
+        self.openssl = os.path.join(self.modules, "openssl.cnf")
+        with open(self.openssl, "w") as out:
+            out.write("# nothing\n")
+        os.chmod(self.openssl, 0o644)
         self.work = os.path.join(self.top, "work")
         os.makedirs(self.work)
         os.chmod(self.work, 0o777)
@@ -33,9 +37,10 @@ class Upstreams:
         os.chmod(os.path.join(self.work, "note.txt"), 0o666)
 
     def table(self, server, package, *arguments, write=()):
-        """The [[tool_server]] table. --jitless: the sandbox has no memory that is writable and executable."""
+        """The [[tool_server]] table. --jitless: the sandbox has no memory that is writable and executable; the
+        system's own OpenSSL configuration cannot be read in it, and Node gives up without one."""
         index = os.path.join(self.modules, "@modelcontextprotocol", package, "dist", "index.js")
-        command = [self.node, "--jitless", "--no-warnings", index, *arguments]
+        command = [self.node, "--jitless", "--no-warnings", "--openssl-config=" + self.openssl, index, *arguments]
         return '[[tool_server]]\nid = "%s"\ncommand = [%s]\nread = ["%s"]\nwrite = [%s]\n' % (
             server, ", ".join('"%s"' % word for word in command), self.modules,
             ", ".join('"%s"' % folder for folder in write))
