@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
+#include <optional>
+#include <vector>
 
 #include "base/file.h"
 #include "exchange/sse.h"
@@ -62,10 +65,12 @@ struct Shared {
 
 class HttpRunning final : public Running {
  public:
-  HttpRunning(std::shared_ptr<Shared> shared, http::Reply reply, std::string id, Session session, bool events,
+  HttpRunning(std::shared_ptr<Shared> shared, std::optional<http::Reply> reply, std::string id, Session session, bool events,
               http::Time deadline, http::Cancel* cancel)
       : shared_(std::move(shared)), reply_(std::move(reply)), id_(std::move(id)), session_(std::move(session)),
         events_(events), deadline_(deadline), cancel_(cancel) {}
+
+  void do_not_resume() { resumes_ = kResumesMax; }
 
   http::Task<Result<Message>> next() override {
     if (!events_) co_return co_await whole();
@@ -81,7 +86,7 @@ class HttpRunning final : public Running {
         }
         co_return std::unexpected(std::move(message.error()));
       }
-      Result<std::optional<std::string_view>> bytes = co_await reply_.read_some();
+      Result<std::optional<std::string_view>> bytes = co_await reply_->read_some();
       const bool ended = !bytes || !bytes->has_value();
       if (!ended) {
         parser_.feed(**bytes);
@@ -109,7 +114,7 @@ class HttpRunning final : public Running {
 
  private:
   http::Task<Result<Message>> whole() {
-    Result<std::string> body = co_await reply_.read_all(kUpstreamMessageBytesMax);
+    Result<std::string> body = co_await reply_->read_all(kUpstreamMessageBytesMax);
     if (!body) co_return std::unexpected(shared_->unavailable(body.error()));
     auto message = checked(*body);
     if (!message) co_return std::unexpected(std::move(message.error()));
@@ -158,7 +163,7 @@ class HttpRunning final : public Running {
   }
 
   std::shared_ptr<Shared> shared_;
-  http::Reply reply_;
+  std::optional<http::Reply> reply_;
   std::string id_;
   Session session_;
   bool events_;
@@ -167,6 +172,83 @@ class HttpRunning final : public Running {
   size_t resumes_ = 0;
   exchange::SseParser parser_;
   json::Parser json_;
+};
+
+// A call of a legacy session, heard on two streams: that of its own POST, and the session's own, on which a
+// server may put a question that it ties to no request. Both are read by coroutines of their own into one line.
+struct Heard {
+  explicit Heard(http::Loop& loop) : more(loop) {}
+  http::Cancel stop;  // of the call's own stream; outlives its reply
+  http::Event more;
+  std::deque<Result<Message>> line;
+
+  void add(Result<Message> said) {
+    line.push_back(std::move(said));
+    more.set();
+  }
+};
+
+// The session's own stream (GET), as long as its server holds it open.
+struct Aside {
+  http::Cancel stop;
+  std::vector<std::weak_ptr<Heard>> calls;  // that run now, in order
+  http::Time opened = http::Loop::now();
+};
+
+http::Task<void> pump_call(std::shared_ptr<Heard> heard, std::unique_ptr<HttpRunning> running) {
+  while (true) {
+    Result<Message> said = co_await running->next();
+    const bool last = !said || said->is_response();
+    heard->add(std::move(said));
+    if (last) co_return;
+  }
+}
+
+http::Task<void> pump_aside(std::shared_ptr<Aside> aside, std::unique_ptr<HttpRunning> running) {
+  while (true) {
+    Result<Message> said = co_await running->next();
+    if (!said || aside->stop.requested()) break;
+    std::erase_if(aside->calls, [](const auto& call) { return call.expired(); });
+    if (said->is_response()) continue;
+    if (!aside->calls.empty()) {
+      if (const auto call = aside->calls.front().lock()) call->add(std::move(said));
+    } else if (said->kind == Message::Kind::kRequest) {
+      const Status told = co_await running->answer(error_text(said->id, kMethodNotFound, "nobody is here to ask"));
+      if (!told) break;
+    }
+  }
+  aside->stop.request();  // whoever looks sees that it is over
+}
+
+class DuplexRunning final : public Running {
+ public:
+  DuplexRunning(std::shared_ptr<Heard> heard, std::unique_ptr<HttpRunning> answers, http::Cancel* cancel)
+      : heard_(std::move(heard)), answers_(std::move(answers)) {
+    if (cancel != nullptr) {
+      gone_ = std::make_unique<http::Cancel::Listener>(*cancel, [heard = heard_] { heard->stop.request(); });
+    }
+  }
+  ~DuplexRunning() override { heard_->stop.request(); }
+
+  http::Task<Result<Message>> next() override {
+    while (heard_->line.empty()) {
+      heard_->more.reset();
+      const http::Woken woken = co_await heard_->more.wait();
+      (void)woken;
+    }
+    Result<Message> said = std::move(heard_->line.front());
+    heard_->line.pop_front();
+    co_return said;
+  }
+  http::Task<Status> answer(std::string response) override {
+    Status told = co_await answers_->answer(std::move(response));
+    co_return told;
+  }
+
+ private:
+  std::shared_ptr<Heard> heard_;
+  std::unique_ptr<HttpRunning> answers_;  // has no stream of its own: it posts answers in the session
+  std::unique_ptr<http::Cancel::Listener> gone_;
 };
 
 class HttpLink final : public Link {
@@ -209,7 +291,7 @@ class HttpLink final : public Link {
                              capabilities, kClientInfo);
     ask.deadline = http::Loop::now() + kGreetingMax;
     Sent sent;
-    Result<std::unique_ptr<Running>> running = co_await send(std::move(ask), &sent);
+    Result<std::unique_ptr<HttpRunning>> running = co_await send(std::move(ask), &sent);
     if (!running) co_return std::unexpected(std::move(running.error()));
     Result<Message> said = co_await response_of(**running);
     if (!said) co_return std::unexpected(std::move(said.error()));
@@ -227,8 +309,16 @@ class HttpLink final : public Link {
     co_return std::move(*session);
   }
 
+  ~HttpLink() override {
+    for (const auto& [id, aside] : asides_) aside->stop.request();
+  }
+
   http::Task<Status> close(Session session) override {
     if (session.id.empty()) co_return Status{};
+    if (const auto found = asides_.find(session.id); found != asides_.end()) {
+      found->second->stop.request();
+      asides_.erase(found);
+    }
     http::RequestSpec spec = shared_->spec("DELETE", session);
     spec.headers.add("MCP-Protocol-Version", session.version);
     spec.deadline = http::Loop::now() + kGreetingMax;
@@ -239,16 +329,71 @@ class HttpLink final : public Link {
   }
 
   http::Task<Result<std::unique_ptr<Running>>> start(Ask ask) override {
-    return send(std::move(ask), nullptr);
+    const bool carries = ask.era == Era::kLegacy && !ask.session.id.empty() && listens_ && !ask.method.ends_with("/list");
+    if (!carries) co_return co_await plain(std::move(ask));
+    std::shared_ptr<Aside> aside = co_await aside_of(ask.session);
+    if (aside == nullptr) co_return co_await plain(std::move(ask));
+    const auto heard = std::make_shared<Heard>(shared_->loop);
+    aside->calls.push_back(heard);
+    http::Cancel* const cancel = ask.cancel;
+    const Session session = ask.session;
+    const http::Time deadline = ask.deadline;
+    ask.cancel = &heard->stop;
+    // Before the request goes out: a client that goes while its head is awaited stops it.
+    auto running = std::make_unique<DuplexRunning>(
+        heard, std::make_unique<HttpRunning>(shared_, std::nullopt, "", session, false, deadline, cancel), cancel);
+    Result<std::unique_ptr<HttpRunning>> call = co_await send(std::move(ask), nullptr);
+    if (!call) co_return std::unexpected(std::move(call.error()));
+    shared_->loop.spawn(pump_call(heard, std::move(*call)));
+    co_return std::unique_ptr<Running>(std::move(running));
   }
 
  private:
   static constexpr std::chrono::seconds kGreetingMax{10};
+  static constexpr size_t kAsidesMax = 1000;  // open streams of sessions; the oldest makes room
+
+  http::Task<Result<std::unique_ptr<Running>>> plain(Ask ask) {
+    Result<std::unique_ptr<HttpRunning>> sent = co_await send(std::move(ask), nullptr);
+    if (!sent) co_return std::unexpected(std::move(sent.error()));
+    co_return std::unique_ptr<Running>(std::move(*sent));
+  }
+
+  // The session's own stream, opened when there is none; null where the server has no such thing.
+  http::Task<std::shared_ptr<Aside>> aside_of(Session session) {
+    std::erase_if(asides_, [](const auto& entry) { return entry.second->stop.requested(); });
+    if (const auto found = asides_.find(session.id); found != asides_.end()) co_return found->second;
+    auto aside = std::make_shared<Aside>();
+    http::RequestSpec spec = shared_->spec("GET", session);
+    spec.headers.set("Accept", "text/event-stream");
+    spec.headers.add("MCP-Protocol-Version", session.version);
+    spec.deadline = http::Loop::now() + kGreetingMax;
+    spec.cancel = &aside->stop;
+    auto reply = co_await shared_->client->send(std::move(spec));
+    if (!reply) co_return nullptr;
+    if (reply->status() != 200 || !http::equal_fold(media_type(reply->headers()), "text/event-stream")) {
+      listens_ = reply->status() != 405 && reply->status() != 404;
+      const auto rest = co_await reply->read_all(kUpstreamMessageBytesMax);
+      co_return nullptr;
+    }
+    if (asides_.size() >= kAsidesMax) {
+      const auto oldest = std::min_element(asides_.begin(), asides_.end(), [](const auto& a, const auto& b) {
+        return a.second->opened < b.second->opened;
+      });
+      oldest->second->stop.request();
+      asides_.erase(oldest);
+    }
+    asides_.insert_or_assign(session.id, aside);
+    auto running = std::make_unique<HttpRunning>(shared_, std::move(*reply), "", session, true, http::kNever,
+                                                 &aside->stop);
+    running->do_not_resume();
+    shared_->loop.spawn(pump_aside(aside, std::move(running)));
+    co_return aside;
+  }
   struct Sent {
     std::string session_id;
   };
 
-  http::Task<Result<std::unique_ptr<Running>>> send(Ask ask, Sent* sent) {
+  http::Task<Result<std::unique_ptr<HttpRunning>>> send(Ask ask, Sent* sent) {
     Message message;
     message.method = ask.method;
     message.id = std::to_string(shared_->next_id++);
@@ -282,9 +427,8 @@ class HttpLink final : public Link {
       const auto rest = co_await reply->read_all(kUpstreamMessageBytesMax);
       co_return shared_->odd(fmt::format("answered with status {} and no message", status));
     }
-    co_return std::unique_ptr<Running>(std::make_unique<HttpRunning>(
-        shared_, std::move(*reply), std::move(message.id), std::move(ask.session), events, ask.deadline,
-        ask.cancel));
+    co_return std::make_unique<HttpRunning>(shared_, std::move(*reply), std::move(message.id),
+                                            std::move(ask.session), events, ask.deadline, ask.cancel);
   }
 
   http::Task<Result<Message>> response_of(Running& running) {
@@ -345,6 +489,8 @@ class HttpLink final : public Link {
 
   std::shared_ptr<Shared> shared_;
   json::Parser json_;
+  std::map<std::string, std::shared_ptr<Aside>> asides_;  // by session
+  bool listens_ = true;                                   // the server has such streams, as far as known
 };
 
 }  // namespace

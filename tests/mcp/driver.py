@@ -109,11 +109,11 @@ def main():
     print(json.dumps(rows))
     with Governed(servers, admit(rows)) as gate:
         client = Asked(gate.port, gate.keys["staff"], ERA, CAPABILITIES).open()
-        listed = client.request("tools/list")["result"]["tools"]
-        client.tools = {tool["name"]: tool for tool in listed}
+        offered = client.request("tools/list")["result"]["tools"]
+        client.tools = {tool["name"]: tool for tool in offered}
         calls = CONTEXT.get("toolCalls") or [
             {"name": tool["name"], "arguments": {key: example(schema) for key, schema in tool["inputSchema"].get(
-                "properties", {}).items()}} for tool in listed]
+                "properties", {}).items()}} for tool in offered]
         for one in calls:
             call(client, one["name"], one.get("arguments") or {})
         for method in ("resources/list", "prompts/list"):

@@ -145,6 +145,7 @@ TOOLS = [
          {"region": {"type": "string", "x-mcp-header": "Region"}, "limit": {"type": "integer",
                                                                             "x-mcp-header": "Limit"}}, ["region"]),
     tool("order", "Orders something.", {"what": STRING}, ["what"]),
+    tool("nap", "Takes its time.", {"seconds": {"type": "number"}}),
     tool("slow", "Takes its time.", {"seconds": {"type": "number", "default": 0.5}}),
 ]
 DYNAMIC = tool("test_dynamic_tool", "Comes and goes.")
@@ -339,7 +340,7 @@ def call_tool(request):
         return {"content": [text("Region %s." % args.get("region"))]}
     if name == "order":
         return {"content": [text("Ordered: %s." % args.get("what"))]}
-    if name == "slow":
+    if name in ("slow", "nap"):
         time.sleep(float(args.get("seconds", 0.5)))
         return {"content": [text("It took a while.")]}
     return {"content": [text("%s has nothing to do." % name)]}

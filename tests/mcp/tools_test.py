@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
@@ -196,6 +197,55 @@ def states(gate):
     check("and once only", back(client, state).get("error", {}).get("code") == -32602)
 
 
+def held_as_task(gate):
+    """The protocol of a held call where the client declared tasks: a task of its own person."""
+    tasks = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
+    client = Client(gate.port, gate.keys["staff"], MODERN, tasks)
+    made = client.call("order", {"what": "tyres"})["result"]
+    check("a held call becomes a task", made["resultType"] == "task" and made["status"] == "working" and
+          made["_meta"]["proviso/hold"] and isinstance(made["ttlMs"], int), made)
+    named = {"taskId": made["taskId"]}
+    other = Client(gate.port, gate.keys["commander"], MODERN, tasks).request("tasks/get", named, {
+        "Mcp-Name": made["taskId"]})
+    check("a task of another person is none", other["error"]["code"] == -32602, other)
+    bare = Client(gate.port, gate.keys["staff"], MODERN)
+    answer = bare.request("tasks/get", named, {"Mcp-Name": made["taskId"]})
+    check("a client that did not declare tasks is told so", bare.last[0] == 400 and answer["error"]["code"] == -32021,
+          answer)
+    for _ in range(50):
+        state = client.request("tasks/get", named, {"Mcp-Name": made["taskId"]})["result"]
+        if state["status"] != "working":
+            break
+        time.sleep(0.05)
+    check("nobody can approve, so it ends held", state["status"] == "completed" and
+          state["result"]["_meta"]["proviso/decision"] == "hold", state)
+    check("and the server never heard of it", not [c for c in FIXTURE.state.calls if c[1] == "order"])
+    answer = client.request("tasks/cancel", named, {"Mcp-Name": made["taskId"]})
+    check("an ended task can be cancelled in vain", answer["result"]["resultType"] == "complete", answer)
+    answer = client.request("tasks/result", named, {"Mcp-Name": made["taskId"]})
+    check("an older method of tasks is unknown", client.last[0] == 404 and answer["error"]["code"] == -32601, answer)
+
+
+def cancelled(gate):
+    """A client that goes leaves an outcome; nothing hangs."""
+    connection = http.client.HTTPConnection("127.0.0.1", gate.port, timeout=20)
+    body = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {
+        "name": "nap", "arguments": {"seconds": 5}, "_meta": {
+            META + "protocolVersion": MODERN, META + "clientCapabilities": {}}}}
+    connection.request("POST", "/mcp", json.dumps(body), {
+        "Authorization": "Bearer " + gate.keys["staff"], "Content-Type": "application/json", "Proviso-Purpose": "work",
+        "MCP-Protocol-Version": MODERN, "Mcp-Method": "tools/call", "Mcp-Name": "nap"})
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and not [c for c in FIXTURE.state.calls if c[1] == "nap"]:
+        time.sleep(0.02)
+    connection.close()
+    outcome = None
+    while time.monotonic() < deadline and outcome is None:
+        outcome = next((facts["exchange.outcome"] for _, facts in leaves.read(gate.state)
+                        if facts.get("exchange.outcome") == "cancelled"), None)
+    check("a client that goes is a cancelled outcome", outcome == "cancelled", outcome)
+
+
 def notifications(gate):
     for era in (LEGACY, MODERN):
         client = Client(gate.port, gate.keys["staff"], era).open()
@@ -278,7 +328,8 @@ def across(fixture):
 
 
 def main():
-    fixture = Fixture()
+    global FIXTURE
+    fixture = FIXTURE = Fixture()
     servers = '[[tool_server]]\nid = "fixture"\nurl = "%s"\n' % fixture.url
     with Governed(servers, registry("fixture", fixture.url, fixture.state.tools())) as gate:
         for era in (LEGACY, MODERN):
@@ -287,6 +338,8 @@ def main():
         sessions(gate)
         states(gate)
         notifications(gate)
+        held_as_task(gate)
+        cancelled(gate)
         status, output = gate.verify()
         check("every decision re-derived", status == 0, output)
     pins(fixture)
