@@ -63,7 +63,9 @@ tools::Link* McpDesk::link(std::string_view server) const {
 http::Task<Result<std::shared_ptr<const Listing>>> McpDesk::listing(std::string server) {
   std::shared_ptr<const Listing> known = book_.listing(server);
   const bool fresh = known != nullptr && !known->stale && http::Loop::now() - known->taken < kListAgeMax;
-  if (fresh) co_return known;
+  // A child that works on a long call cannot say its list meanwhile, nor can it change who it is.
+  const tools::Link* const asked = link(server);
+  if (fresh || (known != nullptr && asked != nullptr && asked->busy())) co_return known;
   Result<std::shared_ptr<const Listing>> fetched = co_await fetch(server);
   if (!fetched) {
     journal::warn(fetched.error().message);

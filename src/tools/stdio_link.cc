@@ -75,6 +75,7 @@ class Core : public std::enable_shared_from_this<Core> {
 
   std::string next_id() { return std::to_string(next_id_++); }
   void give_up(std::string id) { abandoned_ = std::move(id); }
+  [[nodiscard]] bool busy() const { return busy_; }
   [[nodiscard]] const Greeting& greeting() const { return greeting_; }
   [[nodiscard]] const std::string& version() const { return version_; }
   void stop() {
@@ -165,6 +166,8 @@ class Core : public std::enable_shared_from_this<Core> {
 
   void on_line(uint64_t life, std::string line) {
     if (life != life_) return;
+    // While it works for nobody, only that its list changed is of interest, to whoever comes next.
+    if (!busy_ && line.find("/list_changed") == std::string::npos) return;
     if (lines_.size() >= kStdioLinesMax) {
       why_ = "it said more than anybody read";
       stop();
@@ -254,6 +257,7 @@ class StdioLink final : public Link {
   }
 
   http::Task<Status> close(Session) override { co_return Status{}; }
+  [[nodiscard]] bool busy() const override { return core_->busy(); }
 
   http::Task<Result<std::unique_ptr<Running>>> start(Ask ask) override {
     if (ask.era != Era::kLegacy) co_return fail(Code::kUnsupported, core_->who() + " speaks the legacy era only");

@@ -91,6 +91,8 @@ class Link {
   virtual http::Task<Result<Session>> open(std::string capabilities) = 0;
   virtual http::Task<Status> close(Session session) = 0;
   virtual http::Task<Result<std::unique_ptr<Running>>> start(Ask ask) = 0;
+  // It works on something else, so that a further request would wait.
+  [[nodiscard]] virtual bool busy() const { return false; }
 };
 
 // Made and destroyed on `loop`, destroyed after every Running of it. kInvalid: a URL, CA or token file that
