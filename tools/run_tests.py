@@ -2,7 +2,7 @@
 """Runs test families and prints `family: passed/total` for each.
 
 A family is a room's name (its unit tests and the replay of its fuzz corpora), or one of
-`promises`, `clients`, `interop`, `tour`, `repo`. Exit status 0 only if every test of every family passed.
+`promises`, `clients`, `mcp`, `interop`, `tour`, `repo`. Exit status 0 only if every test of every family passed.
 """
 import argparse
 import glob
@@ -15,8 +15,8 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROOMS = ["base", "cedar", "exchange", "inspect", "sandbox", "agreement", "prove", "ledger", "vault", "audit",
-         "state", "identity", "oversight", "http", "models", "gate", "cli"]
-OTHERS = ["promises", "clients", "interop", "tour", "repo"]
+         "state", "identity", "oversight", "http", "models", "tools", "gate", "cli"]
+OTHERS = ["promises", "clients", "mcp", "interop", "tour", "repo"]
 SECONDS_MAX = 1500  # one program that hangs must not hang the run
 
 

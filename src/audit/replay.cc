@@ -182,8 +182,14 @@ void Replay::check_pairing(const Leaf& leaf, const exchange::Facts& facts) {
   const auto* value = facts.find("exchange.id");
   const auto* id = value ? std::get_if<std::string>(value) : nullptr;
   if (id == nullptr) return fault("pairing", "no fact `exchange.id` says which exchange this is");
-  if (leaf.verb == "act") return;
   const auto found = open_.find(*id);
+  if (leaf.verb == "act") {
+    // A tool call is an exchange of its own where the client speaks MCP; elsewhere it is part of an answer.
+    const auto* protocol = facts.find("exchange.protocol");
+    const bool own = protocol != nullptr && *protocol == exchange::FactValue(std::string("mcp"));
+    if (own && found == open_.end() && leaf.decision == "allow") open_.emplace(*id, index_);
+    return;
+  }
   if (leaf.verb == "ask") {
     if (found != open_.end()) {
       fault("pairing",
@@ -196,7 +202,7 @@ void Replay::check_pairing(const Leaf& leaf, const exchange::Facts& facts) {
   if (found == open_.end()) {
     // The intent may be among what is withheld: then nothing is known about it.
     if (report_.withheld == 0) {
-      fault("pairing", fmt::format("exchange `{}` is released, but no `ask` of it is open", *id));
+      fault("pairing", fmt::format("exchange `{}` is released, but no `ask` or `act` of it is open", *id));
     }
     return;
   }

@@ -62,6 +62,8 @@ class Writer {
 std::string to_text(Element value);
 // RFC 8785: members sorted by UTF-16 code units, no space. kInvalid if it holds a non-integer number.
 Result<std::string> canonical(Element value);
+// The same for text that others wrote: every number as the double that it stands for, section 3.2.2.3.
+std::string canonical_with_numbers(Element value);
 // A JSON string literal with quotes.
 std::string quoted(std::string_view text);
 

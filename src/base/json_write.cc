@@ -101,8 +101,44 @@ bool utf16_less(std::string_view a, std::string_view b) {
   return a.size() < b.size();
 }
 
-Status append_canonical(Writer& writer, Element value) {
+enum class Numbers { kSafeIntegers, kAny };
+
+// ECMA-262, Number::toString: shortest digits that read back, an exponent only outside 1e-7 … 1e21.
+std::string number_text(double value) {
+  if (value == 0) return "0";
+  char text[40];
+  char* const end = std::to_chars(text, text + sizeof text, std::abs(value), std::chars_format::scientific).ptr;
+  char* const mark = std::find(text, end, 'e');
+  std::string digits(1, text[0]);
+  if (mark - text > 2) digits.append(text + 2, mark);
+  int exponent = 0;
+  std::from_chars(mark[1] == '+' ? mark + 2 : mark + 1, end, exponent);
+  const int point = exponent + 1;  // digits before the point
+  const int count = static_cast<int>(digits.size());
+  std::string out = value < 0 ? "-" : "";
+  if (point > 21 || point < -5) {
+    out += digits[0];
+    if (count > 1) out += "." + digits.substr(1);
+    return out + (exponent < 0 ? "e-" : "e+") + std::to_string(std::abs(exponent));
+  }
+  if (point <= 0) return out + "0." + std::string(static_cast<size_t>(-point), '0') + digits;
+  if (point >= count) return out + digits + std::string(static_cast<size_t>(point - count), '0');
+  return out + digits.substr(0, static_cast<size_t>(point)) + "." + digits.substr(static_cast<size_t>(point));
+}
+
+double as_double(Element value) {
   using simdjson::dom::element_type;
+  if (value.type() == element_type::INT64) return static_cast<double>(value.get_int64().value_unsafe());
+  if (value.type() == element_type::UINT64) return static_cast<double>(value.get_uint64().value_unsafe());
+  return value.get_double().value_unsafe();
+}
+
+Status append_canonical(Writer& writer, Element value, Numbers numbers) {
+  using simdjson::dom::element_type;
+  if (numbers == Numbers::kAny && value.is_number()) {
+    writer.raw(number_text(as_double(value)));
+    return {};
+  }
   switch (value.type()) {
     case element_type::OBJECT: {
       std::vector<std::pair<std::string_view, Element>> members;
@@ -114,7 +150,7 @@ Status append_canonical(Writer& writer, Element value) {
       writer.begin_object();
       for (const auto& [key, member] : members) {
         writer.key(key);
-        PV_TRY_VOID(append_canonical(writer, member));
+        PV_TRY_VOID(append_canonical(writer, member, numbers));
       }
       writer.end_object();
       return {};
@@ -122,7 +158,7 @@ Status append_canonical(Writer& writer, Element value) {
     case element_type::ARRAY:
       writer.begin_array();
       for (const Element item : value.get_array().value_unsafe()) {
-        PV_TRY_VOID(append_canonical(writer, item));
+        PV_TRY_VOID(append_canonical(writer, item, numbers));
       }
       writer.end_array();
       return {};
@@ -254,7 +290,14 @@ std::string to_text(Element value) {
 Result<std::string> canonical(Element value) {
   std::string out;
   Writer writer(out);
-  PV_TRY_VOID(append_canonical(writer, value));
+  PV_TRY_VOID(append_canonical(writer, value, Numbers::kSafeIntegers));
+  return out;
+}
+
+std::string canonical_with_numbers(Element value) {
+  std::string out;
+  Writer writer(out);
+  PV_CHECK(append_canonical(writer, value, Numbers::kAny).has_value());
   return out;
 }
 

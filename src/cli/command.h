@@ -23,6 +23,7 @@ void add_inspect(CLI::App& app, int& status);
 void add_eval(CLI::App& app, int& status);
 void add_witness(CLI::App& app, int& status);
 void add_cedar(CLI::App& app, int& status);
+void add_tools(CLI::App& app, int& status);
 void add_tour(CLI::App& app, int& status);
 
 }  // namespace proviso::cli

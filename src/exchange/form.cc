@@ -5,7 +5,8 @@
 namespace proviso::exchange {
 
 const char* protocol_name(Protocol protocol) {
-  return protocol == Protocol::kOpenAiChat ? "openai.chat" : "anthropic.messages";
+  constexpr std::array<const char*, 3> kNames = {"openai.chat", "anthropic.messages", "mcp"};
+  return kNames[static_cast<size_t>(protocol)];
 }
 
 const char* channel_name(Channel channel) {

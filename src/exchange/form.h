@@ -12,8 +12,9 @@
 
 namespace proviso::exchange {
 
-enum class Protocol { kOpenAiChat, kAnthropicMessages };
-const char* protocol_name(Protocol protocol);  // "openai.chat", "anthropic.messages"
+// kMcp is no codec of this room: its messages are the room tools'.
+enum class Protocol { kOpenAiChat, kAnthropicMessages, kMcp };
+const char* protocol_name(Protocol protocol);  // "openai.chat", "anthropic.messages", "mcp"
 
 // The `anthropic-version` header. The newer one refuses what gateways.md §0.5 lists.
 enum class AnthropicVersion { k20230601, k20261021 };

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "base/bytes.h"
+
 namespace proviso::exchange {
 namespace {
 
@@ -62,8 +64,12 @@ bool SseParser::take_line(std::string_view line) {
     data_.append(value);
   } else if (field == "event") {
     name_.assign(value);
+  } else if (field == "id" && value.find('\0') == std::string_view::npos) {
+    last_id_.assign(value);
+  } else if (field == "retry") {
+    if (const auto wait = parse_u64(value)) retry_ms_ = *wait;
   }
-  if (data_.size() + name_.size() > kEventBytesMax) too_long_ = true;
+  if (data_.size() + name_.size() + last_id_.size() > kEventBytesMax) too_long_ = true;
   return false;
 }
 

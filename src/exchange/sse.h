@@ -1,7 +1,8 @@
 #pragma once
 // Server-sent events, the framing alone (WHATWG HTML, section 9.2.6): bytes in any split to events.
 // Tolerates LF, CRLF and CR, a missing space after the colon, comments and unknown fields.
-// Internal.
+// For the codecs here and for the room tools.
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +26,9 @@ class SseParser {
   // At the end of the stream: an event whose blank line never came.
   std::optional<Event> last();
   [[nodiscard]] bool too_long() const { return too_long_; }  // an event passed kEventBytesMax
+  // The newest `id` and `retry` (milliseconds) that the stream gave: where and when to ask again.
+  [[nodiscard]] const std::string& last_id() const { return last_id_; }
+  [[nodiscard]] std::optional<uint64_t> retry_ms() const { return retry_ms_; }
 
  private:
   std::optional<std::string_view> line(bool at_end);
@@ -36,6 +40,8 @@ class SseParser {
   size_t scanned_ = 0;  // no line end stands before this offset
   std::string name_;
   std::string data_;
+  std::string last_id_;
+  std::optional<uint64_t> retry_ms_;
   bool any_data_ = false;
   bool given_ = false;
   bool first_line_ = true;

@@ -20,8 +20,9 @@ int status_of(Code code) {
 
 }  // namespace
 
-Result<std::unique_ptr<Admin>> Admin::start(Engine& engine, House& house, Caretaker& caretaker) {
-  auto admin = std::unique_ptr<Admin>(new Admin(engine, house, caretaker));
+Result<std::unique_ptr<Admin>> Admin::start(Engine& engine, House& house, Caretaker& caretaker,
+                                            std::function<std::string()> tools) {
+  auto admin = std::unique_ptr<Admin>(new Admin(engine, house, caretaker, std::move(tools)));
   PV_TRY(admin->loops_, http::Loops::create({.count = 1}));
   http::ServerConfig config;
   http::Listen listen;
@@ -60,6 +61,7 @@ Result<std::string> Admin::answer(const std::string& method, const std::string& 
                                   const std::string& body) {
   const Digest agreement = house_.in_force()->agreement->digest();
   if (method == "GET" && path == "/status") return status();
+  if (method == "GET" && path == "/tools") return tools_();
   if (method == "GET") return register_list(engine_, path);
   if (method != "POST") return fail(Code::kNotFound, fmt::format("no command `{}`", path));
   PV_TRY(const json::Element command, parser_.parse(body));

@@ -25,6 +25,22 @@ class Section {
       }
     };
   }
+  void texts(std::string key, std::vector<std::string>& into) {
+    readers_[std::move(key)] = [this, &into](const toml::node& node) {
+      const toml::array* list = node.as_array();
+      if (list == nullptr) {
+        fault(node, "must be a list of strings");
+        return;
+      }
+      for (const toml::node& item : *list) {
+        if (const auto value = item.value_exact<std::string>()) {
+          into.push_back(*value);
+        } else {
+          fault(item, "must be a list of strings");
+        }
+      }
+    };
+  }
   void integer(std::string key, int64_t& into, int64_t least, int64_t most) {
     readers_[std::move(key)] = [this, &into, least, most](const toml::node& node) {
       const auto value = node.value_exact<int64_t>();
@@ -108,6 +124,52 @@ void read_witness(Section& section, Config& config) {
   section.text("without_quorum", config.witness.without_quorum);
 }
 
+void read_mcp(Section& section, Config& config) {
+  section.text("resource", config.mcp.resource);
+  section.texts("origins", config.mcp.origins);
+  section.texts("authorization_servers", config.mcp.authorization_servers);
+}
+
+void read_tool_servers(const toml::node& node, std::string_view file, Config& config,
+                       std::vector<std::string>& faults) {
+  const toml::array* servers = node.as_array();
+  if (servers == nullptr || !servers->is_homogeneous(toml::node_type::table)) {
+    faults.push_back(fmt::format("{}:{}: write tool servers as [[tool_server]] tables", file,
+                                 node.source().begin.line));
+    return;
+  }
+  for (const toml::node& item : *servers) {
+    tools::ServerConfig server;
+    Section section(file, "[tool_server]", faults);
+    section.text("id", server.id);
+    section.text("url", server.url);
+    section.texts("command", server.command);
+    section.texts("read", server.read);
+    section.texts("write", server.write);
+    section.text("era", server.era);
+    section.text("token_file", server.token_file);
+    section.text("ca_file", server.ca_file);
+    section.read(*item.as_table());
+    const int line = static_cast<int>(item.source().begin.line);
+    if (server.id.empty() || server.url.empty() == server.command.empty()) {
+      faults.push_back(fmt::format("{}:{}: a [[tool_server]] needs `id` and one of `url` and `command`", file, line));
+    }
+    if (!server.era.empty() && server.era != "legacy" && server.era != "modern") {
+      faults.push_back(fmt::format("{}:{}: `era` is \"legacy\" or \"modern\"", file, line));
+    }
+    if (server.id.find('/') != std::string::npos) {
+      faults.push_back(fmt::format("{}:{}: the id of a tool server holds no `/`", file, line));
+    }
+    for (const tools::ServerConfig& other : config.tool_servers) {
+      if (other.id == server.id) faults.push_back(fmt::format("{}:{}: tool server `{}` is there twice", file, line, server.id));
+    }
+    config.tool_servers.push_back(std::move(server));
+  }
+  if (config.tool_servers.size() > tools::kServersMax) {
+    faults.push_back(fmt::format("{}: at most {} tool servers", file, tools::kServersMax));
+  }
+}
+
 void read_models(const toml::node& node, std::string_view file, Config& config,
                  std::vector<std::string>& faults) {
   const toml::array* models = node.as_array();
@@ -151,6 +213,7 @@ Result<Config> parse_config(std::string_view text, std::string_view file) {
       {"worker", read_worker},
       {"witness", read_witness},
       {"oversight", read_oversight},
+      {"mcp", read_mcp},
       {"tls",
        [](Section& section, Config& into) {
          section.text("certificate", into.tls_certificate);
@@ -162,10 +225,14 @@ Result<Config> parse_config(std::string_view text, std::string_view file) {
       read_models(node, file, config, faults);
       continue;
     }
+    if (key.str() == "tool_server") {
+      read_tool_servers(node, file, config, faults);
+      continue;
+    }
     const auto reader = sections.find(key.str());
     if (reader == sections.end() || !node.is_table()) {
       faults.push_back(fmt::format("{}:{}: `{}` is not a section; known: [gate], [limits], "
-                                   "[worker], [witness], [oversight], [tls], [[model]]",
+                                   "[worker], [witness], [oversight], [mcp], [tls], [[model]], [[tool_server]]",
                                    file, node.source().begin.line, key.str()));
       continue;
     }

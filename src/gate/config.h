@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "tools/server_config.h"
 
 namespace proviso::gate {
 
@@ -46,6 +47,13 @@ struct OversightConfig {
   std::string webhook_secret_file;     // private file; signs what is told
 };
 
+// The MCP endpoint, as browsers and OAuth clients see it.
+struct McpConfig {
+  std::string resource;                            // its URL from outside; empty: by the Host header
+  std::vector<std::string> origins;                // pages that may call, beside those of this machine
+  std::vector<std::string> authorization_servers;  // named in the RFC 9728 metadata
+};
+
 struct Config {
   std::string listen = "127.0.0.1:8484";
   std::string node = "node-1";
@@ -65,7 +73,9 @@ struct Config {
   WorkerConfig worker;
   WitnessConfig witness;
   OversightConfig oversight;
+  McpConfig mcp;
   std::vector<ModelRoute> routes;
+  std::vector<tools::ServerConfig> tool_servers;
 };
 
 // `text` as read from `file` (used in messages only). kInvalid: one fault a line, "file:line: sentence".

@@ -55,6 +55,7 @@ class Corridor {
   friend class StreamRelease;
   friend class Decisive;
   friend class OversightRoutes;
+  friend class McpWalk;
   Corridor(House& house, http::Loop& loop, std::unique_ptr<models::Caller> caller)
       : house_(house), port_(loop, house.committer), caller_(std::move(caller)) {}
 

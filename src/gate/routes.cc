@@ -51,18 +51,22 @@ exchange::ModelEntry entry_of(const agreement::Model& model) {
 
 Result<std::unique_ptr<Routes>> Routes::create(House& house, http::Loops& loops,
                                                std::shared_ptr<const models::Catalog> catalog,
-                                               const models::Worker* worker) {
-  auto routes = std::unique_ptr<Routes>(new Routes(house));
+                                               const models::Worker* worker,
+                                               tools::Surroundings surroundings) {
+  auto routes = std::unique_ptr<Routes>(new Routes(house, std::move(surroundings)));
   for (size_t i = 0; i < loops.size(); ++i) {
     PV_TRY(auto corridor, Corridor::create(house, loops.at(i), catalog, worker));
+    PV_TRY(auto mcp, Mcp::create(house, loops.at(i), *corridor, routes->mcp_shared_));
     routes->corridors_.emplace(&loops.at(i), std::move(corridor));
+    routes->mcps_.emplace(&loops.at(i), std::move(mcp));
   }
   return routes;
 }
 
 namespace {
 
-http::Task<void> close_on_loop(Corridor& corridor) {
+http::Task<void> close_on_loop(Corridor& corridor, Mcp& mcp) {
+  co_await mcp.close();
   corridor.close();
   co_return;
 }
@@ -70,12 +74,21 @@ http::Task<void> close_on_loop(Corridor& corridor) {
 }  // namespace
 
 void Routes::close() {
-  for (auto& [loop, corridor] : corridors_) http::block_on(*loop, close_on_loop(*corridor));
+  for (auto& [loop, corridor] : corridors_) http::block_on(*loop, close_on_loop(*corridor, *mcps_.at(loop)));
+}
+
+std::string Routes::tools_report() {
+  auto& [loop, mcp] = *mcps_.begin();
+  return http::block_on(*loop, mcp->report());
 }
 
 http::Task<void> Routes::handle(http::Call& call) {
   Corridor& corridor = *corridors_.at(&call.loop());
   const http::RequestHead& head = call.head();
+  if (head.path == kMcpPath) {
+    co_await mcps_.at(&call.loop())->handle(call);
+    co_return;
+  }
   for (const Place& place : kPlaces) {
     if (head.path != place.path) continue;
     if (head.method != "POST") {
@@ -106,7 +119,9 @@ http::Task<void> Routes::handle(http::Call& call) {
   }
   constexpr std::string_view kModel = "/v1/models/";
   constexpr std::string_view kReceipt = "/proviso/receipts/";
-  if (head.path == "/healthz") {
+  if (head.path.starts_with(kMcpMetadataPath)) {
+    co_await mcps_.at(&call.loop())->metadata(call);
+  } else if (head.path == "/healthz") {
     co_await call.respond(plain(200, "text/plain", "ok\n"));
   } else if (head.path == "/readyz") {
     co_await call.respond(readiness());
@@ -124,7 +139,7 @@ http::Task<void> Routes::handle(http::Call& call) {
     co_await corridor.turn_away(
         call, protocol_of(call), "",
         not_found(fmt::format("there is nothing at `{}`; this gate serves /v1/chat/completions, "
-                              "/v1/models, /v1/messages, /v1/messages/count_tokens",
+                              "/v1/models, /v1/messages, /v1/messages/count_tokens, /mcp",
                               head.path)));
   }
 }

@@ -72,9 +72,10 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
   PV_TRY_VOID(service->start_worker());
   PV_TRY(service->loops_, http::Loops::create({.count = static_cast<size_t>(config.loops)}));
   PV_TRY(service->routes_, Routes::create(*service->house_, *service->loops_, service->catalog_,
-                                          service->worker_.get()));
+                                          service->worker_.get(), service->tool_surroundings()));
   service->caretaker_ = std::make_unique<Caretaker>(engine, *service->house_, prover);
-  PV_TRY(service->admin_, Admin::start(engine, *service->house_, *service->caretaker_));
+  PV_TRY(service->admin_, Admin::start(engine, *service->house_, *service->caretaker_,
+                                        [routes = service->routes_.get()] { return routes->tools_report(); }));
   exchange::Facts facts;
   facts.set("start.listen", config.listen);
   PV_TRY(const ledger::Receipt started,
@@ -244,6 +245,27 @@ Status Service::on_probe(const sandbox::ProbeReport& report) {
                             report.model.hex()));
   }
   return {};
+}
+
+// A tool server that is a child of ours runs only after its probe is a leaf, as the worker does.
+tools::Surroundings Service::tool_surroundings() {
+  tools::Surroundings surroundings;
+  surroundings.launcher = options_.launcher;
+  surroundings.run_dir = options_.layout.worker();
+  surroundings.on_probe = [this](const std::string& server, const sandbox::ProbeReport& report) -> Status {
+    exchange::Facts facts;
+    facts.set("worker.filter", report.filter.hex());
+    facts.set("worker.held", report.held());
+    facts.set("worker.landlock_abi", static_cast<int64_t>(report.landlock_abi));
+    facts.set("worker.not_shown", report.not_shown());
+    facts.set("worker.probe", report.text());
+    facts.set("worker.program", report.program.hex());
+    facts.set("worker.tool_server", server);
+    auto noted = engine_->note("worker", std::move(facts), house_->in_force()->agreement->digest());
+    if (!noted) return std::unexpected(std::move(noted.error()));
+    return {};
+  };
+  return surroundings;
 }
 
 void Service::on_worker_state(sandbox::WorkerState state, const std::string& why) {

@@ -49,6 +49,7 @@ class Service {
   void note_quorum(bool quorum, const std::string& why);
   Status start_worker();
   Status on_probe(const sandbox::ProbeReport& report);
+  tools::Surroundings tool_surroundings();
   void on_worker_state(sandbox::WorkerState state, const std::string& why);
   Result<models::Catalog> catalog(const agreement::Agreement& agreement) const;
   Result<std::unique_ptr<http::Server>> listen();

@@ -18,6 +18,8 @@ struct LaunchOptions {
   uint32_t open_files_max = 0;
   int files = 0;             // read-only files from kFdFiles on
   std::vector<std::string> libraries;  // the loader first
+  std::vector<std::string> read_folders;
+  std::vector<std::string> write_folders;
   std::vector<char*> argv;             // of the worker, ends in nullptr
 };
 
@@ -33,7 +35,7 @@ StepError enter_namespaces(WireReport& report);           // a network without a
 StepError drop_privileges(const LaunchOptions& options);  // uid, capabilities, limits, no_new_privs
 StepError restrict_files(const LaunchOptions& options, WireReport& report);  // Landlock
 // seccomp_filter.cc. The program is built first, sent to the parent, then loaded.
-StepError build_filter(std::string& program);
+StepError build_filter(const LaunchOptions& options, std::string& program);
 StepError load_filter();
 
 // launch_ways.cc: the targets of the tries, made outside before any layer.

@@ -19,6 +19,7 @@ namespace proviso::sandbox {
 namespace {
 
 // Debian 12's <linux/landlock.h> is ABI 2; these came later, with the ABI in which they did.
+constexpr uint64_t kToolFileBytesMax = 64ull << 20;  // of one file that a tool server writes
 constexpr uint64_t kFsTruncate = 1ull << 14;       // 3
 constexpr uint64_t kNetBindTcp = 1ull << 0;        // 4
 constexpr uint64_t kNetConnectTcp = 1ull << 1;     // 4
@@ -78,7 +79,8 @@ StepError limit(__rlimit_resource what, uint64_t value) {
 
 StepError set_limits(const LaunchOptions& options) {
   if (auto e = limit(RLIMIT_CORE, 0)) return e;
-  if (auto e = limit(RLIMIT_FSIZE, 0)) return e;  // it has no file to write
+  // A worker has no file to write; a tool server may have.
+  if (auto e = limit(RLIMIT_FSIZE, options.write_folders.empty() ? 0 : kToolFileBytesMax)) return e;
   if (auto e = limit(RLIMIT_NOFILE, options.open_files_max)) return e;
   if (auto e = limit(RLIMIT_NPROC, options.threads_max)) return e;
   if (options.memory_bytes != 0) {
@@ -108,7 +110,18 @@ StepError add_rule(int ruleset, int fd, uint64_t rights) {
   return {};
 }
 
-StepError add_rules(int ruleset, const LaunchOptions& options) {
+StepError add_folders(int ruleset, const std::vector<std::string>& paths, uint64_t rights) {
+  for (const auto& path : paths) {
+    const int fd = open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return {"open a folder that a tool server may use", errno};
+    const auto e = add_rule(ruleset, fd, rights);
+    close(fd);
+    if (e) return e;
+  }
+  return {};
+}
+
+StepError add_rules(int ruleset, const LaunchOptions& options, int abi) {
   constexpr uint64_t kRead = LANDLOCK_ACCESS_FS_READ_FILE;
   constexpr uint64_t kRun = kRead | LANDLOCK_ACCESS_FS_EXECUTE;
   if (auto e = add_rule(ruleset, kFdProgram, kRun)) return e;
@@ -124,6 +137,13 @@ StepError add_rules(int ruleset, const LaunchOptions& options) {
     if (e) return e;
     loader = false;
   }
+  constexpr uint64_t kLook = kRead | LANDLOCK_ACCESS_FS_READ_DIR;
+  const uint64_t change = kLook | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
+                          LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
+                          LANDLOCK_ACCESS_FS_REMOVE_DIR | (abi >= 2 ? LANDLOCK_ACCESS_FS_REFER : 0) |
+                          (abi >= 3 ? kFsTruncate : 0);
+  if (auto e = add_folders(ruleset, options.read_folders, kLook)) return e;
+  if (auto e = add_folders(ruleset, options.write_folders, change)) return e;
   // Its socket, and nothing that is a file.
   return add_rule(ruleset, kFdScratch, LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE);
 }
@@ -171,7 +191,7 @@ StepError restrict_files(const LaunchOptions& options, WireReport& report) {
   const auto ruleset = static_cast<int>(
       syscall(SYS_landlock_create_ruleset, &attr, attr_size(abi), 0));
   if (ruleset < 0) return {"make a Landlock ruleset", errno};
-  if (auto e = add_rules(ruleset, options)) return e;
+  if (auto e = add_rules(ruleset, options, abi)) return e;
   if (syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) return {"put Landlock on", errno};
   close(ruleset);
   return {};

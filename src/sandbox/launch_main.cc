@@ -36,9 +36,10 @@ bool send_all(const void* data, size_t size) {
   _exit(1);
 }
 
-// PARENT RUN_AS LAYERS MEMORY THREADS OPEN_FILES FILES LIBRARIES library... argv0 argument...
+// PARENT RUN_AS LAYERS MEMORY THREADS OPEN_FILES FILES LIBRARIES READS WRITES library... read... write...
+// argv0 argument...
 bool parse(int argc, char** argv, LaunchOptions& options) {
-  constexpr int kNumbers = 8;
+  constexpr int kNumbers = 10;
   if (argc < 1 + kNumbers) return false;
   uint64_t number[kNumbers];
   for (int i = 0; i < kNumbers; ++i) {
@@ -54,10 +55,13 @@ bool parse(int argc, char** argv, LaunchOptions& options) {
   options.open_files_max = static_cast<uint32_t>(number[5]);
   options.files = static_cast<int>(number[6]);
   const int first = 1 + kNumbers;
-  if (number[7] >= static_cast<uint64_t>(argc - first)) return false;
-  const int libraries = static_cast<int>(number[7]);
-  for (int i = 0; i < libraries; ++i) options.libraries.emplace_back(argv[first + i]);
-  for (int i = first + libraries; i < argc; ++i) options.argv.push_back(argv[i]);
+  int at = first;
+  std::vector<std::string>* const lists[] = {&options.libraries, &options.read_folders, &options.write_folders};
+  for (int list = 0; list < 3; ++list) {
+    if (number[7 + list] >= static_cast<uint64_t>(argc - at)) return false;
+    for (uint64_t i = 0; i < number[7 + list]; ++i) lists[list]->emplace_back(argv[at++]);
+  }
+  for (int i = at; i < argc; ++i) options.argv.push_back(argv[i]);
   options.argv.push_back(nullptr);
   return options.argv.size() > 1;
 }
@@ -80,7 +84,7 @@ void put_on(const LaunchOptions& options, const Targets& targets, WireReport& re
     if (auto e = restrict_files(options, report)) give_up(report, e);
   }
   try_ways(targets, report, 2, true);
-  if (auto e = build_filter(filter)) give_up(report, e);
+  if (auto e = build_filter(options, filter)) give_up(report, e);
   if ((options.layers & kLayerSeccomp) != 0) {
     if (auto e = load_filter()) give_up(report, e);
   }

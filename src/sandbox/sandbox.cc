@@ -125,12 +125,16 @@ class Attributes {
 std::vector<std::string> launcher_arguments(const Spec& spec, const std::vector<std::string>& libraries) {
   const uint32_t layers = (spec.layers.network ? kLayerNetwork : 0) |
                           (spec.layers.landlock ? kLayerLandlock : 0) |
-                          (spec.layers.seccomp ? kLayerSeccomp : 0);
+                          (spec.layers.seccomp ? kLayerSeccomp : 0) |
+                          (spec.stdio ? kWithFolders : 0);
   std::vector<std::string> arguments = {
       spec.launcher, std::to_string(getpid()), std::to_string(spec.run_as), std::to_string(layers),
       std::to_string(spec.memory_bytes), std::to_string(kThreadsMax), std::to_string(kOpenFilesMax),
-      std::to_string(spec.read_only.size()), std::to_string(libraries.size())};
-  arguments.insert(arguments.end(), libraries.begin(), libraries.end());
+      std::to_string(spec.read_only.size()), std::to_string(libraries.size()),
+      std::to_string(spec.read_folders.size()), std::to_string(spec.write_folders.size())};
+  for (const auto* paths : {&libraries, &spec.read_folders, &spec.write_folders}) {
+    arguments.insert(arguments.end(), paths->begin(), paths->end());
+  }
   arguments.push_back(spec.program);
   arguments.insert(arguments.end(), spec.arguments.begin(), spec.arguments.end());
   return arguments;
@@ -223,6 +227,9 @@ Result<Prepared> Prepared::create(Spec spec) {
   if (spec.read_only.size() > kReadOnlyFilesMax) {
     return fail(Code::kLimit, "a worker gets at most " + std::to_string(kReadOnlyFilesMax) + " files");
   }
+  if (spec.read_folders.size() > kFoldersMax || spec.write_folders.size() > kFoldersMax) {
+    return fail(Code::kLimit, "a tool server gets at most " + std::to_string(kFoldersMax) + " folders of a kind");
+  }
   Prepared prepared;
   const auto open_one = [](const std::string& path, mode_t others, Opened& file) -> Status {
     file.fd = Fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -279,11 +286,26 @@ Result<Child> Child::launch(const Prepared& prepared, int outside) {
   child.output_ = Fd(pipe_fds[0]);
   const Fd said(pipe_fds[1]);
   fcntl(child.output_.get(), F_SETFL, O_NONBLOCK);
+  Fd heard;
+  if (spec.stdio) {
+    int input_fds[2];
+    if (pipe2(input_fds, O_CLOEXEC) != 0) {
+      return std::unexpected(io_error("make a pipe for", spec.launcher, errno));
+    }
+    heard = Fd(input_fds[0]);
+    child.input_ = Fd(input_fds[1]);
+    fcntl(child.input_.get(), F_SETFL, O_NONBLOCK);
+  }
 
   FileActions actions;
-  posix_spawn_file_actions_addopen(actions.get(), 0, "/dev/null", O_RDONLY, 0);
   PV_TRY_VOID(actions.put(said.get(), 1));
-  PV_TRY_VOID(actions.put(said.get(), 2));
+  if (spec.stdio) {
+    PV_TRY_VOID(actions.put(heard.get(), 0));
+    posix_spawn_file_actions_addopen(actions.get(), 2, "/dev/null", O_WRONLY, 0);
+  } else {
+    posix_spawn_file_actions_addopen(actions.get(), 0, "/dev/null", O_RDONLY, 0);
+    PV_TRY_VOID(actions.put(said.get(), 2));
+  }
   PV_TRY_VOID(actions.put(prepared.program_.fd.get(), kFdProgram));
   PV_TRY_VOID(actions.put(theirs.get(), kFdControl));
   PV_TRY_VOID(actions.put(outside, kFdOutside));
@@ -333,6 +355,7 @@ Child::Child(Child&& other) noexcept
       pidfd_(std::move(other.pidfd_)),
       control_(std::move(other.control_)),
       output_(std::move(other.output_)),
+      input_(std::move(other.input_)),
       how_(other.how_),
       report_(other.report_) {}
 
@@ -343,6 +366,7 @@ Child& Child::operator=(Child&& other) noexcept {
     pidfd_ = std::move(other.pidfd_);
     control_ = std::move(other.control_);
     output_ = std::move(other.output_);
+    input_ = std::move(other.input_);
     how_ = other.how_;
     report_ = other.report_;
   }

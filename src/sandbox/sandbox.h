@@ -3,7 +3,8 @@
 // over files (and TCP, abstract sockets and signals where the kernel has them), a seccomp allow-list,
 // resource limits, no capabilities, an empty environment, its own session, dead with its parent.
 // It reads its program, the libraries of that and the files handed to it; it writes in one folder, where
-// it listens on a unix socket. It never connects to anything and executes nothing but itself.
+// it listens on a unix socket. It never connects to anything and executes nothing but itself. A tool server
+// is such a child too: it speaks on its standard streams, and reads and writes in folders that it is given.
 // Works as root (which becomes another uid) and as an ordinary user (in a user namespace).
 //
 // `proviso-launch`, a small executable of ours, puts the layers on, probes them (probe.h), reports over
@@ -22,6 +23,7 @@ namespace proviso::sandbox {
 inline constexpr uint32_t kThreadsMax = 512;         // of the worker: one a request, and its own
 inline constexpr uint32_t kOpenFilesMax = 256;       // of the worker: one a connection, and its own
 inline constexpr size_t kReadOnlyFilesMax = 8;       // a model, a projector, adapters
+inline constexpr size_t kFoldersMax = 16;            // that a tool server may read or write
 inline constexpr int kProbeMillisMax = 20'000;       // a probe takes 30 ms; a stuck launcher is killed
 
 // Layers that a negative control switches off. Everything else in the project leaves them on.
@@ -37,6 +39,9 @@ struct Spec {
   std::vector<std::string> arguments;  // argv[1..]; file_argument(i) stands for read_only[i]
   std::vector<std::string> read_only;  // files that it may read, handed over as descriptors
   std::string scratch;                 // existing folder of ours: the only place where it writes
+  std::vector<std::string> read_folders;   // existing folders that it may read, everything below included
+  std::vector<std::string> write_folders;  // and those in which it may make, write and remove files
+  bool stdio = false;                  // its standard input and output are pipes of ours, its errors dropped
   uint64_t memory_bytes = 0;           // address space; 0: no limit
   uint32_t run_as = 65534;             // uid and gid, when started as root
   Layers layers;
@@ -96,6 +101,7 @@ class Child {
   [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] int pidfd() const { return pidfd_.get(); }        // readable when it has ended
   [[nodiscard]] int output() const { return output_.get(); }      // its stdout and stderr, non-blocking
+  [[nodiscard]] int input() const { return input_.get(); }        // its stdin, non-blocking; -1 without stdio
   // SIGTERM, SIGKILL after `grace_ms`, reaped. Harmless when it has ended.
   Ended stop(int grace_ms);
   // Reaps it if it has ended; says how again when it was reaped before, by go() for instance.
@@ -111,6 +117,7 @@ class Child {
   Fd pidfd_;
   Fd control_;
   Fd output_;
+  Fd input_;
   Ended how_;  // once reaped
   ProbeReport report_;
 };

@@ -46,6 +46,14 @@ constexpr const char* kAllowed[] = {
     "shutdown", "recvfrom", "recvmsg",
 };
 
+// What a tool server needs beside that in the folders that Landlock opens to it.
+constexpr const char* kAllowedFolders[] = {
+    "mkdir", "mkdirat", "rmdir", "rename", "renameat", "renameat2", "ftruncate", "truncate", "fsync", "fdatasync",
+    "fallocate", "copy_file_range", "sendfile", "utimensat", "fchmod", "flock", "sched_setaffinity",
+    "sched_getparam", "sched_getscheduler", "getpgrp", "getpgid", "getsid", "capget", "msync", "signalfd4",
+    "inotify_init1", "chdir",
+};
+
 constexpr uint64_t kTypeMask = 0xf;  // of socket(): the rest are flags
 
 // What libseccomp's SCMP_An macros make, which are not C++.
@@ -95,12 +103,15 @@ void add_conditional(Rules& rules) {
 
 }  // namespace
 
-StepError build_filter(std::string& program) {
+StepError build_filter(const LaunchOptions& options, std::string& program) {
   context = seccomp_init(SCMP_ACT_ERRNO(EPERM));
   if (context == nullptr) return {"prepare the seccomp filter", ENOMEM};
   Rules rules;
   for (const char* name : kAllowed) rules.add(SCMP_ACT_ALLOW, name);
   add_conditional(rules);
+  if ((options.layers & kWithFolders) != 0) {
+    for (const char* name : kAllowedFolders) rules.add(SCMP_ACT_ALLOW, name);
+  }
   if (rules.error() != 0) return {"build the seccomp filter", rules.error()};
 
   int fds[2];

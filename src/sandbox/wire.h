@@ -24,6 +24,8 @@ inline constexpr int kFdFiles = 7;    // the first of the read-only files; the w
 inline constexpr uint32_t kLayerNetwork = 1;
 inline constexpr uint32_t kLayerLandlock = 2;
 inline constexpr uint32_t kLayerSeccomp = 4;
+// Not a layer to switch off: the calls that a child with folders of its own needs.
+inline constexpr uint32_t kWithFolders = 8;
 
 struct WireReport {
   uint32_t magic = kWireMagic;

@@ -207,5 +207,24 @@ TEST(Canonical, SortsByUtf16AndRefusesReals) {
   }
 }
 
+TEST(Canonical, NumbersOfOthersAsEcmaScriptWritesThem) {
+  // RFC 8785, appendix B, and the edges of ECMA-262's exponents.
+  const std::pair<const char*, const char*> cases[] = {
+      {"0", "0"}, {"-0.0", "0"}, {"1.0", "1"}, {"-1.50", "-1.5"}, {"95.5", "95.5"}, {"1e3", "1000"},
+      {"5e-324", "5e-324"}, {"1.7976931348623157e308", "1.7976931348623157e+308"},
+      {"9007199254740992", "9007199254740992"}, {"295147905179352830000", "295147905179352830000"},
+      {"1e20", "100000000000000000000"}, {"1e21", "1e+21"}, {"1e23", "1e+23"}, {"0.000001", "0.000001"},
+      {"1e-7", "1e-7"}, {"1.5e-7", "1.5e-7"}, {"333333333.33333329", "333333333.3333333"},
+      {"18446744073709551615", "18446744073709552000"},
+  };
+  Parser parser;
+  for (const auto& [in, out] : cases) {
+    const auto value = parser.parse(in);
+    EXPECT_EQ(value ? canonical_with_numbers(*value) : "error", out) << in;
+  }
+  const auto object = parser.parse(R"({"b":1.0,"a":[2.5,{"d":1e2,"c":true}]})");
+  EXPECT_EQ(canonical_with_numbers(*object), R"({"a":[2.5,{"c":true,"d":100}],"b":1})");
+}
+
 }  // namespace
 }  // namespace proviso::json

@@ -50,6 +50,12 @@ TEST(Config, FaultsNameFileLineAndKey) {
       {"[tls]\nkey = \"a\"\n", "[tls] needs both"},
       {"[gate\n", "x.toml:1:"},
       {"model = 3\n", "write models as [[model]] tables"},
+      {"[[tool_server]]\nid = \"a\"\n", "x.toml:1: a [[tool_server]] needs `id` and one of `url` and `command`"},
+      {"[[tool_server]]\nid = \"a\"\nurl = \"u\"\ncommand = [\"c\"]\n", "one of `url` and `command`"},
+      {"[[tool_server]]\nid = \"a/b\"\nurl = \"u\"\n", "holds no `/`"},
+      {"[[tool_server]]\nid = \"a\"\ncommand = [1]\n", "x.toml:3: `command` must be a list of strings"},
+      {"[[tool_server]]\nid = \"a\"\nurl = \"u\"\nera = \"new\"\n", "`era` is"},
+      {"[[tool_server]]\nid = \"a\"\nurl = \"u\"\n[[tool_server]]\nid = \"a\"\nurl = \"v\"\n", "is there twice"},
   };
   for (const Fault& fault : faults) {
     const auto config = parse_config(fault.text, "x.toml");

@@ -1,0 +1,357 @@
+#include "gate/mcp_walk.h"
+
+#include <fmt/format.h>
+
+namespace proviso::gate {
+namespace {
+
+using exchange::Channel;
+using exchange::ErrorKind;
+using exchange::Verb;
+using tools::Era;
+using tools::Message;
+
+Turned failed(Error error) {
+  const bool late = error.code == Code::kTimeout;
+  return Turned{late ? ErrorKind::kTimeout : ErrorKind::kUpstream, std::move(error.message),
+                fmt::format("failed:{}", code_name(error.code)), false, ""};
+}
+
+void merge(Content& into, const Content& more) {
+  into.add(more.labels, more.top_score, more.marking);
+  into.bytes += more.bytes;
+  into.unreadable_parts += more.unreadable_parts;
+}
+
+// The members that make a request what it is: a retry with answers is the same request.
+std::string digest_of(std::string_view method, json::Object params) {
+  std::string text(method);
+  for (const char* name : {"name", "uri", "arguments"}) {
+    json::Element value;
+    text += '\n';
+    if (params.at_key(name).get(value) == simdjson::SUCCESS) text += json::canonical_with_numbers(value);
+  }
+  return sha256(text).hex();
+}
+
+}  // namespace
+
+std::shared_ptr<McpSession> McpShared::stand_in(const std::string& person) {
+  const std::lock_guard lock(mutex_);
+  auto& session = stand_ins_[person];
+  if (session == nullptr) {
+    session = std::make_shared<McpSession>("", person, std::string(tools::kLegacyVersion), "{}");
+  }
+  return session;
+}
+
+http::Task<bool> McpWalk::run() {
+  if (Step<> taken = take_state(); !taken) {
+    co_await fail_with(tools::kInvalidParams, std::move(taken.error().message));
+    co_return false;
+  }
+  Step<Acted> acted = co_await act(target_.tool, request_.message.params);
+  if (acted && acted->outcome == agreement::Outcome::kHold) {
+    const bool task = co_await become_task(*acted);
+    if (task) co_return true;
+    acted = co_await wait(std::move(*acted), http::Loop::now() + kHoldBudget);
+  }
+  co_await after(std::move(acted));
+  co_return false;
+}
+
+http::Task<void> McpWalk::rest() {
+  Step<Acted> acted = co_await wait(std::move(*waiting_), http::kNever);
+  co_await after(std::move(acted));
+}
+
+http::Task<void> McpWalk::after(Step<Acted> acted) {
+  if (!acted) {
+    co_await turn(std::move(acted.error()));
+  } else if (acted->outcome == agreement::Outcome::kAllow) {
+    co_await carry_out();
+  } else if (acted->outcome == agreement::Outcome::kHold) {
+    co_await held(std::move(*acted));
+  } else {
+    co_await deny(std::move(acted->decision));
+  }
+}
+
+// SPEC mrtr: servers MUST treat `requestState` as an attacker-controlled input.
+Step<> McpWalk::take_state() {
+  const auto document = parser_.parse(request_.message.params);
+  json::Object params;
+  if (!document || document->get(params) != simdjson::SUCCESS) return {};
+  request_digest_ = digest_of(request_.message.method, params);
+  if (const auto meta = tools::object_member(params, "_meta")) {
+    client_token_ = tools::member_text(*meta, "progressToken");
+  }
+  json::Element given;
+  if (!modern() || params.at_key("requestState").get(given) != simdjson::SUCCESS) return {};
+  std::string_view sealed;
+  auto state = given.get(sealed) == simdjson::SUCCESS
+                   ? shared_.states.open(owner(), sealed, house_.committer.now())
+                   : Result<std::string>(fail(Code::kInvalid, "`requestState` is a string"));
+  if (!state) {
+    return std::unexpected(Turned{ErrorKind::kInvalidRequest, std::move(state.error().message), "", false, ""});
+  }
+  request_.message.params = tools::changed(params, {{"requestState", json::quoted(*state)}});
+  return {};
+}
+
+StateOwner McpWalk::owner() const { return {passage_.principal.id, target_.server, request_digest_}; }
+
+Content McpWalk::inspected(Channel channel, std::string_view json_text) {
+  const auto document = parser_.parse(json_text);
+  if (!document) {  // it was parsed before; whatever it is now, nobody has read it
+    Content unread;
+    unread.unreadable_parts = 1;
+    return unread;
+  }
+  return Judge::content_of(corridor_.inspector_for(passage_), tools::pieces_of_json(channel, *document));
+}
+
+http::Task<Step<Acted>> McpWalk::act(std::string tool, std::string content) {
+  if (Step<> renewed = corridor_.renew(passage_); !renewed) co_return std::unexpected(std::move(renewed.error()));
+  const Content found = inspected(Channel::kToolArguments, content);
+  exchange::Facts facts = facts_for(passage_, Verb::kAct, "Tool", tool, found);
+  Acted acted;
+  acted.decision = passage_.in_force->agreement->decide(Verb::kAct, facts);
+  acted.outcome = acted.decision.outcome;
+  house_.metrics.decision("act", agreement::outcome_name(acted.outcome));
+  facts.set("exchange.inspector", house_.inspector.version());
+  facts.set("exchange.mcp_method", request_.message.method);
+  facts.set("exchange.tool_server", target_.server);
+  facts.set("exchange.tool_definition", target_.definition);
+  audit::Record record =
+      record_for(passage_, house_.node, Verb::kAct, acted.decision, std::move(facts), "");
+  record.payloads.emplace_back("arguments", std::move(content));
+  Step<> written = co_await corridor_.write(passage_, std::move(record));
+  if (!written) co_return std::unexpected(std::move(written.error()));
+  if (acted.outcome == agreement::Outcome::kHold) acted.hold = passage_.id;
+  co_return acted;
+}
+
+// A held call waits in slices, so that its client hears that it is still there.
+http::Task<Step<Acted>> McpWalk::wait(Acted held, http::Time until) {
+  while (true) {
+    const http::Time slice = std::min(until, http::Loop::now() + kHoldPulse);
+    Step<Acted> acted = co_await approval(held, slice);
+    const bool over = http::Loop::now() < slice || slice == until || cancel_->requested();
+    if (!acted || acted->outcome != agreement::Outcome::kHold || over) co_return std::move(acted);
+    co_await pulse(held.hold);
+  }
+}
+
+// Comes back when the hold is decided, or at `until` still held. Nobody can approve yet: it comes back at once.
+http::Task<Step<Acted>> McpWalk::approval(Acted held, http::Time until) {
+  (void)until;
+  co_return std::move(held);
+}
+
+http::Task<void> McpWalk::pulse(std::string hold) {
+  if (client_token_.empty() || !outlet_->can_say()) co_return;
+  const std::string params = fmt::format(R"({{"progressToken":{},"progress":{},"message":{}}})", client_token_,
+                                         ++pulses_, json::quoted("held as " + hold + ", waiting for approval"));
+  const Status said = co_await outlet_->say(tools::notification_text("notifications/progress", params));
+  if (!said) cancel_->request();
+}
+
+// A client of the modern era that declared tasks gets one: no stream has to stay open while people decide.
+http::Task<bool> McpWalk::become_task(Acted held) {
+  const auto document = parser_.parse(request_.capabilities);
+  json::Element declared;
+  if (!modern() || request_.message.method != "tools/call" || !document ||
+      document->at_pointer("/extensions/io.modelcontextprotocol~1tasks").get(declared) != simdjson::SUCCESS) {
+    co_return false;
+  }
+  // The client's going ends its request, not its task: from here on only tasks/cancel does.
+  auto own = std::make_shared<http::Cancel>();
+  const std::string id = shared_.tasks.open(passage_.principal.id, "held as " + held.hold + ", waiting for approval",
+                                            house_.committer.now(), loop_, own);
+  if (id.empty()) co_return false;
+  co_await finish(200, tools::result_text(
+                           request_.message.id,
+                           fmt::format(R"({{"resultType":"task",{},"_meta":{}}})", shared_.tasks.created(id),
+                                       meta("hold", held.decision.clauses, held.hold))));
+  cancel_ = std::move(own);
+  task_outlet_ = std::make_unique<TaskOutlet>(shared_.tasks, id, house_.committer);
+  outlet_ = task_outlet_.get();
+  waiting_ = std::move(held);
+  co_return true;
+}
+
+http::Task<void> TaskOutlet::finish(int, std::string message, std::string) {
+  const auto said = tools::parse_message(message, parser_);
+  if (said) tasks_.end(id_, said->kind == Message::Kind::kError, said->body, clock_.now());
+  co_return;
+}
+
+http::Task<Step<agreement::Decision>> McpWalk::release(std::string tool, std::string content,
+                                                       std::string outcome) {
+  if (Step<> renewed = corridor_.renew(passage_); !renewed) {
+    Step<> ended = co_await abandon("failed:" + renewed.error().code);
+    co_return std::unexpected(ended ? std::move(renewed.error()) : std::move(ended.error()));
+  }
+  Content found = inspected(Channel::kToolResult, content);
+  const bool own = tool == target_.tool;  // a channel's question is judged by itself
+  if (own) {
+    merge(said_, found);
+    found = said_;
+  }
+  const http::Time now = http::Loop::now();
+  const bool same = own && outcome == "open" && released_under_ != nullptr &&
+                    released_under_->version == passage_.in_force->version &&
+                    now - released_ < kReleaseAgeMax && released_content_.same_facts(found);
+  exchange::Facts facts = facts_for(passage_, Verb::kRelease, "Tool", tool, found);
+  agreement::Decision decision = passage_.in_force->agreement->decide(Verb::kRelease, facts);
+  const bool leaves = decision.outcome == agreement::Outcome::kAllow;
+  if (same && leaves) co_return decision;
+  house_.metrics.decision("release", agreement::outcome_name(decision.outcome));
+  facts.set("exchange.answer_digest", sha256(content).hex());
+  facts.set("exchange.tool_server", target_.server);
+  audit::Record record = record_for(passage_, house_.node, Verb::kRelease, decision, std::move(facts),
+                                    leaves || !own ? outcome : "refused");
+  record.payloads.emplace_back("answer", std::move(content));
+  Step<> written = co_await corridor_.write(passage_, std::move(record));
+  if (!written) co_return std::unexpected(std::move(written.error()));
+  if (own) {
+    whole_ = whole_ || decision.whole;
+    released_under_ = passage_.in_force;
+    released_ = now;
+    released_content_ = std::move(found);
+  }
+  co_return decision;
+}
+
+http::Task<Step<>> McpWalk::abandon(std::string outcome) {
+  passage_.time = house_.committer.now();
+  audit::Record record = failure_record(passage_, house_.node, exchange::Facts{}, outcome);
+  Step<> written = co_await corridor_.write(passage_, std::move(record));
+  co_return written;
+}
+
+http::Task<void> McpWalk::carry_out() {
+  std::string answers;
+  for (size_t round = 0; round < kInputRoundsMax; ++round) {
+    Step<tools::Ask> ask = co_await ask_for();
+    if (!ask) {
+      co_await fall_through(std::move(ask.error()));
+      co_return;
+    }
+    Step<Message> said = co_await call(std::move(*ask));
+    if (!said) {
+      co_await fall_through(std::move(said.error()));
+      co_return;
+    }
+    if (modern() || !input_required(*said)) {
+      co_await deliver(std::move(*said));
+      co_return;
+    }
+    // The client's era has questions of their own in place of a result that asks.
+    Result<std::string> next = co_await inputs(said->body);
+    if (!next) {
+      co_await fall_through(failed(std::move(next.error())));
+      co_return;
+    }
+    request_.message.params = std::move(*next);
+  }
+  co_await fall_through(failed(Error{Code::kLimit, "the tool server asks without end"}));
+}
+
+// A walk that ends after its `act` was recorded leaves an outcome.
+http::Task<void> McpWalk::fall_through(Turned turned) {
+  if (refused_) {
+    co_await deny(std::move(*refused_));
+    co_return;
+  }
+  const bool gone = cancel_->requested();
+  Step<> ended = co_await abandon(gone ? "cancelled" : turned.code);
+  if (!ended) turned = std::move(ended.error());
+  co_await turn(std::move(turned));
+}
+
+std::string McpWalk::progress_token() const { return json::quoted(passage_.id); }
+
+http::Task<Step<tools::Ask>> McpWalk::ask_for() {
+  Result<std::shared_ptr<const Listing>> listing = co_await desk_.listing(target_.server);
+  if (!listing) co_return std::unexpected(failed(std::move(listing.error())));
+  const tools::Eras& eras = (*listing)->greeting.eras;
+  upstream_era_ = eras.has(request_.era) ? request_.era : eras.modern ? Era::kModern : Era::kLegacy;
+  tools::Ask ask;
+  ask.era = upstream_era_;
+  ask.method = request_.message.method;
+  ask.param_headers = target_.param_headers;
+  ask.log_level = request_.log_level;
+  ask.deadline = http::Loop::now() + std::chrono::seconds(house_.config.model_deadline_seconds);
+  ask.cancel = cancel_.get();
+  // A server of the legacy era can ask a client of that era only.
+  const bool can_be_asked = modern() == (upstream_era_ == Era::kModern) || upstream_era_ == Era::kModern;
+  ask.capabilities = can_be_asked ? filtered_capabilities() : "{}";
+  const auto document = parser_.parse(request_.message.params);
+  json::Object params;
+  if (!document || document->get(params) != simdjson::SUCCESS) {
+    co_return std::unexpected(failed(Error{Code::kInternal, "the request cannot be read again"}));
+  }
+  std::optional<std::string> meta;
+  if (const auto given = tools::object_member(params, "_meta")) {
+    std::optional<std::string> token;
+    if (!client_token_.empty()) token = progress_token();
+    meta = tools::changed(*given, {{"progressToken", token},
+                                   {"io.modelcontextprotocol/protocolVersion", std::nullopt},
+                                   {"io.modelcontextprotocol/clientInfo", std::nullopt},
+                                   {"io.modelcontextprotocol/clientCapabilities", std::nullopt},
+                                   {"io.modelcontextprotocol/logLevel", std::nullopt}});
+  }
+  ask.params = tools::changed(params, {{"_meta", meta}});
+  if (upstream_era_ == Era::kLegacy) {
+    Result<tools::Session> session =
+        co_await desk_.session(request_.session, target_.server, ask.capabilities);
+    if (!session) co_return std::unexpected(failed(std::move(session.error())));
+    ask.session = std::move(*session);
+  }
+  co_return ask;
+}
+
+http::Task<Step<Message>> McpWalk::call(tools::Ask ask) {
+  tools::Link* const link = desk_.link(target_.server);
+  if (link == nullptr) co_return std::unexpected(failed(Error{Code::kNotFound, "there is no such tool server"}));
+  Result<Running> running = co_await link->start(ask);
+  if (!running && running.error().code == Code::kConflict) {
+    // It was not executed: the server does not know the session any more. Another one, once.
+    request_.session->drop_upstream(target_.server);
+    Result<tools::Session> session =
+        co_await desk_.session(request_.session, target_.server, ask.capabilities);
+    if (!session) co_return std::unexpected(failed(std::move(session.error())));
+    ask.session = std::move(*session);
+    running = co_await link->start(std::move(ask));
+  }
+  if (!running) co_return std::unexpected(failed(std::move(running.error())));
+  Step<Message> said = co_await listen(std::move(*running));
+  co_return said;
+}
+
+http::Task<Step<Message>> McpWalk::listen(Running running) {
+  while (true) {
+    Result<Message> said = co_await running->next();
+    if (!said) co_return std::unexpected(failed(std::move(said.error())));
+    if (said->is_response()) co_return std::move(*said);
+    if (said->kind == Message::Kind::kNotification) {
+      Step<> passed = co_await pass_on(std::move(*said));
+      if (!passed) co_return std::unexpected(std::move(passed.error()));
+      continue;
+    }
+    Status answered = co_await question(*running, std::move(*said));
+    if (!answered) co_return std::unexpected(failed(std::move(answered.error())));
+  }
+}
+
+bool McpWalk::input_required(const Message& said) {
+  if (said.kind != Message::Kind::kResult) return false;
+  const auto document = parser_.parse(said.body);
+  json::Object result;
+  return document && document->get(result) == simdjson::SUCCESS &&
+         tools::text_member(result, "resultType") == "input_required";
+}
+
+}  // namespace proviso::gate

@@ -1,0 +1,73 @@
+#pragma once
+// Which tools there are: what each configured server lists, held against the agreement's registry. Only a tool
+// whose id, server and definition the registry pins can be seen and called; the rest waits for `admit`, which
+// is a new revision of the agreement. Shared by all loops; thread-safe. It asks nobody: loops put in what they
+// were told.
+#include <chrono>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agreement/agreement.h"
+#include "inspect/inspector.h"
+#include "tools/definition.h"
+#include "tools/upstream.h"
+
+namespace proviso::gate {
+
+// A server's list is asked for again after this long: what it changes meanwhile is not seen, as what it does
+// behind an unchanged definition never is.
+inline constexpr std::chrono::seconds kListAgeMax{10};
+
+struct Listing {
+  tools::Greeting greeting;
+  std::map<std::string, tools::Definition, std::less<>> tools;
+  std::vector<std::string> faults;  // definitions that cannot be offered to anybody, and why
+  http::Time taken = {};
+  bool stale = false;  // the server said that its list changed
+};
+
+enum class Standing { kAdmitted, kChanged, kUnregistered, kMissing };
+const char* standing_name(Standing standing);  // "admitted", "changed", "unregistered", "missing"
+
+// A tool, or a channel of a server, as the registry and the server have it.
+struct Offer {
+  Standing standing = Standing::kUnregistered;
+  const agreement::Tool* registered = nullptr;         // of the agreement that was asked
+  std::shared_ptr<const Listing> listing;              // keeps `definition` alive
+  const tools::Definition* definition = nullptr;       // null for a channel
+};
+
+class ToolBook {
+ public:
+  explicit ToolBook(std::vector<tools::ServerConfig> servers);
+
+  [[nodiscard]] const std::vector<tools::ServerConfig>& servers() const { return servers_; }
+  [[nodiscard]] const tools::ServerConfig* server(std::string_view id) const;
+  [[nodiscard]] std::string identity(const tools::ServerConfig& server) const;
+
+  [[nodiscard]] std::shared_ptr<const Listing> listing(std::string_view server) const;
+  void put(std::string_view server, std::shared_ptr<const Listing> listing);
+  void mark_stale(std::string_view server);
+
+  // The tool that clients know as `name`.
+  [[nodiscard]] Offer find(const agreement::Agreement& agreement, std::string_view name) const;
+  // The registry's entry for a channel ("resources", "prompts", …) of a server, if it stands as pinned.
+  [[nodiscard]] const agreement::Tool* channel(const agreement::Agreement& agreement, std::string_view server,
+                                               std::string_view channel) const;
+  // Every admitted tool, in the registry's order.
+  [[nodiscard]] std::vector<Offer> admitted(const agreement::Agreement& agreement) const;
+
+  // What stands where, as JSON: [{"id","server","digest","state","labels","entry"}].
+  [[nodiscard]] std::string report(const agreement::Agreement& agreement, const inspect::Inspector& inspector) const;
+
+ private:
+  std::vector<tools::ServerConfig> servers_;
+  mutable std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<const Listing>, std::less<>> listings_;
+};
+
+}  // namespace proviso::gate

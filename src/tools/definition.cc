@@ -1,0 +1,239 @@
+#include "tools/definition.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/bytes.h"
+
+namespace proviso::tools {
+namespace {
+
+using exchange::Channel;
+using exchange::Piece;
+using exchange::Readable;
+using exchange::Syntax;
+using exchange::UntrustedText;
+
+constexpr std::string_view kPinDomain = "proviso-tool-v1\n";
+constexpr std::string_view kChannelDomain = "proviso-channel-v1\n";
+
+// Reads one code point off the front; well-formed UTF-8, as the parser guarantees.
+uint32_t take_code_point(std::string_view& text) {
+  const auto byte = [&text](size_t i) { return static_cast<uint32_t>(static_cast<unsigned char>(text[i])); };
+  const uint32_t first = byte(0);
+  const size_t size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  uint32_t point = size == 1 ? first : first & (0x7fU >> size);
+  for (size_t i = 1; i < size; ++i) point = (point << 6) | (byte(i) & 0x3f);
+  text.remove_prefix(size);
+  return point;
+}
+
+// Characters that change how text is shown, or hide it: C0 but for line ends and tabs, DEL and C1, direction
+// marks, zero-width and tag characters, variation selectors beyond the common two, line separators.
+bool is_hidden(uint32_t point) {
+  if (point == '\n' || point == '\t') return false;
+  struct Range {
+    uint32_t from, to;
+  };
+  constexpr std::array<Range, 12> kHidden = {{{0x00, 0x1f},
+                                              {0x7f, 0x9f},
+                                              {0xad, 0xad},
+                                              {0x61c, 0x61c},
+                                              {0x180e, 0x180e},
+                                              {0x200b, 0x200f},
+                                              {0x2028, 0x202e},
+                                              {0x2060, 0x206f},
+                                              {0xfeff, 0xfeff},
+                                              {0xfff9, 0xfffb},
+                                              {0x1d173, 0x1d17a},
+                                              {0xe0000, 0xe0fff}}};
+  for (const Range& range : kHidden) {
+    if (point >= range.from && point <= range.to) return true;
+  }
+  return false;
+}
+
+void show(json::Writer& writer, json::Element value) {
+  if (value.is_object()) {
+    writer.begin_object();
+    for (const auto field : value.get_object().value_unsafe()) {
+      writer.key(shown_text(field.key));
+      show(writer, field.value);
+    }
+    writer.end_object();
+  } else if (value.is_array()) {
+    writer.begin_array();
+    for (const json::Element item : value.get_array().value_unsafe()) show(writer, item);
+    writer.end_array();
+  } else if (value.is_string()) {
+    writer.string(shown_text(value.get_string().value_unsafe()));
+  } else {
+    writer.element(value);
+  }
+}
+
+// Walks JSON once: bytes become pieces of their own, the rest is written for inspection as one text.
+class Describer {
+ public:
+  explicit Describer(Channel channel) : channel_(channel), writer_(rest_) {}
+
+  std::vector<Piece> run(json::Element value) {
+    walk(value, {}, false);
+    add(rest_, Syntax::kJson);
+    if (!texts_.empty()) add(std::move(texts_), Syntax::kPlain);
+    return std::move(pieces_);
+  }
+
+ private:
+  void add(std::string text, Syntax syntax, Readable readable = Readable::kYes) {
+    Piece piece;
+    piece.channel = channel_;
+    piece.group = next_group_++;
+    piece.syntax = syntax;
+    piece.readable = readable;
+    piece.text = UntrustedText(std::move(text));
+    pieces_.push_back(std::move(piece));
+  }
+
+  // Base64 that decodes to text is read as that text; other bytes nobody here can read; what is no base64
+  // after all stays text.
+  void bytes(std::string_view encoded) {
+    auto decoded = base64_decode(encoded);
+    if (!decoded) {
+      writer_.string(encoded);
+      return;
+    }
+    writer_.string("");
+    const bool text = is_utf8(*decoded) && decoded->find('\0') == std::string::npos;
+    add(std::move(*decoded), Syntax::kPlain, text ? Readable::kYes : Readable::kNo);
+  }
+
+  void walk(json::Element value, std::string_view key, bool binary_owner) {
+    if (value.is_object()) {
+      const json::Object object = value.get_object().value_unsafe();
+      const auto type = member(object, "type");
+      const bool binary = type == "image" || type == "audio";
+      writer_.begin_object();
+      for (const auto field : object) {
+        writer_.key(field.key);
+        walk(field.value, field.key, binary);
+      }
+      writer_.end_object();
+    } else if (value.is_array()) {
+      writer_.begin_array();
+      for (const json::Element item : value.get_array().value_unsafe()) walk(item, {}, false);
+      writer_.end_array();
+    } else if (value.is_string()) {
+      const std::string_view text = value.get_string().value_unsafe();
+      if (key == "blob" || (binary_owner && key == "data")) {
+        bytes(text);
+        return;
+      }
+      if (key == "text") texts_.append(text);
+      writer_.string(text);
+      unescape(text);
+    } else {
+      writer_.element(value);
+    }
+  }
+
+  static std::string_view member(json::Object object, std::string_view name) {
+    std::string_view text;
+    if (object.at_key(name).get(text) != simdjson::SUCCESS) return {};
+    return text;
+  }
+
+  // A string that JSON had to escape reads differently in the JSON text: it is read as itself too.
+  void unescape(std::string_view text) {
+    for (const char c : text) {
+      if (static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\') {
+        add(std::string(text), Syntax::kPlain);
+        return;
+      }
+    }
+  }
+
+  Channel channel_;
+  int32_t next_group_ = 0;
+  std::string rest_;
+  std::string texts_;
+  json::Writer writer_;
+  std::vector<Piece> pieces_;
+};
+
+}  // namespace
+
+std::string server_identity(std::string_view id, std::string_view where) {
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object();
+  writer.key("id").string(id);
+  writer.key("where").string(where);
+  writer.end_object();
+  return out;
+}
+
+Result<Definition> read_definition(json::Element value, std::string_view server, std::string_view identity) {
+  json::Object object;
+  if (value.get(object) != simdjson::SUCCESS) return fail(Code::kInvalid, "a tool's definition is an object");
+  const auto name = text_member(object, "name");
+  if (!name || name->empty()) return fail(Code::kInvalid, "a tool's definition lacks its `name`");
+  if (name->size() > kToolNameBytesMax) {
+    return fail(Code::kLimit, fmt::format("a tool's name is longer than {} bytes", kToolNameBytesMax));
+  }
+  Definition definition;
+  definition.name = std::string(*name);
+  definition.server = std::string(server);
+  definition.json = json::to_text(value);
+  if (definition.json.size() > kDefinitionBytesMax) {
+    return fail(Code::kLimit, fmt::format("the definition of `{}` is longer than {} bytes", *name,
+                                          kDefinitionBytesMax));
+  }
+  json::Element schema;
+  if (object.at_key("inputSchema").get(schema) == simdjson::SUCCESS) {
+    auto headers = param_headers(schema);
+    if (!headers) return fail_at(fmt::format("the definition of `{}`", *name), std::move(headers.error()));
+    definition.param_headers = std::move(*headers);
+  }
+  definition.digest = sha256({kPinDomain, identity, "\n", json::canonical_with_numbers(value)});
+  return definition;
+}
+
+std::string shown_text(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    std::string_view rest = text;
+    const uint32_t point = take_code_point(rest);
+    if (is_hidden(point)) {
+      out += fmt::format("\\u{{{:x}}}", point);
+    } else {
+      out.append(text.substr(0, text.size() - rest.size()));
+    }
+    text = rest;
+  }
+  return out;
+}
+
+std::string shown_definition(std::string_view definition_json, json::Parser& parser) {
+  const auto value = parser.parse(definition_json);
+  if (!value) return "{}";
+  std::string out;
+  json::Writer writer(out);
+  show(writer, *value);
+  return out;
+}
+
+Digest channel_digest(std::string_view channel, std::string_view identity) {
+  return sha256({kChannelDomain, identity, "\n", channel});
+}
+
+std::string channel_tool(std::string_view server, std::string_view channel) {
+  return fmt::format("{}/{}", server, channel);
+}
+
+std::vector<Piece> pieces_of_json(Channel channel, json::Element value) {
+  return Describer(channel).run(value);
+}
+
+}  // namespace proviso::tools
