@@ -51,11 +51,24 @@ std::optional<std::string> ChildProgram::read_line() {
       buffer_.erase(0, end + 1);
       return line;
     }
-    std::array<char, 4096> chunk;
+    if (!fill()) return std::nullopt;
+  }
+}
+
+std::string ChildProgram::read_all() {
+  while (fill()) {
+  }
+  return std::exchange(buffer_, {});
+}
+
+bool ChildProgram::fill() {
+  std::array<char, 4096> chunk;
+  while (true) {
     const ssize_t count = ::read(out_.get(), chunk.data(), chunk.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return std::nullopt;
+    if (count <= 0) return false;
     buffer_.append(chunk.data(), static_cast<size_t>(count));
+    return true;
   }
 }
 
@@ -76,7 +89,7 @@ int ChildProgram::wait() {
 Result<Finished> run_program(const std::vector<std::string>& argv, const std::string& log) {
   PV_TRY(ChildProgram child, ChildProgram::start(argv, log));
   Finished finished;
-  while (auto line = child.read_line()) finished.output += *line + "\n";
+  finished.output = child.read_all();
   finished.status = child.wait();
   return finished;
 }

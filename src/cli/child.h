@@ -21,6 +21,8 @@ class ChildProgram {
 
   // The next line of its stdout without the line feed; nothing when it has closed it.
   std::optional<std::string> read_line();
+  // All that is left of its stdout, once it has closed it.
+  std::string read_all();
   // SIGTERM, then waits. The exit status, or 128 + signal.
   int stop();
   // Waits for it to end by itself.
@@ -28,6 +30,7 @@ class ChildProgram {
 
  private:
   ChildProgram() = default;
+  bool fill();  // false at the end
   pid_t pid_ = -1;
   Fd out_;
   std::string buffer_;

@@ -17,7 +17,7 @@ void add_agreement_proofs(CLI::App& command, int& status);
 void add_ledger(CLI::App& app, int& status);
 void add_key(CLI::App& app, int& status);
 void add_approver(CLI::App& app, int& status);
-void add_hold(CLI::App& app, int& status);
+void add_hold(CLI::App& app, int& status);  // and `review`
 void add_stop(CLI::App& app, int& status);  // and `admit`
 void add_inspect(CLI::App& app, int& status);
 void add_eval(CLI::App& app, int& status);

@@ -228,6 +228,15 @@ Status withdraw(const HoldOptions& options) {
   return {};
 }
 
+Status ask_review(const HoldOptions& options) {
+  PV_TRY(const std::string why, reason_of(options));
+  std::string body;
+  json::Writer(body).begin_object().key("exchange").string(options.id).key("words").string(why).end_object();
+  PV_TRY(const std::string answer, ask_as_user(options.user, "POST", "/proviso/reviews", body));
+  print(options.as_json ? answer : "the overseers find it in the ledger: " + answer);
+  return {};
+}
+
 // True once it is decided, as far as whoever asked is told: it has ended, or every role has approved.
 bool settled(json::Element hold) {
   if (text_of(hold, "state") != "open") return true;
@@ -309,6 +318,13 @@ void add_hold(CLI::App& app, int& status) {
   sub("withdraw", "take back what you have asked for", true)->callback([options, &status] {
     status = done(withdraw(*options));
   });
+  auto* reviewing = app.add_subcommand("review", "ask that somebody looks again at a refusal of yours");
+  add_gate_options(*reviewing, options->user);
+  reviewing->add_flag("--json", options->as_json, "answer in JSON");
+  reviewing->add_option("exchange", options->id, "the refusal's `Proviso-Exchange`")->required();
+  reviewing->add_option("--reason", options->reason, "why, in your own words");
+  reviewing->footer("example: proviso review ex_… --reason \"the parts were ordered by law\"");
+  reviewing->callback([options, &status] { status = done(ask_review(*options)); });
   auto* waiting = sub("wait", "until it is decided; exit 1 if it is denied or time is up", true);
   waiting->add_option("--seconds", options->seconds, "at most so long")->capture_default_str();
   waiting->callback([options, &status] { status = done(wait_for(*options)); });

@@ -89,17 +89,25 @@ http::Task<Step<>> Decisive::write(const Matter& matter, Judged judged) {
 }
 
 http::Task<Step<agreement::Decision>> Decisive::decide(Matter matter, Patience& patience) {
+  Step<Begun> begun = co_await begin(matter);
+  if (!begun) co_return std::unexpected(std::move(begun.error()));
+  if (begun->decision.outcome == Outcome::kHold) co_return co_await wait(matter, std::move(*begun), patience);
+  if (begun->decision.outcome == Outcome::kDeny) co_return std::unexpected(refusal_of(begun->decision));
+  co_return std::move(begun->decision);
+}
+
+http::Task<Step<Decisive::Begun>> Decisive::begin(const Matter& matter) {
   Judged judged = judge(matter, nullptr);
-  const agreement::Decision decision = judged.decision;
-  if (decision.outcome == Outcome::kHold) {
-    Step<oversight::Hold> waiting = co_await hold(matter, std::move(judged));
-    if (!waiting) co_return std::unexpected(std::move(waiting.error()));
-    co_return co_await wait(matter, std::move(*waiting), decision, patience);
+  Begun begun{judged.decision, ""};
+  if (begun.decision.outcome == Outcome::kHold) {
+    Step<std::string> held = co_await hold(matter, std::move(judged));
+    if (!held) co_return std::unexpected(std::move(held.error()));
+    begun.hold = std::move(*held);
+    co_return begun;
   }
   Step<> written = co_await write(matter, std::move(judged));
   if (!written) co_return std::unexpected(std::move(written.error()));
-  if (decision.outcome != Outcome::kAllow) co_return std::unexpected(refusal_of(decision));
-  co_return decision;
+  co_return begun;
 }
 
 http::Task<Step<>> Decisive::record(const Matter& matter) {
@@ -131,7 +139,7 @@ oversight::HoldPlan Decisive::plan(const Matter& matter, const agreement::Decisi
   return plan;
 }
 
-http::Task<Step<oversight::Hold>> Decisive::hold(const Matter& matter, Judged judged) {
+http::Task<Step<std::string>> Decisive::hold(const Matter& matter, Judged judged) {
   House& house = corridor_.house_;
   oversight::HoldPlan wanted = plan(matter, judged.decision);
   if (auto open = house.oversight.docket().open_hold(wanted.action.digest(), passage_.time)) {
@@ -139,7 +147,7 @@ http::Task<Step<oversight::Hold>> Decisive::hold(const Matter& matter, Judged ju
     oversight::put_hold_id(judged.facts, open->terms.id);
     Step<> written = co_await write(matter, std::move(judged));
     if (!written) co_return std::unexpected(std::move(written.error()));
-    co_return std::move(*open);
+    co_return open->terms.id;
   }
   const UtcSeconds expires{passage_.time.value + house.config.oversight.hold_seconds};
   auto made = house.oversight.docket().plan_hold(std::move(wanted), passage_.time, expires);
@@ -153,12 +161,12 @@ http::Task<Step<oversight::Hold>> Decisive::hold(const Matter& matter, Judged ju
   if (!written) co_return std::unexpected(std::move(written.error()));
   house.oversight.apply(passage_.receipt.index, oversight::Opened{*made});
   if (house.webhook != nullptr) house.webhook->tell(*made);
-  co_return std::move(*made);
+  co_return made->terms.id;
 }
 
-http::Task<Step<agreement::Decision>> Decisive::wait(const Matter& matter, oversight::Hold waiting,
-                                                     agreement::Decision why, Patience& patience) {
-  const std::string id = waiting.terms.id;
+http::Task<Step<agreement::Decision>> Decisive::wait(const Matter& matter, Begun waiting, Patience& patience) {
+  const std::string id = waiting.hold;
+  const agreement::Decision& why = waiting.decision;
   oversight::Docket& docket = corridor_.house_.oversight.docket();
   HoldWait changes(corridor_.port_.loop(), docket, id);
   while (true) {

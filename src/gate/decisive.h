@@ -54,6 +54,16 @@ class Decisive {
   // Under the moment that the passage has (Corridor::renew()), a newer one after waiting. Turned unless
   // it is allowed and its leaf is durable. What the matter refers to outlives the call.
   http::Task<Step<agreement::Decision>> decide(Matter matter, Patience& patience);
+  // The parts of it, for whoever keeps a client waiting in ways of its own. begin() decides once and writes; a
+  // decision that holds comes with the hold that waits. execute() decides again with the approvals that the
+  // hold has now: the decision that allowed it, consumed by its leaf; nothing while there are too few. Turned
+  // (and decided) once the hold has ended otherwise.
+  struct Begun {
+    agreement::Decision decision;
+    std::string hold;
+  };
+  http::Task<Step<Begun>> begin(const Matter& matter);
+  http::Task<Step<std::optional<agreement::Decision>>> execute(const Matter& matter, const std::string& id);
   // Decides and writes; nothing waits and nothing comes of it. For what is refused already.
   http::Task<Step<>> record(const Matter& matter);
 
@@ -64,13 +74,9 @@ class Decisive {
   };
   [[nodiscard]] Judged judge(const Matter& matter, const oversight::Approvals* approvals) const;
   http::Task<Step<>> write(const Matter& matter, Judged judged);
-  // The open hold of this action, or a new one once it is durable.
-  http::Task<Step<oversight::Hold>> hold(const Matter& matter, Judged judged);
-  http::Task<Step<agreement::Decision>> wait(const Matter& matter, oversight::Hold held,
-                                             agreement::Decision why, Patience& patience);
-  // The decision that allows it with the approvals that the hold has now, consumed by its leaf; nothing
-  // while there are too few.
-  http::Task<Step<std::optional<agreement::Decision>>> execute(const Matter& matter, const std::string& id);
+  // The id of this action's open hold, or of a new one once it is durable.
+  http::Task<Step<std::string>> hold(const Matter& matter, Judged judged);
+  http::Task<Step<agreement::Decision>> wait(const Matter& matter, Begun held, Patience& patience);
   [[nodiscard]] oversight::HoldPlan plan(const Matter& matter, const agreement::Decision& decision) const;
 
   Corridor& corridor_;

@@ -54,7 +54,8 @@ http::Task<bool> McpWalk::run() {
   if (acted && acted->outcome == agreement::Outcome::kHold) {
     const bool task = co_await become_task(*acted);
     if (task) co_return true;
-    acted = co_await wait(std::move(*acted), http::Loop::now() + kHoldBudget);
+    const http::Time until = http::Loop::now() + std::chrono::seconds(house_.config.oversight.wait_seconds);
+    acted = co_await wait(std::move(*acted), until);
   }
   co_await after(std::move(acted));
   co_return false;
@@ -93,7 +94,7 @@ Step<> McpWalk::take_state() {
                    ? shared_.states.open(owner(), sealed, house_.committer.now())
                    : Result<std::string>(fail(Code::kInvalid, "`requestState` is a string"));
   if (!state) {
-    return std::unexpected(Turned{ErrorKind::kInvalidRequest, std::move(state.error().message), "", false, ""});
+    return std::unexpected(Turned{ErrorKind::kInvalidRequest, std::move(state.error().message), ""});
   }
   request_.message.params = tools::changed(params, {{"requestState", json::quoted(*state)}});
   return {};
@@ -111,24 +112,51 @@ Content McpWalk::inspected(Channel channel, std::string_view json_text) {
   return Judge::content_of(corridor_.inspector_for(passage_), tools::pieces_of_json(channel, *document));
 }
 
+// What people approve, where the agreement holds it: tool, server, definition and arguments, and nothing of what
+// changes from one attempt to the next.
+std::string McpWalk::what_is_done(std::string_view tool, std::string_view content) {
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object();
+  const auto document = parser_.parse(content);
+  json::Object params;
+  if (document && document->get(params) == simdjson::SUCCESS) {
+    for (const char* name : {"arguments", "name", "uri"}) {
+      json::Element value;
+      if (params.at_key(name).get(value) == simdjson::SUCCESS) {
+        writer.key(name).raw(json::canonical_with_numbers(value));
+      }
+    }
+  }
+  writer.key("definition").string(target_.definition);
+  writer.key("method").string(request_.message.method);
+  writer.key("server").string(target_.server);
+  writer.key("tool").string(tool);
+  writer.end_object();
+  return audit::canonical_arguments(out);
+}
+
 http::Task<Step<Acted>> McpWalk::act(std::string tool, std::string content) {
   if (Step<> renewed = corridor_.renew(passage_); !renewed) co_return std::unexpected(std::move(renewed.error()));
-  const Content found = inspected(Channel::kToolArguments, content);
-  exchange::Facts facts = facts_for(passage_, Verb::kAct, "Tool", tool, found);
+  matter_ = Matter();
+  matter_.verb = Verb::kAct;
+  matter_.resource_type = "Tool";
+  matter_.resource_id = tool;
+  matter_.content = inspected(Channel::kToolArguments, content);
+  matter_.record.set("exchange.inspector", house_.inspector.version());
+  matter_.record.set("exchange.mcp_method", request_.message.method);
+  matter_.record.set("exchange.tool_server", target_.server);
+  matter_.record.set("exchange.tool_definition", target_.definition);
+  done_ = what_is_done(tool, content);
+  matter_.arguments = done_;
+  matter_.payloads.emplace_back("arguments", done_);
+  matter_.payloads.emplace_back("params", std::move(content));
+  Step<Decisive::Begun> begun = co_await Decisive(corridor_, passage_).begin(matter_);
+  if (!begun) co_return std::unexpected(std::move(begun.error()));
   Acted acted;
-  acted.decision = passage_.in_force->agreement->decide(Verb::kAct, facts);
+  acted.decision = std::move(begun->decision);
   acted.outcome = acted.decision.outcome;
-  house_.metrics.decision("act", agreement::outcome_name(acted.outcome));
-  facts.set("exchange.inspector", house_.inspector.version());
-  facts.set("exchange.mcp_method", request_.message.method);
-  facts.set("exchange.tool_server", target_.server);
-  facts.set("exchange.tool_definition", target_.definition);
-  audit::Record record =
-      record_for(passage_, house_.node, Verb::kAct, acted.decision, std::move(facts), "");
-  record.payloads.emplace_back("arguments", std::move(content));
-  Step<> written = co_await corridor_.write(passage_, std::move(record));
-  if (!written) co_return std::unexpected(std::move(written.error()));
-  if (acted.outcome == agreement::Outcome::kHold) acted.hold = passage_.id;
+  acted.hold = std::move(begun->hold);
   co_return acted;
 }
 
@@ -143,10 +171,27 @@ http::Task<Step<Acted>> McpWalk::wait(Acted held, http::Time until) {
   }
 }
 
-// Comes back when the hold is decided, or at `until` still held. Nobody can approve yet: it comes back at once.
+// Comes back when the hold is decided, or at `until` still held.
 http::Task<Step<Acted>> McpWalk::approval(Acted held, http::Time until) {
-  (void)until;
-  co_return std::move(held);
+  HoldWait changes(loop_, house_.oversight.docket(), held.hold);
+  while (true) {
+    Step<std::optional<agreement::Decision>> executed =
+        co_await Decisive(corridor_, passage_).execute(matter_, held.hold);
+    if (!executed && !executed.error().decided) co_return std::unexpected(std::move(executed.error()));
+    if (!executed) {
+      held.outcome = agreement::Outcome::kDeny;
+      held.decision.outcome = held.outcome;
+      held.decision.reason = std::move(executed.error().message);
+      co_return held;
+    }
+    if (*executed) {
+      held.outcome = agreement::Outcome::kAllow;
+      held.decision = std::move(**executed);
+      co_return held;
+    }
+    const http::Woken woken = co_await changes.changed(until, cancel_.get());
+    if (woken != http::Woken::kSet) co_return held;
+  }
 }
 
 http::Task<void> McpWalk::pulse(std::string hold) {

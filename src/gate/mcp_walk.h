@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "gate/corridor.h"
+#include "gate/decisive.h"
 #include "gate/mcp_desk.h"
 #include "gate/mcp_session.h"
 #include "gate/mcp_task.h"
@@ -24,8 +24,6 @@ inline constexpr size_t kInputRoundsMax = 8;           // questions in answer to
 inline constexpr std::chrono::seconds kQuestionTimeMax{300};  // a person answers, or the call fails
 inline constexpr std::chrono::seconds kReleaseAgeMax{30};     // a decision on a running call is renewed after
 inline constexpr size_t kNotificationsHeldMax = 1000;  // of a call that is judged whole
-// Clients give up after a minute (TypeScript SDK): a held call without a task answers before that.
-inline constexpr std::chrono::seconds kHoldBudget{45};
 inline constexpr std::chrono::seconds kHoldPulse{5};  // how often a client that waits for a hold hears of it
 
 // Where a walk's messages go.
@@ -120,6 +118,7 @@ class McpWalk {
   http::Task<Step<Acted>> act(std::string tool, std::string content);
   http::Task<Step<Acted>> wait(Acted held, http::Time until);
   http::Task<Step<Acted>> approval(Acted held, http::Time until);
+  [[nodiscard]] std::string what_is_done(std::string_view tool, std::string_view content);
   http::Task<void> pulse(std::string hold);
   http::Task<bool> become_task(Acted held);
   http::Task<void> after(Step<Acted> acted);
@@ -175,6 +174,8 @@ class McpWalk {
   json::Parser parser_;
   std::unique_ptr<TaskOutlet> task_outlet_;
   std::optional<Acted> waiting_;    // of a task
+  std::string done_;                // what is decided about, exactly
+  Matter matter_;
   int64_t pulses_ = 0;
 
   tools::Era upstream_era_ = tools::Era::kModern;

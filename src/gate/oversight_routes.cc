@@ -14,6 +14,7 @@ using oversight::Hold;
 constexpr std::string_view kHolds = "/proviso/holds";
 constexpr std::string_view kStops = "/proviso/stops";
 constexpr std::string_view kAdmissions = "/proviso/admissions";
+constexpr std::string_view kReviews = "/proviso/reviews";
 constexpr size_t kOversightBodyBytesMax = 64 * 1024;  // a statement and its signature
 
 Turned turned(ErrorKind kind, std::string message, std::string code) {
@@ -73,7 +74,7 @@ void put_votes(json::Writer& writer, const Hold& hold) {
 }  // namespace
 
 bool OversightRoutes::serves(std::string_view path) {
-  return path == kStops || path == kAdmissions || path == kHolds ||
+  return path == kStops || path == kAdmissions || path == kReviews || path == kHolds ||
          path.starts_with(std::string(kHolds) + "/");
 }
 
@@ -125,6 +126,7 @@ http::Task<OversightRoutes::Answer> OversightRoutes::answer(http::Call& call, Pa
   if (!parsed) co_return std::unexpected(turned_by(parsed.error()));
   if (path.starts_with(kHolds) && what == "votes") co_return co_await vote(passage, id, *parsed);
   if (path == kStops) co_return co_await stop(call, passage, Verb::kStop, *parsed);
+  if (path == kReviews) co_return co_await review(passage, *parsed);
   if (path == kAdmissions) co_return co_await stop(call, passage, Verb::kAdmit, *parsed);
   co_return std::unexpected(turned(ErrorKind::kNotFound, fmt::format("there is nothing at `{}`", path), "not_found"));
 }
@@ -233,6 +235,26 @@ http::Task<OversightRoutes::Answer> OversightRoutes::withdraw(Passage& passage, 
   if (!noted) co_return std::unexpected(std::move(noted.error()));
   house_.oversight.apply(passage.receipt.index, oversight::Withdrawn{id});
   co_return fmt::format(R"({{"hold":"{}","leaf":{}}})", id, passage.receipt.index);
+}
+
+http::Task<OversightRoutes::Answer> OversightRoutes::review(Passage& passage, json::Element body) {
+  const auto exchange = text_of(body, "exchange");
+  if (!exchange) co_return std::unexpected(turned_by(exchange.error()));
+  const auto words = text_of(body, "words");
+  if (!words) co_return std::unexpected(turned_by(words.error()));
+  if (words->size() > audit::kReasonBytesMax) {
+    co_return std::unexpected(turned(ErrorKind::kInvalidRequest, fmt::format("`words` is at most {} bytes", audit::kReasonBytesMax), "invalid_request"));
+  }
+  if (house_.receipts.find(*exchange, passage.principal.id).empty()) {
+    co_return std::unexpected(turned(ErrorKind::kNotFound, "there is no recent exchange of that id of yours", "not_found"));
+  }
+  exchange::Facts facts;
+  facts.set("review.exchange", *exchange);
+  facts.set("review.person", passage.principal.id);
+  facts.set("review.words", *words);
+  Step<> noted = co_await note(passage, "review", std::move(facts), {});
+  if (!noted) co_return std::unexpected(std::move(noted.error()));
+  co_return fmt::format(R"({{"exchange":{},"leaf":{}}})", json::quoted(*exchange), passage.receipt.index);
 }
 
 std::string OversightRoutes::stops() const {

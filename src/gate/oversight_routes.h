@@ -26,6 +26,8 @@ class OversightRoutes {
   std::string stops() const;
   // `verb` is kStop or kAdmit, decided as everything else is.
   http::Task<Answer> stop(http::Call& call, Passage& passage, exchange::Verb verb, json::Element body);
+  // Whoever was refused asks somebody to look at it again.
+  http::Task<Answer> review(Passage& passage, json::Element body);
   http::Task<Step<>> note(Passage& passage, std::string_view verb, exchange::Facts facts,
                           std::vector<std::pair<std::string, std::string>> payloads);
 

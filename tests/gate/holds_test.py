@@ -147,6 +147,20 @@ def tampered(gate):
     check("all of that was no quorum", status == 403, body)
 
 
+def reviewed(gate):
+    _, headers, _ = gate.chat("hi", headers={"Proviso-Purpose": "targeting"})
+    exchange = headers["proviso-exchange"]
+    environment = dict(os.environ, PROVISO_API_KEY=gate.keys["analyst"], PROVISO_GATE=gate.base)
+    command = [os.path.join(BIN, "proviso"), "review", exchange, "--reason", "this was no targeting"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    check("whoever was refused asks for a review", done.returncode == 0, done.stderr)
+    environment["PROVISO_API_KEY"] = gate.keys["planner"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    check("of their own exchanges only", done.returncode == 1, done.stdout)
+    asked = [f for leaf, f in leaves.read(gate.state) if json.loads(leaf)["verb"] == "review"]
+    check("it is a leaf", [f["review.exchange"] for f in asked] == [exchange], asked)
+
+
 def denied(gate):
     held, _ = ask_held(gate, 30)
     check("a commander approves", decide(gate, held, "commander")[0] == 0)
@@ -288,6 +302,7 @@ with Upstream() as upstream, Gate(upstream=upstream, config=CONFIG) as gate:
     whole(gate, upstream)
     swapped(gate)
     tampered(gate)
+    reviewed(gate)
     denied(gate)
     streamed(gate)
     thousand(gate)

@@ -110,7 +110,8 @@ def pins(fixture):
 def hidden_characters(fixture):
     fixture.state.described["echo"] = "plain\x1b[8m hidden \u202e reversed \u200b"
     servers = '[[tool_server]]\nid = "fixture"\nurl = "%s"\n' % fixture.url
-    with Governed(servers, registry("fixture", fixture.url, fixture.state.tools())) as gate:
+    with Governed(servers, registry("fixture", fixture.url, fixture.state.tools()),
+                  config="[oversight]\nwait_seconds = 0\n") as gate:
         client = Client(gate.port, gate.keys["staff"], MODERN)
         tools = {tool["name"]: tool for tool in client.request("tools/list")["result"]["tools"]}
         check("hidden characters of an admitted description are shown", tools["echo"]["description"] ==
@@ -212,16 +213,18 @@ def held_as_task(gate):
     answer = bare.request("tasks/get", named, {"Mcp-Name": made["taskId"]})
     check("a client that did not declare tasks is told so", bare.last[0] == 400 and answer["error"]["code"] == -32021,
           answer)
+    time.sleep(0.5)
+    state = client.request("tasks/get", named, {"Mcp-Name": made["taskId"]})["result"]
+    check("nobody approves, so it goes on waiting", state["status"] == "working", state)
+    answer = client.request("tasks/cancel", named, {"Mcp-Name": made["taskId"]})
+    check("it can be cancelled", answer["result"]["resultType"] == "complete", answer)
     for _ in range(50):
         state = client.request("tasks/get", named, {"Mcp-Name": made["taskId"]})["result"]
         if state["status"] != "working":
             break
         time.sleep(0.05)
-    check("nobody can approve, so it ends held", state["status"] == "completed" and
-          state["result"]["_meta"]["proviso/decision"] == "hold", state)
+    check("and then it is", state["status"] == "cancelled", state)
     check("and the server never heard of it", not [c for c in FIXTURE.state.calls if c[1] == "order"])
-    answer = client.request("tasks/cancel", named, {"Mcp-Name": made["taskId"]})
-    check("an ended task can be cancelled in vain", answer["result"]["resultType"] == "complete", answer)
     answer = client.request("tasks/result", named, {"Mcp-Name": made["taskId"]})
     check("an older method of tasks is unknown", client.last[0] == 404 and answer["error"]["code"] == -32601, answer)
 

@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Tool calls that wait for people: approved, denied, changed and let be, in both eras and as tasks."""
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+sys.path.insert(0, HERE)
+from fixture import Fixture  # noqa: E402
+from gate import BIN, Checks  # noqa: E402
+from governed import LEGACY, MODERN, Client, Governed, registry, words  # noqa: E402
+
+checks = Checks("mcp.held")
+check = checks.check
+TASKS = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
+
+
+def decide(gate, held, what="approve", role="commander", reason="read and understood"):
+    environment = dict(os.environ, PROVISO_API_KEY=gate.keys[role], PROVISO_GATE=gate.base)
+    done = subprocess.run([os.path.join(BIN, "proviso"), "hold", what, held, "--as", "commander", "--reason", reason,
+                           "--key", os.path.join(gate.state, "sample", "approvers", role)],
+                          capture_output=True, text=True, env=environment)
+    return done.returncode, done.stderr
+
+
+def open_hold(gate):
+    for _ in range(200):
+        listed = json.loads(gate.request("GET", "/proviso/holds", role="commander")[2])["holds"]
+        fresh = [h["id"] for h in listed if h["state"] == "open"]
+        if fresh:
+            return fresh[0]
+        time.sleep(0.05)
+    return "none"
+
+
+def orders(fixture):
+    return [call for call in fixture.state.calls if call[1] == "order"]
+
+
+def meanwhile(gate, fixture, era):
+    """The client waits, somebody approves, the call goes on."""
+    client = Client(gate.port, gate.keys["staff"], era).open()
+    before = len(orders(fixture))
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(client.call("order", {"what": "tyres", "era": era})))
+    thread.start()
+    held = open_hold(gate)
+    check(era + " nothing reached the server", len(orders(fixture)) == before)
+    status, err = decide(gate, held)
+    check(era + " a commander approves", status == 0, err)
+    thread.join()
+    check(era + " the call was made once", len(orders(fixture)) == before + 1, orders(fixture)[before:])
+    check(era + " and answered", answers and not answers[0]["result"].get("isError") and
+          "proviso/receipt" in answers[0]["result"]["_meta"], answers)
+
+
+def afterwards(gate, fixture, era):
+    """The client does not wait; asking again comes back to the same hold."""
+    client = Client(gate.port, gate.keys["staff"], era, headers={}).open()
+    before = len(orders(fixture))
+    what = {"what": "axles", "era": era}
+    held = client.call("order", what)["result"]["_meta"]["proviso/hold"]
+    check(era + " the same call is the same hold", client.call("order", what)["result"]["_meta"]["proviso/hold"] == held)
+    other = client.call("order", dict(what, what="wheels"))["result"]["_meta"]["proviso/hold"]
+    check(era + " other arguments are another", other != held)
+    status, err = decide(gate, held, role="staff")
+    check(era + " not by whoever asked", status == 1, err)
+    check(era + " a commander approves", decide(gate, held)[0] == 0)
+    answer = client.call("order", dict(what, what="wheels"))
+    check(era + " the other still waits", answer["result"]["_meta"].get("proviso/hold") == other, answer)
+    answer = client.call("order", what)
+    check(era + " the approved one is made", "proviso/receipt" in answer["result"]["_meta"] and
+          len(orders(fixture)) == before + 1, answer)
+    answer = client.call("order", what)
+    check(era + " once", answer["result"]["_meta"].get("proviso/hold") not in (None, held) and
+          len(orders(fixture)) == before + 1, answer)
+    check(era + " denied", decide(gate, other, "deny")[0] == 0)
+
+
+def task(client, gate, what):
+    made = client.call("order", {"what": what})["result"]
+    check("a held call becomes a task", made["resultType"] == "task" and made["status"] == "working", made)
+    return made["taskId"], made["_meta"]["proviso/hold"]
+
+
+def ended(client, name):
+    for _ in range(200):
+        state = client.request("tasks/get", {"taskId": name}, {"Mcp-Name": name})["result"]
+        if state["status"] != "working":
+            return state
+        time.sleep(0.05)
+    return state
+
+
+def as_tasks(gate, fixture):
+    client = Client(gate.port, gate.keys["staff"], MODERN, TASKS)
+    before = len(orders(fixture))
+    name, held = task(client, gate, "engines")
+    time.sleep(2)  # longer than a call without a task waits
+    check("approved", decide(gate, held)[0] == 0)
+    state = ended(client, name)
+    check("an approved task completes with the result", state["status"] == "completed" and
+          "proviso/receipt" in state["result"]["_meta"] and len(orders(fixture)) == before + 1, state)
+    name, held = task(client, gate, "engines two")
+    check("denied", decide(gate, held, "deny")[0] == 0)
+    state = ended(client, name)
+    check("a denied task ends as a refusal", state["status"] in ("completed", "failed") and
+          "denied" in json.dumps(state) and len(orders(fixture)) == before + 1, state)
+
+
+def main():
+    fixture = Fixture()
+    servers = '[[tool_server]]\nid = "fixture"\nurl = "%s"\n' % fixture.url
+    tools = registry("fixture", fixture.url, fixture.state.tools())
+    for wait in (30, 0):
+        with Governed(servers, tools, config="[oversight]\nwait_seconds = %d\n" % wait) as gate:
+            for era in (LEGACY, MODERN):
+                (meanwhile if wait else afterwards)(gate, fixture, era)
+            as_tasks(gate, fixture)
+            status, output = gate.verify()
+            check("every decision and every approval is derived again", status == 0, output[-2000:])
+    fixture.close()
+    checks.exit()
+
+
+main()
