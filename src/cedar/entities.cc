@@ -7,11 +7,6 @@ namespace proviso::cedar {
 
 Entities::Entities() = default;
 
-const Entities::Node* Entities::node(Id id) const {
-  if (id == kNone) return nullptr;
-  return id < offset_ ? base_->node(id) : &nodes_[id - offset_];
-}
-
 Entities::Id Entities::own_id_of(uint64_t hash, std::string_view type, std::string_view id) const {
   if (table_.empty()) return kNone;
   size_t mask = table_.size() - 1;
@@ -122,6 +117,9 @@ Status Entities::close(Id first) {
       std::ranges::sort(n.ancestors);
       auto repeats = std::ranges::unique(n.ancestors);
       n.ancestors.erase(repeats.begin(), repeats.end());
+      if (n.ancestors.size() > kAncestorsMax) {
+        return fail(Code::kLimit, "`" + to_string(n.entity.uid) + "` is in more than " + std::to_string(kAncestorsMax) + " others");
+      }
       state[at] = kDone;
       stack.pop_back();
     }
@@ -143,11 +141,6 @@ Result<Entities> Entities::extend(std::shared_ptr<const Entities> base, std::vec
   out.base_ = std::move(base);
   PV_TRY_VOID(out.add(std::move(more)));
   return out;
-}
-
-const Entity* Entities::at(Id id) const {
-  const Node* n = node(id);
-  return n != nullptr && n->present ? &n->entity : nullptr;
 }
 
 const Entity* Entities::find(const EntityUid& uid) const {

@@ -79,6 +79,8 @@ class Record {
   std::vector<Field> fields_;
 };
 
+inline constexpr size_t kSetElementsMax = 100'000;  // that a text or a JSON value may hold
+
 // A set: sorted, without repeats.
 class Set {
  public:
