@@ -55,8 +55,8 @@ class Decider {
  private:
   // A policy stands under each action of its set; it is judged under the first that matches.
   bool first_match(const CompiledScope& action, ScopeIndex::Key found) {
-    evaluator_.spend(action.literals.size());
     for (uint32_t literal : action.literals) {
+      evaluator_.spend(1);
       if (evaluator_.is_inside(Var::kAction, literal)) return ScopeIndex::inside(literal) == found;
     }
     return false;

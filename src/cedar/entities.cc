@@ -20,10 +20,9 @@ Entities::Id Entities::own_id_of(uint64_t hash, std::string_view type, std::stri
 }
 
 Entities::Id Entities::id_of(uint64_t hash, std::string_view type, std::string_view id) const {
-  if (base_) {
-    if (Id found = base_->id_of(hash, type, id); found != kNone) return found;
-  }
-  return own_id_of(hash, type, id);
+  if (!base_) return own_id_of(hash, type, id);
+  Id own = own_id_of(hash, type, id);
+  return own != kNone ? own : base_->id_of(hash, type, id);
 }
 
 void Entities::put(uint64_t hash, Id entry) {
@@ -150,11 +149,6 @@ const Entity* Entities::find(const EntityUid& uid) const {
 bool Entities::has_ancestor(Id descendant, Id ancestor) const {
   const Node* n = node(descendant);
   return n != nullptr && ancestor != kNone && std::ranges::binary_search(n->ancestors, ancestor);
-}
-
-std::span<const Entities::Id> Entities::ancestors(Id id) const {
-  const Node* n = node(id);
-  return n != nullptr ? std::span<const Id>(n->ancestors) : std::span<const Id>();
 }
 
 bool Entities::is_in(const EntityUid& descendant, const EntityUid& ancestor) const {

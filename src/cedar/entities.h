@@ -51,7 +51,11 @@ class Entities {
     return n != nullptr && n->present ? &n->entity : nullptr;
   }
   [[nodiscard]] bool has_ancestor(Id descendant, Id ancestor) const;  // strict; kNone gives false
-  [[nodiscard]] std::span<const Id> ancestors(Id id) const;            // strict, sorted; kNone: empty
+  // Strict, sorted; kNone: empty.
+  [[nodiscard]] std::span<const Id> ancestors(Id id) const {
+    const Node* n = node(id);
+    return n != nullptr ? std::span<const Id>(n->ancestors) : std::span<const Id>();
+  }
   // Of an id that id_of() or ancestors() gave.
   [[nodiscard]] const EntityUid& uid_of(Id id) const { return node(id)->entity.uid; }
   [[nodiscard]] uint64_t hash_of(Id id) const { return node(id)->hash; }

@@ -29,6 +29,8 @@ uint64_t looks_of(size_t count) {
   return count <= kScanMax ? (count + 1) / 2 : static_cast<uint64_t>(std::bit_width(count));
 }
 uint64_t looks(const Set& set) { return looks_of(set.elements().size()); }
+// Finding a field of a large record; one of a small record is part of the operator's own step.
+uint64_t find_steps(const Record& record) { return record.size() <= kScanMax ? 0 : looks_of(record.size()); }
 
 bool holds(const Set& set, const Val& wanted) {
   if ((set.fingerprints() & fingerprint(wanted)) == 0) return false;
@@ -153,14 +155,18 @@ bool Evaluator::keep(Value value, Val& out) {
   return true;
 }
 
-bool Evaluator::is_in(Val& left, Val right) {
-  resolve(left);
+// `left` is resolved. Where it is in few others, their names are compared sooner than `right` is found in
+// the store.
+bool Evaluator::is_in(const Val& left, Val right) {
   std::span<const Entities::Id> above = entities_.ancestors(left.id);
   if (right.id == Val::kUnresolved && !right.literal && above.size() <= kScanMax) {
-    // Few names are compared sooner than one is found in the store.
-    spend(1 + text_weight(right.uid->id) * (1 + above.size()));
-    auto is_right = [&](Entities::Id id) { return equal(entities_.uid_of(id), *right.uid); };
-    if (equal(*left.uid, *right.uid) || std::ranges::any_of(above, is_right)) return true;
+    const EntityUid& wanted = *right.uid;
+    spend(1 + text_weight(wanted.id) * (1 + above.size()));
+    auto is_wanted = [&](const EntityUid& uid) { return uid.id.size() == wanted.id.size() && equal(uid, wanted); };
+    if (is_wanted(*left.uid)) return true;
+    for (Entities::Id id : above) {
+      if (is_wanted(entities_.uid_of(id))) return true;
+    }
     return is_in_by_schema(left, right);
   }
   resolve(right);
@@ -240,7 +246,7 @@ bool Evaluator::eval_unary(const Node& n, Val& out) {
 
 bool Evaluator::eval_like(const Node& n, const Val& a, Val& out) {
   const Pattern& pattern = p_.patterns[n.datum];
-  if (!spend(text_weight(*a.s) * 4 + pattern.pieces().size())) return out_of_steps();
+  if (!spend(text_weight(*a.s) * 4 + pattern.pieces().size() * 3)) return out_of_steps();
   return set_bool(out, pattern.matches(*a.s));
 }
 
@@ -298,6 +304,7 @@ bool Evaluator::eval_arithmetic(Op op, const Val& a, const Val& b, Val& out) {
 
 bool Evaluator::eval_in(Val& left, const Val& right, Val& out) {
   if (left.kind != Kind::kEntity) return wrong_kind(left, "entity");
+  resolve(left);
   if (right.kind == Kind::kEntity) return set_bool(out, is_in(left, right));
   if (right.kind != Kind::kSet) return wrong_kind(right, "entity or set of entities");
   if (!spend(right.set->elements().size())) return out_of_steps();
@@ -333,6 +340,7 @@ bool Evaluator::eval_tag(Op op, Val& a, const Val& b, Val& out) {
   if (b.kind != Kind::kString) return wrong_kind(b, "string");
   if (!spend(text_weight(*b.s) * kScanMax)) return out_of_steps();
   const Entity* entity = lookup(a);
+  if (entity != nullptr && !spend(find_steps(entity->tags))) return out_of_steps();
   const Value* tag = entity != nullptr ? entity->tags.find(*b.s) : nullptr;
   if (op == Op::kHasTag) return set_bool(out, tag != nullptr);
   if (entity == nullptr) return fail("entity `" + to_string(*a.uid) + "` does not exist");
@@ -357,11 +365,13 @@ bool Evaluator::eval_attribute(const Node& n, Val& out) {
   const std::string& name = p_.names[n.datum];
   const Value* found = nullptr;
   if (a.kind == Kind::kRecord) {
+    if (!spend(find_steps(*a.record))) return out_of_steps();
     found = a.record->find(name);
     if (found == nullptr) return fail("the record has no attribute `" + name + "`");
   } else if (a.kind == Kind::kEntity) {
     const Entity* entity = lookup(a);
     if (entity == nullptr) return fail("entity `" + to_string(*a.uid) + "` does not exist");
+    if (!spend(find_steps(entity->attrs))) return out_of_steps();
     found = entity->attrs.find(name);
     if (found == nullptr) return fail("`" + to_string(*a.uid) + "` has no attribute `" + name + "`");
   } else {
@@ -375,15 +385,17 @@ bool Evaluator::eval_has(const Node& n, Val& out) {
   Val at;
   if (!eval(n.kids[0], at)) return false;
   for (const std::string& name : p_.paths[n.datum]) {
-    const Value* found = nullptr;
+    const Record* record = nullptr;
     if (at.kind == Kind::kRecord) {
-      found = at.record->find(name);
+      record = at.record;
     } else if (at.kind == Kind::kEntity) {
       const Entity* entity = lookup(at);
-      found = entity != nullptr ? entity->attrs.find(name) : nullptr;
+      record = entity != nullptr ? &entity->attrs : nullptr;
     } else {
       return wrong_kind(at, "record or entity");
     }
+    if (record != nullptr && !spend(find_steps(*record))) return out_of_steps();
+    const Value* found = record != nullptr ? record->find(name) : nullptr;
     if (found == nullptr) return set_bool(out, false);
     at = view(*found);
   }

@@ -69,7 +69,7 @@ class Evaluator {
   void resolve(Val& entity);
   const Entity* lookup(Val& entity);
   bool keep(Value value, Val& out);
-  bool is_in(Val& left, Val right);
+  bool is_in(const Val& left, Val right);
   bool is_in_by_schema(const Val& left, const Val& right);
 
   bool eval_logic(const Node& n, bool stop_at, Val& out);

@@ -131,8 +131,6 @@ Value* Record::find(std::string_view name) {
   return at != fields_.end() && at->name == name ? &at->value : nullptr;
 }
 
-size_t Record::size() const { return fields_.size(); }
-
 Set::Set(std::vector<Value> elements) : elements_(std::move(elements)) {
   std::ranges::sort(elements_,
                     [](const Value& a, const Value& b) { return compare(a, b) < 0; });

@@ -144,6 +144,8 @@ struct Field {
   Value value;
 };
 
+inline size_t Record::size() const { return fields_.size(); }
+
 std::strong_ordering compare(const Set& a, const Set& b);
 std::strong_ordering compare(const Record& a, const Record& b);
 

@@ -1,6 +1,7 @@
 #pragma once
-// What evaluation writes while it runs: values of shared nodes, where entities stand, the arena. One workspace serves one thread, over many requests and engines; an epoch
-// separates them, so that nothing is cleared and, once grown, nothing is allocated. Inner to the room.
+// What evaluation writes while it runs: values of shared nodes, where entities stand, the arena. One
+// workspace serves one thread, over many requests and engines; an epoch separates them, so that nothing
+// is cleared and, once grown, nothing is allocated. Inner to the room.
 #include <cstdint>
 #include <memory>
 #include <vector>
