@@ -48,7 +48,9 @@ struct Workload {
 
 Workload read_workload(const std::string& folder) {
   Workload out;
-  out.schema = must(Schema::from_json(must(read_file(folder + "/schema.json")), "schema.json"));
+  auto text_schema = read_file(folder + "/schema.cedarschema");
+  out.schema = text_schema ? must(Schema::parse(*text_schema, "schema.cedarschema"))
+                           : must(Schema::from_json(must(read_file(folder + "/schema.json")), "schema.json"));
   json::Parser parser;
   std::string entities = must(read_file(folder + "/entities.json"));
   out.entities = must(Entities::create(must(entities_from_json(must(parser.parse(entities)), &out.schema))));

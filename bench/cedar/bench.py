@@ -29,6 +29,7 @@ def run(command):
 def workloads(data):
     """(name, arguments of generate.py) of everything that is measured."""
     works = [(f"rules{n}", ["rules", str(n)]) for n in (20, 100, 1000, 10000)] + [("flat1000", ["flat", "1000"])]
+    works += [(name, ["agreement", name]) for name in ("enclave", "hospital")]
     if os.path.isdir(data):
         return works + [(name, ["oopsla", name, data]) for name in OOPSLA]
     print("skipped: the OOPSLA sets (no Cedar conformance data)")

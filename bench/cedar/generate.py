@@ -4,6 +4,7 @@
   generate.py rules N FOLDER        N policies of the kind that agreements have, for one organisation
                                     per 100 policies; a request meets about ten of them
   generate.py flat N FOLDER         N policies of which a request meets four in five: what no index helps
+  generate.py agreement NAME FOLDER  the rules of agreements/NAME, with requests under them
   generate.py oopsla NAME DATA FOLDER  one of the sets of the OOPSLA 2024 measurements (from DATA/bench)
 
 The same seed gives the same workload. Sizes of the OOPSLA entity stores follow the paper (20 of each kind).
@@ -11,9 +12,12 @@ The same seed gives the same workload. Sizes of the OOPSLA entity stores follow 
 import json
 import os
 import random
+import re
 import sys
+import tomllib
 
 SEED = 20260101
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 def uid(kind, name):
@@ -30,7 +34,12 @@ def ref(kind, name):
 
 def write(folder, policies, schema, entities, requests, links=None):
     os.makedirs(folder, exist_ok=True)
-    out = {"schema.json": schema, "entities.json": entities, "requests.json": requests}
+    out = {"entities.json": entities, "requests.json": requests}
+    if isinstance(schema, str):
+        with open(os.path.join(folder, "schema.cedarschema"), "w") as f:
+            f.write(schema)
+    else:
+        out["schema.json"] = schema
     if links is not None:
         out["links.json"] = links
     for name, value in out.items():
@@ -133,6 +142,58 @@ def rules(count, folder, narrow):
             policies.append(rule(kind, f"staff{n % units}" if n % 25 == 0 else None, None, n))
     units = min(units, 2000)
     write(folder, "".join(policies), agreement_schema(), agreement_world(units, rnd), agreement_requests(units, rnd))
+
+
+def agreement_text(name, terms):
+    """The rules of all clauses and the schema, put together as the agreement's loader does."""
+    base = os.path.join(TOP, "agreements", name)
+    rules = ""
+    for clause in sorted(os.listdir(os.path.join(base, "clauses"))):
+        with open(os.path.join(base, "clauses", clause)) as f:
+            rules += "\n".join(re.findall(r"^```cedar\n(.*?)^```", f.read(), re.S | re.M))
+    with open(os.path.join(TOP, "src", "agreement", "core_schema.h")) as f:
+        schema = re.search(r'R"cedar\((.*)\)cedar"', f.read(), re.S).group(1)
+    own = os.path.join(base, "schema.cedarschema")
+    if os.path.exists(own):
+        with open(own) as f:
+            schema += f.read()
+    if "type Particulars" not in schema:
+        schema += "type Particulars = {};\n"
+    return rules, schema + "type Approvals = {" + ",".join(f'"{role}": Long' for role in terms["roles"]) + "};\n"
+
+
+def agreement(name, folder):
+    """Persons of every role, all models and tools; facts as the gate makes them, without optional particulars."""
+    rnd = random.Random(SEED)
+    with open(os.path.join(TOP, "agreements", name, "agreement.toml"), "rb") as f:
+        terms = tomllib.load(f)
+    policies, schema = agreement_text(name, terms)
+    date = lambda text: {"__extn": {"fn": "datetime", "arg": text}}
+    entities = [entity("Role", role) for role in terms["roles"]] + [entity("Purpose", p) for p in terms["purposes"]]
+    entities += [entity("ToolClass", c) for c in ("client", "force", "read", "spend", "write")]
+    entities += [entity("Vendor", v["id"], {"jurisdiction": v["jurisdiction"]}) for v in terms["vendor"]]
+    for m in terms["model"]:
+        entities.append(entity("Model", m["id"], {"digest": m.get("weights_sha256", ""), "local": m.get("local", False),
+                                                  "max_marking": m["max_marking"]}, [("Vendor", m["vendor"])]))
+    for t in terms.get("tool", []):
+        entities.append(entity("Tool", t["id"], {"server": "", "definition": ""}, [("ToolClass", t["class"])]))
+    people = []
+    for role in terms["roles"]:
+        for n in range(5):
+            people.append(uid("Person", f"{role}{n}"))
+            entities.append(entity("Person", f"{role}{n}", {"clearance": n % 3, "nationality": "own",
+                                                            "training_until": date("2027-01-01")}, [("Role", role)]))
+    requests = []
+    for _ in range(200):
+        action = rnd.choice(["ask", "ask", "release", "act"] if terms.get("tool") else ["ask", "release"])
+        resource = uid("Tool", rnd.choice(terms["tool"])["id"]) if action == "act" else uid("Model", rnd.choice(terms["model"])["id"])
+        moment = {"purpose": ref("Purpose", rnd.choice(list(terms["purposes"]))), "now": date("2026-06-01"), "break_glass": False,
+                  "approvals": {role: rnd.randrange(2) for role in terms["roles"]}, "particulars": {}}
+        content = {"labels": rnd.sample(terms["labels"]["known"], rnd.choice([0, 0, 0, 1])), "top_score": 0, "marking": rnd.randrange(3),
+                   "unreadable_parts": 0, "bytes": 2048}
+        context = {"moment": moment, "content": content} | ({"tools_offered": 0} if action == "ask" else {})
+        requests.append({"principal": rnd.choice(people), "action": uid("Action", action), "resource": resource, "context": context})
+    write(folder, policies, schema, entities, requests)
 
 
 def gdrive(templates, rnd):
@@ -265,6 +326,8 @@ def oopsla(name, data, folder):
 def main():
     if len(sys.argv) == 4 and sys.argv[1] in ("rules", "flat"):
         rules(int(sys.argv[2]), sys.argv[3], sys.argv[1] == "rules")
+    elif len(sys.argv) == 4 and sys.argv[1] == "agreement":
+        agreement(*sys.argv[2:])
     elif len(sys.argv) == 5 and sys.argv[1] == "oopsla":
         oopsla(*sys.argv[2:])
     else:

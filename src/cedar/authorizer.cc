@@ -19,51 +19,44 @@ class Decider {
 
   void decide(Response& out) {
     if (impl_.options.index) {
-      each_candidate([&](uint32_t policy) { judge_into(policy, out); });
+      each_candidate([&](uint32_t policy) { return judge_into(policy, out); });
       // Buckets come in their own order.
-      std::ranges::sort(out.permits);
-      std::ranges::sort(out.forbids);
-      std::ranges::sort(out.errors, {}, &PolicyError::policy);
+      if (out.permits.size() > 1) std::ranges::sort(out.permits);
+      if (out.forbids.size() > 1) std::ranges::sort(out.forbids);
+      if (out.errors.size() > 1) std::ranges::sort(out.errors, {}, &PolicyError::policy);
     } else {
-      for (uint32_t i = 0; i < impl_.compiled.size(); ++i) {
-        if (scope_matches(i)) judge_into(i, out);
+      for (uint32_t i = 0; i < impl_.compiled.size() && evaluator_.spend(1); ++i) {
+        if (scope_matches(i) && !judge_into(i, out)) break;
       }
     }
+    if (evaluator_.exhausted()) out.cut_short = true;  // by a policy, or on the way to one
     // SPEC Cedar authorization: allow needs a satisfied permit and no satisfied forbid
     bool allow = !out.permits.empty() && out.forbids.empty() && !out.cut_short;
     out.decision = allow ? Answer::kAllow : Answer::kDeny;
   }
 
+  // `visit` says whether to go on.
   template <class Visit>
   void each_candidate(Visit&& visit) {
-    std::array<std::vector<ScopeIndex::Key>, 3>& keys = work_.keys;
-    make_keys(Var::kAction, keys[0]);
-    make_keys(Var::kPrincipal, keys[1]);
-    make_keys(Var::kResource, keys[2]);
-    bool one_action = work_.placement.inside(evaluator_.place_of(Var::kAction)).size() < 2;
-    uint64_t looked = impl_.index.each(keys[0], keys[1], keys[2], [&](uint32_t policy, ScopeIndex::Key action) {
+    auto keys_of = [&](Var variable) { return work_.placement.keys(evaluator_.place_of(variable)); };
+    std::span<const ScopeIndex::Key> actions = keys_of(Var::kAction);
+    bool in_one = actions.size() < (evaluator_.place_of(Var::kAction).self != Program::kNone ? 4 : 3);  // kAny, ==, in
+    auto candidate = [&](uint32_t policy, ScopeIndex::Key action) {
       const CompiledPolicy& p = impl_.compiled[policy];
-      if (p.many_actions && !one_action && !first_match(impl_.scopes[policy].action, action)) return;
-      if (p.scope_left && !scope_matches(policy)) return;
-      visit(policy);
-    });
-    evaluator_.spend(looked);
+      if (!evaluator_.spend(1)) return false;
+      if (p.many_actions && !in_one && !first_match(impl_.scopes[policy].action, action)) return true;
+      if (p.scope_left && !scope_matches(policy)) return true;
+      return visit(policy);
+    };
+    impl_.index.each(actions, keys_of(Var::kPrincipal), keys_of(Var::kResource), candidate,
+                     [this](uint64_t looked) { return evaluator_.spend(looked); });
   }
 
  private:
-  // The first key is kAny.
-  void make_keys(Var variable, std::vector<ScopeIndex::Key>& keys) const {
-    const Placement::Place& place = evaluator_.place_of(variable);
-    keys.clear();
-    keys.push_back(ScopeIndex::kAny);
-    if (place.self != Program::kNone) keys.push_back(ScopeIndex::equal_to(place.self));
-    for (uint32_t literal : work_.placement.inside(place)) keys.push_back(ScopeIndex::inside(literal));
-    if (place.type != Program::kNone && variable != Var::kAction) keys.push_back(ScopeIndex::of_type(place.type));
-  }
-
   // A policy stands under each action of its set; it is judged under the first that matches.
-  bool first_match(const CompiledScope& action, ScopeIndex::Key found) const {
+  bool first_match(const CompiledScope& action, ScopeIndex::Key found) {
     for (uint32_t literal : action.literals) {
+      evaluator_.spend(1);
       if (evaluator_.is_inside(Var::kAction, literal)) return ScopeIndex::inside(literal) == found;
     }
     return false;
@@ -86,21 +79,20 @@ class Decider {
     return Outcome::kTrue;
   }
 
-  void judge_into(uint32_t index, Response& out) {
-    if (out.cut_short) return;
+  // False: the work is used up.
+  bool judge_into(uint32_t index, Response& out) {
     const CompiledPolicy& policy = impl_.compiled[index];
-    evaluator_.spend(1);
     switch (judge(policy)) {
       case Outcome::kFalse: break;
       case Outcome::kError: out.errors.push_back({index, evaluator_.error()}); break;
       case Outcome::kTrue: (policy.effect == Effect::kPermit ? out.permits : out.forbids).push_back(index);
     }
-    if (!evaluator_.exhausted()) return;
-    out.cut_short = true;
+    if (!evaluator_.exhausted()) return true;
     if (out.errors.empty() || out.errors.back().policy != index) {
       out.errors.push_back({index, "the decision needs more than " +
                                        std::to_string(impl_.options.steps_max) + " steps"});
     }
+    return false;
   }
 
   const Engine::Impl& impl_;
@@ -126,7 +118,7 @@ void Engine::is_authorized(const Request& request, const Entities& entities, Res
 
 size_t Engine::candidates(const Request& request, const Entities& entities) const {
   size_t count = 0;
-  Decider(*impl_, request, entities).each_candidate([&](uint32_t) { ++count; });
+  Decider(*impl_, request, entities).each_candidate([&](uint32_t) { return ++count > 0; });
   return count;
 }
 

@@ -17,7 +17,7 @@
 
 namespace proviso::cedar {
 
-// A step takes a few nanoseconds, so that no decision takes longer than about 200 µs.
+// A step takes some ten nanoseconds at worst, so that no decision takes longer than about 200 µs.
 inline constexpr uint64_t kDecisionStepsMax = 20'000;
 
 enum class Answer : uint8_t { kAllow, kDeny };
@@ -41,7 +41,7 @@ struct Response {
   std::vector<uint32_t> forbids;  // every satisfied forbid
   std::vector<PolicyError> errors;
   // The bound on work was reached: the decision is deny, the lists are incomplete, and the last error
-  // is of the policy that could not be judged.
+  // is of the policy that could not be judged, if it came to one.
   bool cut_short = false;
   // The policies that determined the decision: permits on allow, forbids on deny.
   [[nodiscard]] const std::vector<uint32_t>& reason() const {

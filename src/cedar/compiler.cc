@@ -100,16 +100,12 @@ const Literal& Program::add_literal(const EntityUid& uid) {
 }
 
 uint32_t Program::type_of(std::string_view type) const {
-  for (size_t i = 0; i < types.size(); ++i) {
-    if (same_text(types[i], type)) return static_cast<uint32_t>(i);
-  }
-  return kNone;
+  auto at = types.find(type);
+  return at != types.end() ? at->second : kNone;
 }
 
 uint32_t Program::add_type(std::string_view type) {
-  if (uint32_t known = type_of(type); known != kNone) return known;
-  types.emplace_back(type);
-  return static_cast<uint32_t>(types.size() - 1);
+  return types.try_emplace(std::string(type), static_cast<uint32_t>(types.size())).first->second;
 }
 
 uint32_t Program::numbered(char what, std::string key, size_t next, bool& fresh) {

@@ -7,11 +7,6 @@ namespace proviso::cedar {
 
 Entities::Entities() = default;
 
-const Entities::Node* Entities::node(Id id) const {
-  if (id == kNone) return nullptr;
-  return id < offset_ ? base_->node(id) : &nodes_[id - offset_];
-}
-
 Entities::Id Entities::own_id_of(uint64_t hash, std::string_view type, std::string_view id) const {
   if (table_.empty()) return kNone;
   size_t mask = table_.size() - 1;
@@ -25,10 +20,9 @@ Entities::Id Entities::own_id_of(uint64_t hash, std::string_view type, std::stri
 }
 
 Entities::Id Entities::id_of(uint64_t hash, std::string_view type, std::string_view id) const {
-  if (base_) {
-    if (Id found = base_->id_of(hash, type, id); found != kNone) return found;
-  }
-  return own_id_of(hash, type, id);
+  if (!base_) return own_id_of(hash, type, id);
+  Id own = own_id_of(hash, type, id);
+  return own != kNone ? own : base_->id_of(hash, type, id);
 }
 
 void Entities::put(uint64_t hash, Id entry) {
@@ -122,6 +116,9 @@ Status Entities::close(Id first) {
       std::ranges::sort(n.ancestors);
       auto repeats = std::ranges::unique(n.ancestors);
       n.ancestors.erase(repeats.begin(), repeats.end());
+      if (n.ancestors.size() > kAncestorsMax) {
+        return fail(Code::kLimit, "`" + to_string(n.entity.uid) + "` is in more than " + std::to_string(kAncestorsMax) + " others");
+      }
       state[at] = kDone;
       stack.pop_back();
     }
@@ -145,11 +142,6 @@ Result<Entities> Entities::extend(std::shared_ptr<const Entities> base, std::vec
   return out;
 }
 
-const Entity* Entities::at(Id id) const {
-  const Node* n = node(id);
-  return n != nullptr && n->present ? &n->entity : nullptr;
-}
-
 const Entity* Entities::find(const EntityUid& uid) const {
   return at(id_of(hash_uid(uid.type, uid.id), uid.type, uid.id));
 }
@@ -157,11 +149,6 @@ const Entity* Entities::find(const EntityUid& uid) const {
 bool Entities::has_ancestor(Id descendant, Id ancestor) const {
   const Node* n = node(descendant);
   return n != nullptr && ancestor != kNone && std::ranges::binary_search(n->ancestors, ancestor);
-}
-
-std::span<const Entities::Id> Entities::ancestors(Id id) const {
-  const Node* n = node(id);
-  return n != nullptr ? std::span<const Id>(n->ancestors) : std::span<const Id>();
 }
 
 bool Entities::is_in(const EntityUid& descendant, const EntityUid& ancestor) const {

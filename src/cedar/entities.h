@@ -14,6 +14,9 @@
 
 namespace proviso::cedar {
 
+// A request's own entities are placed anew each time, at some ten nanoseconds for each that they are in.
+inline constexpr size_t kAncestorsMax = 1024;
+
 struct Entity {
   EntityUid uid;
   Record attrs;
@@ -28,10 +31,11 @@ class Entities {
   static constexpr Id kNone = UINT32_MAX;
 
   Entities();
-  // kConflict: two differing entries for one uid, or a cycle among parents (named).
+  // kConflict: two differing entries for one uid, or a cycle among parents (named). kLimit: an entity
+  // that is in more than kAncestorsMax others.
   static Result<Entities> create(std::vector<Entity> entities);
   // `base` with the entities of one request laid over it; costs only what is added. kConflict: a uid
-  // that `base` knows, as an entity or as somebody's parent, or a cycle among the added ones.
+  // that `base` knows, as an entity or as somebody's parent, or a cycle among the added ones. kLimit.
   static Result<Entities> extend(std::shared_ptr<const Entities> base, std::vector<Entity> more);
 
   [[nodiscard]] const Entity* find(const EntityUid& uid) const;
@@ -41,9 +45,17 @@ class Entities {
 
   // For the evaluator. `hash` is hash_uid(). kNone: never heard of.
   [[nodiscard]] Id id_of(uint64_t hash, std::string_view type, std::string_view id) const;
-  [[nodiscard]] const Entity* at(Id id) const;  // nullptr for one that is only named as a parent
+  // nullptr for one that is only named as a parent.
+  [[nodiscard]] const Entity* at(Id id) const {
+    const Node* n = node(id);
+    return n != nullptr && n->present ? &n->entity : nullptr;
+  }
   [[nodiscard]] bool has_ancestor(Id descendant, Id ancestor) const;  // strict; kNone gives false
-  [[nodiscard]] std::span<const Id> ancestors(Id id) const;            // strict, sorted; kNone: empty
+  // Strict, sorted; kNone: empty.
+  [[nodiscard]] std::span<const Id> ancestors(Id id) const {
+    const Node* n = node(id);
+    return n != nullptr ? std::span<const Id>(n->ancestors) : std::span<const Id>();
+  }
   // Of an id that id_of() or ancestors() gave.
   [[nodiscard]] const EntityUid& uid_of(Id id) const { return node(id)->entity.uid; }
   [[nodiscard]] uint64_t hash_of(Id id) const { return node(id)->hash; }
@@ -63,7 +75,12 @@ class Entities {
     Id entry = 0;  // index in nodes_ + 1; 0 is free
     uint32_t tag = 0;  // the upper half of its hash: most strangers are told apart here
   };
-  [[nodiscard]] const Node* node(Id id) const;
+  [[nodiscard]] const Node* node(Id id) const {
+    if (id == kNone) return nullptr;
+    const Entities* store = this;
+    while (id < store->offset_) store = store->base_.get();
+    return &store->nodes_[id - store->offset_];
+  }
   [[nodiscard]] Id own_id_of(uint64_t hash, std::string_view type, std::string_view id) const;
   Id intern(const EntityUid& uid);
   void put(uint64_t hash, Id entry);

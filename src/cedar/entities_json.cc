@@ -202,6 +202,9 @@ Result<Value> value_from_json(json::Element element, const Type* expected) {
       const Type* inner =
           expected != nullptr && expected->tag() == Type::Tag::kSet ? &expected->element() : nullptr;
       std::vector<Value> elements;
+      if (json::Array(element).size() > kSetElementsMax) {  // simdjson counts no further than 16,777,215
+        return fail(Code::kLimit, "a set of more than " + std::to_string(kSetElementsMax) + " elements");
+      }
       for (json::Element item : json::Array(element)) {
         PV_TRY(Value value, value_from_json(item, inner));
         elements.push_back(std::move(value));

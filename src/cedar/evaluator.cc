@@ -1,13 +1,16 @@
 #include "cedar/evaluator.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace proviso::cedar {
 namespace {
 
-constexpr size_t kScanMax = 8;          // elements of a set, or literals, that are compared one by one
+constexpr size_t kScanMax = 8;          // elements of a set, or keys, that are compared one by one
 constexpr uint64_t kBytesPerStep = 32;  // bytes compared or searched in the time of one step
 constexpr uint64_t kErrorSteps = 32;    // making the sentence of an error
+constexpr uint64_t kLookupSteps = 8;    // finding an entity in the store by its uid, and whether it is in another
+constexpr uint64_t kCopySteps = 32;     // copying a value into a new set or record
 
 bool set_bool(Val& out, bool value) {
   out.kind = Kind::kBool;
@@ -21,6 +24,14 @@ bool set_number(Val& out, Kind kind, int64_t value) {
   return true;
 }
 
+// Comparisons in which one element of so many is found, or its place.
+uint64_t looks_of(size_t count) {
+  return count <= kScanMax ? (count + 1) / 2 : static_cast<uint64_t>(std::bit_width(count));
+}
+uint64_t looks(const Set& set) { return looks_of(set.elements().size()); }
+// Finding a field of a large record; one of a small record is part of the operator's own step.
+uint64_t find_steps(const Record& record) { return record.size() <= kScanMax ? 0 : looks_of(record.size()); }
+
 bool holds(const Set& set, const Val& wanted) {
   if ((set.fingerprints() & fingerprint(wanted)) == 0) return false;
   const auto& elements = set.elements();
@@ -32,27 +43,32 @@ bool holds(const Set& set, const Val& wanted) {
   return at != elements.end() && compare(view(*at), wanted) == 0;
 }
 
-// What comparing a value costs, in steps: every part of it may be visited.
-uint64_t weight(const Value& value) {
-  if (const auto* text = value.get_if<std::string>()) return 1 + text->size() / kBytesPerStep;
-  uint64_t sum = 1;
-  if (const Set* set = value.get_if<Set>()) {
-    for (const Value& element : set->elements()) sum += weight(element);
-  } else if (const Record* record = value.get_if<Record>()) {
-    for (const Field& field : record->fields()) sum += weight(field.value);
-  }
-  return sum;
-}
+// What comparing a value costs, in steps: every part of it may be visited. Walks no further than `most`.
+uint64_t weight(const Val& value, uint64_t most);
 
-uint64_t weight(const Val& value) {
-  if (value.kind == Kind::kString) return value.s->size() / kBytesPerStep;
+uint64_t text_weight(std::string_view text) { return text.size() / kBytesPerStep; }
+
+uint64_t part_weight(const Value& value, uint64_t most) { return 1 + weight(view(value), most); }
+
+uint64_t weight(const Val& value, uint64_t most) {
   uint64_t sum = 0;
-  if (value.kind == Kind::kSet) {
-    for (const Value& element : value.set->elements()) sum += weight(element);
-  } else if (value.kind == Kind::kRecord) {
-    for (const Field& field : value.record->fields()) sum += weight(field.value);
+  switch (value.kind) {
+    case Kind::kString: return text_weight(*value.s);
+    case Kind::kEntity: return text_weight(value.uid->id) + text_weight(value.uid->type);
+    case Kind::kSet:
+      for (const Value& element : value.set->elements()) {
+        if (sum > most) break;
+        sum += part_weight(element, most - sum);
+      }
+      return sum;
+    case Kind::kRecord:
+      for (const Field& field : value.record->fields()) {
+        if (sum > most) break;
+        sum += part_weight(field.value, most - sum) + text_weight(field.name);
+      }
+      return sum;
+    default: return 0;
   }
-  return sum;
 }
 
 Val entity_val(const EntityUid& uid) {
@@ -76,8 +92,13 @@ Evaluator::Evaluator(const Program& program, const Request& request, const Entit
   spend(w_.placement.steps());
 }
 
+bool Evaluator::spend_weight(const Val& value, uint64_t times) {
+  return spend(weight(value, steps_max_ - std::min(steps_, steps_max_)) * times);
+}
+
 void Evaluator::place(Var which, const EntityUid& uid) {
   auto variable = static_cast<size_t>(which);
+  spend(text_weight(uid.type) + text_weight(uid.id));
   uint64_t hash = hash_uid(uid.type, uid.id);
   Val& value = vars_[variable];
   value = entity_val(uid);
@@ -86,14 +107,15 @@ void Evaluator::place(Var which, const EntityUid& uid) {
 }
 
 bool Evaluator::is_inside(Var which, uint32_t literal) const {
-  std::span<const uint32_t> inside = w_.placement.inside(place_of(which));
-  if (inside.size() > kScanMax) return std::ranges::binary_search(inside, literal);
-  return std::ranges::find(inside, literal) != inside.end();
+  std::span<const ScopeIndex::Key> keys = w_.placement.keys(place_of(which));
+  ScopeIndex::Key wanted = ScopeIndex::inside(literal);
+  if (keys.size() > kScanMax) return std::ranges::binary_search(keys, wanted);
+  return std::ranges::find(keys, wanted) != keys.end();
 }
 
 bool Evaluator::fail(std::string message) {
   error_ = std::move(message);
-  spend(kErrorSteps);
+  spend(kErrorSteps + text_weight(error_));
   return false;
 }
 
@@ -109,12 +131,16 @@ void Evaluator::resolve(Val& entity) {
   if (entity.id != Val::kUnresolved) return;
   const EntityUid& uid = *entity.uid;
   if (!entity.literal) {
+    spend(kLookupSteps + text_weight(uid.id));
     entity.id = entities_.id_of(hash_uid(uid.type, uid.id), uid.type, uid.id);
     return;
   }
   const auto& literal = static_cast<const Literal&>(uid);
   Workspace::Found& found = w_.found[literal.index];
-  if (found.epoch != w_.epoch) found = {w_.epoch, entities_.id_of(literal.hash, uid.type, uid.id)};
+  if (found.epoch != w_.epoch) {
+    spend(kLookupSteps + text_weight(uid.id));
+    found = {w_.epoch, entities_.id_of(literal.hash, uid.type, uid.id)};
+  }
   entity.id = found.id;
 }
 
@@ -129,16 +155,33 @@ bool Evaluator::keep(Value value, Val& out) {
   return true;
 }
 
-bool Evaluator::is_in(Val& left, Val right) {
-  resolve(left);
+// `left` is resolved. Where it is in few others, their names are compared sooner than `right` is found in
+// the store.
+bool Evaluator::is_in(const Val& left, Val right) {
+  std::span<const Entities::Id> above = entities_.ancestors(left.id);
+  if (right.id == Val::kUnresolved && !right.literal && above.size() <= kScanMax) {
+    const EntityUid& wanted = *right.uid;
+    spend(1 + text_weight(wanted.id) * (1 + above.size()));
+    auto is_wanted = [&](const EntityUid& uid) { return uid.id.size() == wanted.id.size() && equal(uid, wanted); };
+    if (is_wanted(*left.uid)) return true;
+    for (Entities::Id id : above) {
+      if (is_wanted(entities_.uid_of(id))) return true;
+    }
+    return is_in_by_schema(left, right);
+  }
   resolve(right);
   if (left.id != Entities::kNone && right.id != Entities::kNone) {
     if (left.id == right.id || entities_.has_ancestor(left.id, right.id)) return true;
   } else if (equal(*left.uid, *right.uid)) {
     return true;
   }
-  return actions_ != nullptr && entities_.at(left.id) == nullptr &&
-         actions_->is_in(*left.uid, *right.uid);
+  return is_in_by_schema(left, right);
+}
+
+bool Evaluator::is_in_by_schema(const Val& left, const Val& right) {
+  if (actions_ == nullptr || entities_.at(left.id) != nullptr) return false;
+  spend(kLookupSteps + text_weight(left.uid->id) + text_weight(right.uid->id));
+  return actions_->is_in(*left.uid, *right.uid);
 }
 
 bool Evaluator::eval_bool(uint32_t node, bool& out) {
@@ -203,7 +246,7 @@ bool Evaluator::eval_unary(const Node& n, Val& out) {
 
 bool Evaluator::eval_like(const Node& n, const Val& a, Val& out) {
   const Pattern& pattern = p_.patterns[n.datum];
-  if (!spend(a.s->size() / kBytesPerStep + pattern.pieces().size())) return out_of_steps();
+  if (!spend(text_weight(*a.s) * 4 + pattern.pieces().size() * 3)) return out_of_steps();
   return set_bool(out, pattern.matches(*a.s));
 }
 
@@ -228,7 +271,7 @@ bool Evaluator::eval_binary(const Node& n, Val& out) {
 }
 
 bool Evaluator::eval_equal(const Val& a, const Val& b, bool wanted, Val& out) {
-  if (a.kind == b.kind && !spend(weight(a))) return out_of_steps();
+  if (a.kind == b.kind && !spend_weight(a, 1)) return out_of_steps();
   return set_bool(out, equal(a, b) == wanted);
 }
 
@@ -261,23 +304,24 @@ bool Evaluator::eval_arithmetic(Op op, const Val& a, const Val& b, Val& out) {
 
 bool Evaluator::eval_in(Val& left, const Val& right, Val& out) {
   if (left.kind != Kind::kEntity) return wrong_kind(left, "entity");
+  resolve(left);
   if (right.kind == Kind::kEntity) return set_bool(out, is_in(left, right));
   if (right.kind != Kind::kSet) return wrong_kind(right, "entity or set of entities");
-  if (!spend(right.set->elements().size() * 2)) return out_of_steps();
+  if (!spend(right.set->elements().size())) return out_of_steps();
   // SPEC Cedar in: every element of the set is checked, also after one that matches
   for (const Value& element : right.set->elements()) {
     if (element.kind() != Kind::kEntity) return wrong_kind(view(element), "entity");
   }
   bool found = std::ranges::any_of(right.set->elements(), [&](const Value& element) {
-    return is_in(left, view(element));
+    return !exhausted() && is_in(left, view(element));
   });
-  return set_bool(out, found);
+  return exhausted() ? out_of_steps() : set_bool(out, found);
 }
 
 bool Evaluator::eval_contains(Op op, const Val& a, const Val& b, Val& out) {
   if (a.kind != Kind::kSet) return wrong_kind(a, "set");
   if (op == Op::kContains) {
-    if (!spend(weight(b) + kScanMax / 4)) return out_of_steps();
+    if (!spend_weight(b, looks(*a.set)) || !spend(looks(*a.set) / 2)) return out_of_steps();
     return set_bool(out, holds(*a.set, b));
   }
   if (b.kind != Kind::kSet) return wrong_kind(b, "set");
@@ -285,7 +329,7 @@ bool Evaluator::eval_contains(Op op, const Val& a, const Val& b, Val& out) {
   uint64_t in_b_bits = b.set->fingerprints();
   if (op == Op::kContainsAny && (in_a_bits & in_b_bits) == 0) return set_bool(out, false);
   if (op == Op::kContainsAll && (in_b_bits & ~in_a_bits) != 0) return set_bool(out, false);
-  if (!spend(weight(b) * 2)) return out_of_steps();
+  if (!spend_weight(b, looks(*a.set))) return out_of_steps();
   auto in_a = [&](const Value& v) { return holds(*a.set, view(v)); };
   return set_bool(out, op == Op::kContainsAll ? std::ranges::all_of(b.set->elements(), in_a)
                                               : std::ranges::any_of(b.set->elements(), in_a));
@@ -294,7 +338,9 @@ bool Evaluator::eval_contains(Op op, const Val& a, const Val& b, Val& out) {
 bool Evaluator::eval_tag(Op op, Val& a, const Val& b, Val& out) {
   if (a.kind != Kind::kEntity) return wrong_kind(a, "entity");
   if (b.kind != Kind::kString) return wrong_kind(b, "string");
+  if (!spend(text_weight(*b.s) * kScanMax)) return out_of_steps();
   const Entity* entity = lookup(a);
+  if (entity != nullptr && !spend(find_steps(entity->tags))) return out_of_steps();
   const Value* tag = entity != nullptr ? entity->tags.find(*b.s) : nullptr;
   if (op == Op::kHasTag) return set_bool(out, tag != nullptr);
   if (entity == nullptr) return fail("entity `" + to_string(*a.uid) + "` does not exist");
@@ -319,11 +365,13 @@ bool Evaluator::eval_attribute(const Node& n, Val& out) {
   const std::string& name = p_.names[n.datum];
   const Value* found = nullptr;
   if (a.kind == Kind::kRecord) {
+    if (!spend(find_steps(*a.record))) return out_of_steps();
     found = a.record->find(name);
     if (found == nullptr) return fail("the record has no attribute `" + name + "`");
   } else if (a.kind == Kind::kEntity) {
     const Entity* entity = lookup(a);
     if (entity == nullptr) return fail("entity `" + to_string(*a.uid) + "` does not exist");
+    if (!spend(find_steps(entity->attrs))) return out_of_steps();
     found = entity->attrs.find(name);
     if (found == nullptr) return fail("`" + to_string(*a.uid) + "` has no attribute `" + name + "`");
   } else {
@@ -337,15 +385,17 @@ bool Evaluator::eval_has(const Node& n, Val& out) {
   Val at;
   if (!eval(n.kids[0], at)) return false;
   for (const std::string& name : p_.paths[n.datum]) {
-    const Value* found = nullptr;
+    const Record* record = nullptr;
     if (at.kind == Kind::kRecord) {
-      found = at.record->find(name);
+      record = at.record;
     } else if (at.kind == Kind::kEntity) {
       const Entity* entity = lookup(at);
-      found = entity != nullptr ? entity->attrs.find(name) : nullptr;
+      record = entity != nullptr ? &entity->attrs : nullptr;
     } else {
       return wrong_kind(at, "record or entity");
     }
+    if (record != nullptr && !spend(find_steps(*record))) return out_of_steps();
+    const Value* found = record != nullptr ? record->find(name) : nullptr;
     if (found == nullptr) return set_bool(out, false);
     at = view(*found);
   }
@@ -358,7 +408,7 @@ bool Evaluator::eval_set(const Node& n, Val& out) {
   for (uint32_t i = 0; i < n.count; ++i) {
     Val element;
     if (!eval(p_.kid(n, i), element)) return false;
-    if (!spend(weight(element) + kErrorSteps)) return out_of_steps();
+    if (!spend_weight(element, 1 + looks_of(n.count)) || !spend(kCopySteps)) return out_of_steps();
     elements.push_back(to_value(element));
   }
   return keep(Value::set(Set(std::move(elements))), out);
@@ -369,7 +419,7 @@ bool Evaluator::eval_record(const Node& n, Val& out) {
   for (uint32_t i = 0; i < n.count; ++i) {
     Val value;
     if (!eval(p_.kid(n, i), value)) return false;
-    if (!spend(weight(value) + kErrorSteps)) return out_of_steps();
+    if (!spend_weight(value, 1) || !spend(kCopySteps)) return out_of_steps();
     record.set(p_.paths[n.datum][i], to_value(value));
   }
   return keep(Value::record(std::move(record)), out);

@@ -28,6 +28,10 @@ class Evaluator {
       out = p_.constants[n.datum];
       return true;
     }
+    if (n.op == Op::kVar) {
+      out = vars_[n.sub];
+      return true;
+    }
     if (n.slot == Node::kNoSlot) return eval_node(n, out);
     Workspace::Slot& slot = w_.memo[n.slot];
     if (slot.epoch != w_.epoch) {
@@ -54,6 +58,7 @@ class Evaluator {
     return steps_ <= steps_max_;
   }
   [[nodiscard]] bool exhausted() const { return steps_ > steps_max_; }
+  bool spend_weight(const Val& value, uint64_t times);  // what comparing it so many times costs
 
  private:
   void place(Var which, const EntityUid& uid);
@@ -64,7 +69,8 @@ class Evaluator {
   void resolve(Val& entity);
   const Entity* lookup(Val& entity);
   bool keep(Value value, Val& out);
-  bool is_in(Val& left, Val right);
+  bool is_in(const Val& left, Val right);
+  bool is_in_by_schema(const Val& left, const Val& right);
 
   bool eval_logic(const Node& n, bool stop_at, Val& out);
   bool eval_unary(const Node& n, Val& out);

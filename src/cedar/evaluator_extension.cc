@@ -33,6 +33,7 @@ constexpr std::array<Signature, 18> kSignatures = {{
 }};
 
 constexpr uint64_t kConstructorSteps = 16;  // reading the text of a decimal, address, date or duration
+constexpr uint64_t kBytesRead = 4;          // of a longer text, in the time of one step
 
 constexpr size_t first_method() { return static_cast<size_t>(Ext::kLessThan); }
 static_assert(kSignatures[0].ext == Ext::kLessThan && kSignatures[17].ext == Ext::kToDays);
@@ -68,6 +69,7 @@ bool Evaluator::eval_extension(const Node& n, Val& out) {
     if (!spend(kConstructorSteps)) return out_of_steps();
     if (n.count != 1) return fail("an extension constructor takes one argument, not " + std::to_string(n.count));
     if (args[0].kind != Kind::kString) return wrong_kind(args[0], "string");
+    if (!spend(args[0].s->size() / kBytesRead)) return out_of_steps();
     auto value = apply_constructor(ext, *args[0].s);
     if (!value) return fail(std::move(value).error().message);
     if (value->kind() == Kind::kIp) return keep(std::move(*value), out);

@@ -197,6 +197,9 @@ Result<ExprPtr> ExprParser::like_tail(ExprPtr subject) {
   take();
   if (peek().kind != Token::Kind::kString) return unexpected("a string literal after `like`");
   const Token& token = take();
+  if (token.body().size() > kPatternBytesMax) {
+    return error(token.span.begin, "a pattern of more than " + std::to_string(kPatternBytesMax) + " bytes", Code::kLimit);
+  }
   Expr expr;
   expr.op = Op::kLike;
   expr.args = {std::move(subject)};
@@ -433,6 +436,9 @@ Result<EntityUid> ExprParser::entity_uid() {
 Result<ExprPtr> ExprParser::set_literal() {
   uint32_t begin = take().span.begin;
   PV_TRY(std::vector<ExprPtr> args, arguments("]"));
+  if (args.size() > kSetElementsMax) {
+    return error(begin, "a set of more than " + std::to_string(kSetElementsMax) + " elements", Code::kLimit);
+  }
   return node(Op::kSet, begin, std::move(args));
 }
 

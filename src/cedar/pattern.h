@@ -9,6 +9,8 @@
 
 namespace proviso::cedar {
 
+inline constexpr size_t kPatternBytesMax = 8192;  // as written; a longer one is no pattern of anything
+
 class Pattern {
  public:
   Pattern() = default;

@@ -22,26 +22,31 @@ void Placement::begin(const Program& program, const Entities& entities) {
   }
 }
 
-void Placement::add_ancestors(const Entities& store, Entities::Id id, std::vector<uint32_t>& pool) {
+void Placement::add_ancestors(const Entities& store, Entities::Id id, std::vector<ScopeIndex::Key>& pool) {
   std::span<const Entities::Id> ancestors = store.ancestors(id);
   steps_ += ancestors.size() * 2;
   for (Entities::Id ancestor : ancestors) {
     const EntityUid& uid = store.uid_of(ancestor);
     uint32_t literal = program_->literal_of(store.hash_of(ancestor), uid.type, uid.id);
-    if (literal != Program::kNone) pool.push_back(literal);
+    if (literal != Program::kNone) pool.push_back(ScopeIndex::inside(literal));
   }
 }
 
 Placement::Place Placement::of(const EntityUid& uid, uint64_t hash, Entities::Id id, const Entities* actions) {
   bool lasting = id < known_size_;
   if (lasting && known_[id].epoch == epoch_) return known_[id].place;
-  std::vector<uint32_t>& pool = lasting ? lasting_ : passing_;
+  std::vector<ScopeIndex::Key>& pool = lasting ? lasting_ : passing_;
   Place out;
   out.lasting = lasting;
   out.type = program_->type_of(uid.type);
   out.self = program_->literal_of(hash, uid.type, uid.id);
   auto begin = static_cast<ptrdiff_t>(pool.size());
-  if (out.self != Program::kNone) pool.push_back(out.self);
+  pool.push_back(ScopeIndex::kAny);
+  if (out.self != Program::kNone) {
+    pool.push_back(ScopeIndex::equal_to(out.self));
+    pool.push_back(ScopeIndex::inside(out.self));
+  }
+  if (out.type != Program::kNone) pool.push_back(ScopeIndex::of_type(out.type));
   add_ancestors(*entities_, id, pool);
   if (actions != nullptr && entities_->at(id) == nullptr) add_ancestors(*actions, actions->id_of(hash, uid.type, uid.id), pool);
   std::sort(pool.begin() + begin, pool.end());

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -78,7 +79,7 @@ class Program {
   std::deque<Pattern> patterns;
   std::deque<Value> values;  // what constants borrow
   std::deque<Literal> literals;
-  std::deque<std::string> types;  // that scopes name
+  std::map<std::string, uint32_t, std::less<>> types;  // that scopes name, numbered
   uint32_t slots = 0;
   // A number of this program alone in this process; 0 for one that is used once.
   uint64_t serial = 0;

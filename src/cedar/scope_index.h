@@ -28,27 +28,27 @@ class ScopeIndex {
   void add(Key action, Key principal, Key resource, uint32_t policy);
   void freeze();
 
-  // Calls `visit(policy, action key)` for each policy under any combination of the keys, and returns
-  // how many buckets were looked at. The first resource key must be kAny.
-  template <class Visit>
-  uint64_t each(std::span<const Key> actions, std::span<const Key> principals,
-                std::span<const Key> resources, Visit&& visit) const {
-    uint64_t looked = 0;
+  // Calls `visit(policy, action key)` for each policy under any combination of the keys, and `spend(n)`
+  // before n buckets are looked at; either ends the walk by false. The first resource key must be kAny.
+  template <class Visit, class Spend>
+  void each(std::span<const Key> actions, std::span<const Key> principals, std::span<const Key> resources,
+            Visit&& visit, Spend&& spend) const {
+    if (!spend(actions.size())) return;
     for (Key action : actions) {
       if (find(packed(action, kAbsent, kAbsent)) == nullptr) continue;
       for (Key principal : principals) {
-        ++looked;
+        if (!spend(1)) return;
         const Bucket* bucket = find(packed(action, principal, kAny));
         if (bucket == nullptr) continue;
-        each_of(*bucket, action, visit);
+        if (!each_of(*bucket, action, visit)) return;
         if ((bucket->count & kMore) == 0) continue;
         for (Key resource : resources.subspan(1)) {
-          ++looked;
-          if (const Bucket* inner = find(packed(action, principal, resource))) each_of(*inner, action, visit);
+          if (!spend(1)) return;
+          const Bucket* inner = find(packed(action, principal, resource));
+          if (inner != nullptr && !each_of(*inner, action, visit)) return;
         }
       }
     }
-    return looked;
   }
 
  private:
@@ -80,9 +80,12 @@ class ScopeIndex {
     }
   }
   template <class Visit>
-  void each_of(const Bucket& bucket, Key action, Visit& visit) const {
+  bool each_of(const Bucket& bucket, Key action, Visit& visit) const {
     uint32_t end = bucket.begin + (bucket.count & ~kMore);
-    for (uint32_t i = bucket.begin; i < end; ++i) visit(policies_[i], action);
+    for (uint32_t i = bucket.begin; i < end; ++i) {
+      if (!visit(policies_[i], action)) return false;
+    }
+    return true;
   }
   Bucket& at(uint64_t key);  // made if it is not there
 

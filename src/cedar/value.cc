@@ -31,6 +31,10 @@ uint64_t folded(uint64_t a, uint64_t b) {
 // Up to eight bytes as a number.
 uint64_t load(const char* p, size_t count) {
   uint64_t word = 0;
+  if (count == 8) {
+    __builtin_memcpy(&word, p, 8);
+    return word;
+  }
   if (count >= 4) {
     uint32_t head = 0;
     uint32_t tail = 0;
@@ -68,8 +72,11 @@ uint64_t hash_uid(std::string_view type, std::string_view id) {
   auto mix = [&h](std::string_view text) {
     const char* p = text.data();
     size_t left = text.size();
-    for (; left > 8; p += 8, left -= 8) h = folded(h ^ load(p, 8), kSecret.factor);
-    h = folded(h ^ load(p, left), kSecret.factor ^ text.size());
+    for (; left > 16; p += 16, left -= 16) h = folded(h ^ load(p, 8), kSecret.factor ^ load(p + 8, 8));
+    // What is left as two words, overlapping if it is short of sixteen bytes.
+    uint64_t head = load(p, std::min<size_t>(left, 8));
+    uint64_t tail = left > 8 ? load(p + left - 8, 8) : 0;
+    h = folded(h ^ head, kSecret.factor ^ tail ^ (text.size() * kSpread));
   };
   mix(type);
   mix(id);
@@ -123,8 +130,6 @@ Value* Record::find(std::string_view name) {
   auto at = lower(fields_, name);
   return at != fields_.end() && at->name == name ? &at->value : nullptr;
 }
-
-size_t Record::size() const { return fields_.size(); }
 
 Set::Set(std::vector<Value> elements) : elements_(std::move(elements)) {
   std::ranges::sort(elements_,

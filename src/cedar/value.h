@@ -79,6 +79,8 @@ class Record {
   std::vector<Field> fields_;
 };
 
+inline constexpr size_t kSetElementsMax = 100'000;  // that a text or a JSON value may hold
+
 // A set: sorted, without repeats.
 class Set {
  public:
@@ -141,6 +143,8 @@ struct Field {
   std::string name;
   Value value;
 };
+
+inline size_t Record::size() const { return fields_.size(); }
 
 std::strong_ordering compare(const Set& a, const Set& b);
 std::strong_ordering compare(const Record& a, const Record& b);

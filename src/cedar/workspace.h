@@ -1,7 +1,7 @@
 #pragma once
-// What evaluation writes while it runs: values of shared nodes, where entities stand, the arena. One workspace serves one thread, over many requests and engines; an epoch
-// separates them, so that nothing is cleared and, once grown, nothing is allocated. Inner to the room.
-#include <array>
+// What evaluation writes while it runs: values of shared nodes, where entities stand, the arena. One
+// workspace serves one thread, over many requests and engines; an epoch separates them, so that nothing
+// is cleared and, once grown, nothing is allocated. Inner to the room.
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -39,7 +39,6 @@ class Workspace {
   std::vector<Slot> memo;                      // by Node::slot
   std::vector<Found> found;                    // by literal: its number in the store
   Placement placement;
-  std::array<std::vector<uint32_t>, 3> keys;   // of the index: action, principal, resource
   std::vector<std::unique_ptr<Value>> arena;   // values that expressions made
 };
 

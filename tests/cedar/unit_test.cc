@@ -2,7 +2,9 @@
 // each guard fails when its input is bad.
 #include <gtest/gtest.h>
 
+#include "base/json.h"
 #include "cedar/authorizer.h"
+#include "cedar/entities_json.h"
 #include "cedar/policy_set.h"
 #include "cedar/request_check.h"
 #include "cedar/validator.h"
@@ -275,10 +277,31 @@ TEST(Limits, AChainOfCommonTypesIsBounded) {
   EXPECT_EQ(schema.error().code, Code::kLimit);
 }
 
+TEST(Limits, SetsAndPatternsAreBounded) {
+  auto parsed = [](const std::string& condition) { return PolicySet::parse("permit (principal, action, resource) when { " + condition + " };", "limits"); };
+  std::string set = "[";
+  for (size_t i = 0; i < kSetElementsMax; ++i) set += "1,";
+  EXPECT_TRUE(parsed(set + "].contains(1)"));
+  auto more = parsed(set + "1].contains(1)");
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.error().code, Code::kLimit);
+  std::string pattern(kPatternBytesMax, 'x');
+  EXPECT_TRUE(parsed("\"x\" like \"" + pattern + "\""));
+  auto longer = parsed("\"x\" like \"" + pattern + "*\"");
+  ASSERT_FALSE(longer);
+  EXPECT_EQ(longer.error().code, Code::kLimit);
+  std::string json = "[1";
+  for (size_t i = 0; i < kSetElementsMax; ++i) json += ",1";
+  json::Parser parser;
+  auto value = value_from_json(*parser.parse(json + "]"));
+  ASSERT_FALSE(value);
+  EXPECT_EQ(value.error().code, Code::kLimit);
+}
+
 TEST(PatternTest, ManyWildcardsCostNoMoreThanTheirText) {
   auto expr = *parse_expression("context.s like \"" + nested("", "", "a*", 2'000) + "b\"", "e");
   Request request;
-  request.context.set("s", Value::string(std::string(200'000, 'a')));
+  request.context.set("s", Value::string(std::string(100'000, 'a')));
   auto value = evaluate(*expr, request, Entities());
   ASSERT_TRUE(value);
   EXPECT_EQ(*value, Value::boolean(false));
@@ -335,6 +358,30 @@ TEST(Bound, ADecisionThatCostsTooMuchIsCutShortAndDenies) {
   EXPECT_EQ(out.decision, Answer::kDeny);
   ASSERT_FALSE(out.errors.empty());
   EXPECT_NE(out.errors.back().message.find("10000 steps"), std::string::npos);
+}
+
+// Operators whose work follows the size of their operands, once each: what is bounded is the operand.
+TEST(Bound, EveryOperandThatIsTooLargeIsCutShort) {
+  std::vector<Value> entities;
+  for (int i = 0; i < 30'000; ++i) entities.push_back(Value::entity("Group", std::to_string(i)));
+  Request request{{"User", "u"}, {"Action", "a"}, {"Doc", "d"}, {}};
+  request.context = Record{{"long", Value::string(std::string(2'000'000, '1'))},
+                           {"entity", Value::entity("T", std::string(2'000'000, '1'))},
+                           {"set", Value::set(Set(entities))},
+                           {"nested", Value::set(Set({Value::set(Set(entities))}))}};
+  for (const char* condition :
+       {"principal in context.set", "context.set == context.set", "context.set.containsAll(context.set)", "[context.nested].contains(context.nested)",
+        "context.long == context.long", "context.entity == context.entity", "context.entity has a", "context.long like \"*2*\"",
+        "decimal(context.long) == decimal(\"1.0\")", "principal.hasTag(context.long)", "{a: context.set} == {a: context.set}"}) {
+    auto set = PolicySet::parse(std::string("permit (principal, action, resource) when { ") + condition + " };", "bound");
+    ASSERT_TRUE(set) << set.error().message;
+    Response out = Engine::compile(*set)->is_authorized(request, Entities());
+    EXPECT_TRUE(out.cut_short) << condition;
+    EXPECT_EQ(out.decision, Answer::kDeny) << condition;
+  }
+  // The control: the same operators on small operands.
+  Response out = costly_engine(EngineOptions::kUnbounded).is_authorized(costly_request(), Entities());
+  EXPECT_FALSE(out.cut_short);
 }
 
 TEST(Bound, TheSameDecisionUnboundedIsWhole) {

@@ -71,7 +71,10 @@ fn bench(folder: &str, seconds: f64) {
     }
     let load = cpu() - before;
     let _ = loading;
-    let schema = Schema::from_json_str(&read("schema.json").unwrap()).expect("schema");
+    let schema = match read("schema.cedarschema") {
+        Ok(text) => Schema::from_cedarschema_str(&text).expect("schema").0,
+        Err(_) => Schema::from_json_str(&read("schema.json").unwrap()).expect("schema"),
+    };
     let entities =
         Entities::from_json_str(&read("entities.json").unwrap(), Some(&schema)).expect("entities");
     let list: Value = serde_json::from_str(&read("requests.json").unwrap()).unwrap();
