@@ -185,6 +185,9 @@ def main():
             {"name": tool["name"], "arguments": {key: example(schema) for key, schema in tool["inputSchema"].get(
                 "properties", {}).items()}} for tool in offered]
         for one in calls:
+            if one["name"].endswith("_echo"):  # shows what became of the other tools' schemas on their way
+                others = [tool["inputSchema"] for tool in offered if tool["name"] != one["name"]]
+                one = {"name": one["name"], "arguments": {"schema": others[0]}}
             call_with_login(gate, client, one["name"], one.get("arguments") or {})
         for method in ("resources/list", "prompts/list"):
             answer = client.request(method) or {}
