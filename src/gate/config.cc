@@ -148,6 +148,8 @@ void read_tool_servers(const toml::node& node, std::string_view file, Config& co
     section.texts("write", server.write);
     section.text("era", server.era);
     section.text("token_file", server.token_file);
+    section.text("client_id", server.client_id);
+    section.text("client_secret_file", server.client_secret_file);
     section.text("ca_file", server.ca_file);
     section.read(*item.as_table());
     const int line = static_cast<int>(item.source().begin.line);

@@ -67,6 +67,7 @@ http::Task<Result<std::shared_ptr<const Listing>>> McpDesk::listing(std::string 
   const tools::Link* const asked = link(server);
   if (fresh || (known != nullptr && asked != nullptr && asked->busy())) co_return known;
   Result<std::shared_ptr<const Listing>> fetched = co_await fetch(server);
+  if (asked != nullptr) book_.put_challenge(server, asked->challenge());
   if (!fetched) {
     journal::warn(fetched.error().message);
     book_.put(server, nullptr);

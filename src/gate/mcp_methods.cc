@@ -312,7 +312,7 @@ http::Task<void> Mcp::watch(http::Call& call, std::string key_id, std::string ch
     const http::Woken woken = co_await pause.wait(http::Loop::now() + kMcpTick, &call.gone());
     const bool stands = house_.people.current(key_id, house_.committer.now()).has_value() &&
                         (session == nullptr || shared_.sessions.find(session->id(), session->person()) != nullptr);
-    if (woken == http::Woken::kCancelled || !stands || desk_ == nullptr) break;
+    if (woken == http::Woken::kCancelled || !stands || shared_.closing.load()) break;
     co_await desk_->refresh_all();
     std::string now = admitted_digest();
     std::string event;

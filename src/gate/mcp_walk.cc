@@ -371,6 +371,7 @@ http::Task<Step<Message>> McpWalk::call(tools::Ask ask) {
     ask.session = std::move(*session);
     running = co_await link->start(std::move(ask));
   }
+  shared_.book.put_challenge(target_.server, link->challenge());
   if (!running) co_return std::unexpected(failed(std::move(running.error())));
   Step<Message> said = co_await listen(std::move(*running));
   co_return said;

@@ -4,6 +4,7 @@
 // answer, is inspected, `release` is decided and its leaf is durable before the client gets a byte of it.
 // Tools are judged by the class that the agreement's registry gives them, other channels of a server
 // (resources, prompts, …) as the registry's tool "SERVER/CHANNEL". One walk per request, on its loop.
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -90,6 +91,7 @@ struct McpShared {
   RequestStates states;
   McpTasks tasks;
   const tools::Surroundings surroundings;  // of servers that run as children
+  std::atomic<bool> closing = false;       // streams that only wait for news end
 
  private:
   std::mutex mutex_;

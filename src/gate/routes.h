@@ -18,6 +18,8 @@ class Routes {
                                                 std::shared_ptr<const models::Catalog> catalog,
                                                 const models::Worker* worker, tools::Surroundings surroundings);
   http::Task<void> handle(http::Call& call);
+  // Ends the streams that only wait for news, so that stopping does not wait for them. Any thread.
+  void leave() { mcp_shared_.closing = true; }
   // Closes upstream connections, each on its loop. Blocks; after the server has stopped.
   void close();
   // What stands where among the tools, for the admin socket. Blocks; not from a loop of the routes.

@@ -286,6 +286,7 @@ Service::~Service() { stop(); }
 void Service::stop() {
   if (stopped_) return;
   stopped_ = true;
+  if (routes_) routes_->leave();
   if (server_) server_->stop(std::chrono::seconds(options_.config.drain_seconds));
   cosigner_.reset();
   admin_.reset();

@@ -24,6 +24,7 @@ std::string entry_for(std::string_view id, std::string_view server, const std::s
 struct Row {
   std::string id, server, digest, state, entry;
   std::vector<std::string> labels;
+  std::string challenge = {};
 };
 
 void write_row(json::Writer& writer, const Row& row) {
@@ -36,6 +37,7 @@ void write_row(json::Writer& writer, const Row& row) {
   for (const std::string& label : row.labels) writer.string(label);
   writer.end_array();
   writer.key("entry").string(row.entry);
+  if (!row.challenge.empty()) writer.key("challenge").string(row.challenge);
   writer.end_object();
 }
 
@@ -81,6 +83,11 @@ void ToolBook::mark_stale(std::string_view server) {
   auto stale = std::make_shared<Listing>(*found->second);
   stale->stale = true;
   found->second = std::move(stale);
+}
+
+void ToolBook::put_challenge(std::string_view server, std::string challenge) {
+  const std::lock_guard lock(mutex_);
+  challenges_.insert_or_assign(std::string(server), std::move(challenge));
 }
 
 Offer ToolBook::find(const agreement::Agreement& agreement, std::string_view name) const {
@@ -129,8 +136,14 @@ std::string ToolBook::report(const agreement::Agreement& agreement, const inspec
   json::Parser parser;
   for (const tools::ServerConfig& server : servers_) {
     const auto list = listing(server.id);
+    std::string challenge;
+    {
+      const std::lock_guard lock(mutex_);
+      if (const auto found = challenges_.find(server.id); found != challenges_.end()) challenge = found->second;
+    }
+    if (!challenge.empty()) rows.push_back({"", server.id, "", "wants a login", "", {}, challenge});
     if (list == nullptr) {
-      rows.push_back({"", server.id, "", "not reached", "", {}});
+      if (challenge.empty()) rows.push_back({"", server.id, "", "not reached", "", {}});
       continue;
     }
     for (const auto& [name, definition] : list->tools) {

@@ -52,6 +52,8 @@ class ToolBook {
   [[nodiscard]] std::shared_ptr<const Listing> listing(std::string_view server) const;
   void put(std::string_view server, std::shared_ptr<const Listing> listing);
   void mark_stale(std::string_view server);
+  // What a server asked for when it refused our token; empty once it takes it.
+  void put_challenge(std::string_view server, std::string challenge);
 
   // The tool that clients know as `name`.
   [[nodiscard]] Offer find(const agreement::Agreement& agreement, std::string_view name) const;
@@ -68,6 +70,7 @@ class ToolBook {
   std::vector<tools::ServerConfig> servers_;
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<const Listing>, std::less<>> listings_;
+  std::map<std::string, std::string, std::less<>> challenges_;
 };
 
 }  // namespace proviso::gate

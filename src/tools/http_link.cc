@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "exchange/sse.h"
 #include "http/client.h"
+#include "tools/oauth.h"
 #include "tools/upstream.h"
 
 namespace proviso::tools {
@@ -34,10 +35,22 @@ struct Shared {
   ServerConfig config;
   std::string target;
   std::string token;
+  std::string challenge;  // of the newest refusal
   std::unique_ptr<http::Client> client;
   uint64_t next_id = 1;
 
   [[nodiscard]] std::string who() const { return "the tool server `" + config.id + "`"; }
+
+  // True if the file now holds another token than before: somebody logged in.
+  bool reload_token() {
+    if (config.token_file.empty()) return false;
+    auto text = read_private_file(config.token_file);
+    if (!text) return false;
+    while (text->ends_with('\n') || text->ends_with(' ')) text->pop_back();
+    const bool other = *text != token && !text->empty();
+    token = std::move(*text);
+    return other;
+  }
 
   [[nodiscard]] Error unavailable(const Error& error) const {
     switch (error.code) {
@@ -45,6 +58,10 @@ struct Shared {
       case Code::kLimit: return {Code::kLimit, who() + ": " + error.message};
       default: return {Code::kUnavailable, who() + " cannot be reached or broke off"};
     }
+  }
+  [[nodiscard]] Error wants_login() const {
+    return {Code::kUnverified, fmt::format("{} wants a login that its operator has not made: `proviso tools login {}`",
+                                           who(), config.id)};
   }
   [[nodiscard]] std::unexpected<Error> odd(std::string_view what) const {
     return fail(Code::kUnavailable, fmt::format("{} {}", who(), what));
@@ -273,7 +290,8 @@ class HttpLink final : public Link {
       modern->eras.legacy = false;
     }
     if (modern && !modern->eras.legacy) co_return std::move(*modern);
-    if (!said && said.error().code == Code::kTimeout) co_return std::unexpected(std::move(said.error()));
+    const bool final = !said && (said.error().code == Code::kTimeout || said.error().code == Code::kUnverified);
+    if (final) co_return std::unexpected(std::move(said.error()));
     Result<Session> session = co_await open("{}");
     if (!session) co_return std::unexpected(std::move(session.error()));
     Greeting greeting = modern ? std::move(*modern) : session->greeting;
@@ -309,6 +327,7 @@ class HttpLink final : public Link {
     co_return std::move(*session);
   }
 
+  [[nodiscard]] std::string challenge() const override { return shared_->challenge; }
   ~HttpLink() override {
     for (const auto& [id, aside] : asides_) aside->stop.request();
   }
@@ -411,8 +430,23 @@ class HttpLink final : public Link {
     spec.body = request_text(message.id, message.method, message.params);
     spec.deadline = ask.deadline;
     spec.cancel = ask.cancel;
+    std::optional<http::RequestSpec> kept;
+    if (!shared_->config.token_file.empty()) kept = spec;
     auto reply = co_await shared_->client->send(std::move(spec));
     if (!reply) co_return std::unexpected(shared_->unavailable(reply.error()));
+    if (wants_token(*reply)) {
+      Status again = co_await refused(*reply);
+      if (!again) co_return std::unexpected(std::move(again.error()));
+      // It was not executed; with the new token, once. There is one, so there is a file, so the request was kept.
+      kept->headers.set("Authorization", "Bearer " + shared_->token);
+      reply = co_await shared_->client->send(std::move(*kept));
+      if (!reply) co_return std::unexpected(shared_->unavailable(reply.error()));
+      if (wants_token(*reply)) {
+        Status still = co_await refused(*reply);
+        co_return std::unexpected(still ? shared_->wants_login() : std::move(still.error()));
+      }
+    }
+    shared_->challenge.clear();
     if (!plain_coding(reply->headers())) co_return shared_->odd("answers in a coding that nobody asked for");
     if (sent != nullptr) sent->session_id = std::string(reply->headers().get_or("Mcp-Session-Id", ""));
     const int status = reply->status();
@@ -429,6 +463,21 @@ class HttpLink final : public Link {
     }
     co_return std::make_unique<HttpRunning>(shared_, std::move(*reply), std::move(message.id),
                                             std::move(ask.session), events, ask.deadline, ask.cancel);
+  }
+
+  static bool wants_token(const http::Reply& reply) {
+    return reply.status() == 401 || (reply.status() == 403 && reply.headers().get("WWW-Authenticate"));
+  }
+
+  // Keeps what the server asks for. Good if there is a new token to try with.
+  http::Task<Status> refused(http::Reply& reply) {
+    const std::string_view said = reply.headers().get_or("WWW-Authenticate", "Bearer");
+    const bool plain = said.size() <= kChallengeBytesMax &&
+                       std::all_of(said.begin(), said.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+    shared_->challenge = plain ? std::string(said) : "Bearer";
+    const auto body = co_await reply.read_all(kUpstreamMessageBytesMax);
+    if (shared_->reload_token()) co_return Status{};
+    co_return std::unexpected(shared_->wants_login());
   }
 
   http::Task<Result<Message>> response_of(Running& running) {
@@ -501,10 +550,12 @@ Result<std::unique_ptr<Link>> connect_http(http::Loop& loop, const ServerConfig&
   client.endpoint.ca_file = config.ca_file;
   const std::string target = client.endpoint.base_path.empty() ? "/" : client.endpoint.base_path;
   auto shared = std::make_shared<Shared>(
-      Shared{.loop = loop, .config = config, .target = target, .token = {}, .client = nullptr});
+      Shared{.loop = loop, .config = config, .target = target, .token = {}, .challenge = {}, .client = nullptr});
   if (!config.token_file.empty()) {
-    PV_TRY(shared->token, read_private_file(config.token_file));
-    while (shared->token.ends_with('\n') || shared->token.ends_with(' ')) shared->token.pop_back();
+    // Before the first login there is none.
+    auto there = read_private_file(config.token_file);
+    if (!there && there.error().code != Code::kNotFound) return std::unexpected(std::move(there.error()));
+    shared->reload_token();
   }
   PV_TRY(shared->client, http::Client::create(loop, std::move(client)));
   return std::unique_ptr<Link>(std::make_unique<HttpLink>(std::move(shared)));

@@ -17,6 +17,8 @@ struct ServerConfig {
   std::vector<std::string> write;    // folders that it may read and write
   std::string era;                   // "legacy", "modern", or empty: it is asked
   std::string token_file;            // a private file with our bearer token for it; empty: none sent
+  std::string client_id;             // for `tools login`: ours at the issuer, or the https URL of our document
+  std::string client_secret_file;    // a private file; empty: a public client
   std::string ca_file;
   [[nodiscard]] std::string where() const;  // the url, or the command as one line
 };

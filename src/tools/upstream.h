@@ -93,6 +93,8 @@ class Link {
   virtual http::Task<Result<std::unique_ptr<Running>>> start(Ask ask) = 0;
   // It works on something else, so that a further request would wait.
   [[nodiscard]] virtual bool busy() const { return false; }
+  // The WWW-Authenticate of its newest refusal, printable; empty while it takes our token.
+  [[nodiscard]] virtual std::string challenge() const { return {}; }
 };
 
 // Made and destroyed on `loop`, destroyed after every Running of it. kInvalid: a URL, CA or token file that

@@ -6,12 +6,16 @@ client that speaks to the gate. So what the suite judges is what the gate sends.
 """
 import json
 import os
+import subprocess
 import sys
+import tempfile
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 sys.path.insert(0, HERE)
-from governed import Client, Governed, LEGACY, MODERN, admit, listed  # noqa: E402
+from gate import BIN  # noqa: E402
+from governed import Client, Governed, LEGACY, MODERN, admit  # noqa: E402
 
 SCENARIO = os.environ.get("MCP_CONFORMANCE_SCENARIO", "")
 VERSION = os.environ.get("MCP_CONFORMANCE_PROTOCOL_VERSION", LEGACY)
@@ -101,11 +105,77 @@ def encoded(value):
     return text if plain else "=?base64?%s?=" % base64.b64encode(text.encode()).decode()
 
 
+def log_in(gate, config):
+    """The operator at a terminal, and the browser that goes where it is sent."""
+    login = subprocess.Popen([os.path.join(BIN, "proviso"), "tools", "login", "suite", "--state", gate.state, "--config",
+                              config], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for line in login.stdout:
+        if line.startswith("http"):
+            try:
+                urllib.request.urlopen(line.strip(), timeout=10).read()
+            except OSError as error:
+                print("browser: %s" % error)
+    login.wait(30)
+    print("login: %d %s" % (login.returncode, login.stderr.read()))
+    return login.returncode == 0
+
+
+def rows_of(gate):
+    done = subprocess.run([os.path.join(BIN, "proviso"), "tools", "list", "--json", "--state", gate.state],
+                          capture_output=True, text=True)
+    return [row for row in json.loads(done.stdout) if row["server"] == "suite"]
+
+
+def with_login(servers):
+    """What the server lists, after a login where it wants one; ends the driver where the login must fail."""
+    with Governed(servers, "") as gate:
+        config = os.path.join(gate.state, "test.toml")
+        rows = rows_of(gate)
+        for _ in range(LOGINS_MAX):
+            if not any(row["state"] == "wants a login" for row in rows):
+                break
+            if not log_in(gate, config):
+                sys.exit(1)
+            rows = rows_of(gate)
+        return rows
+
+
+LOGINS_MAX = 2  # of one operator, for one refusal
+
+
+def call_with_login(gate, client, name, arguments):
+    for _ in range(LOGINS_MAX):
+        answer = call(client, name, arguments)
+        if "wants a login" not in json.dumps(answer):
+            return
+        rows_of(gate)
+        if not log_in(gate, os.path.join(gate.state, "test.toml")):
+            sys.exit(1)
+    answer = call(client, name, arguments)
+
+
+def credentials(folder):
+    """How the operator registered beforehand: a document of ours, or what the suite gives."""
+    known = CONTEXT.get("client_id")
+    text = 'client_id = "%s"\n' % (known or "https://conformance-test.local/client-metadata.json")
+    if CONTEXT.get("client_secret"):
+        path = os.path.join(folder, "secret")
+        with open(path, "w") as out:
+            out.write(CONTEXT["client_secret"])
+        os.chmod(path, 0o600)
+        text += 'client_secret_file = "%s"\n' % path
+    return text
+
+
 def main():
     url = sys.argv[-1]
     servers = '[[tool_server]]\nid = "suite"\nurl = "%s"\nera = "%s"\n' % (
         url, "modern" if ERA == MODERN else "legacy")
-    rows = listed(servers)
+    folder = tempfile.mkdtemp(prefix="proviso-login-")
+    os.chmod(folder, 0o755)
+    if SCENARIO.startswith("auth/"):
+        servers += 'token_file = "%s"\n%s' % (os.path.join(folder, "token"), credentials(folder))
+    rows = with_login(servers)
     print(json.dumps(rows))
     with Governed(servers, admit(rows)) as gate:
         client = Asked(gate.port, gate.keys["staff"], ERA, CAPABILITIES).open()
@@ -115,7 +185,10 @@ def main():
             {"name": tool["name"], "arguments": {key: example(schema) for key, schema in tool["inputSchema"].get(
                 "properties", {}).items()}} for tool in offered]
         for one in calls:
-            call(client, one["name"], one.get("arguments") or {})
+            if one["name"].endswith("_echo"):  # shows what became of the other tools' schemas on their way
+                others = [tool["inputSchema"] for tool in offered if tool["name"] != one["name"]]
+                one = {"name": one["name"], "arguments": {"schema": others[0]}}
+            call_with_login(gate, client, one["name"], one.get("arguments") or {})
         for method in ("resources/list", "prompts/list"):
             answer = client.request(method) or {}
             for item in answer.get("result", {}).get(method.split("/")[0], [])[:1]:

@@ -164,6 +164,8 @@ class Governed(Gate):
         tools += "".join(entry(name, tool_class, "nowhere", "0" * 64) for name, tool_class in (
             ("order", "spend"), ("slow", "force"), ("echo", "read")) if 'id = "%s"' % name not in tools)
         write_agreement(self.folder, tools)
+        if "[oversight]" not in config:
+            config += "\n[oversight]\nwait_seconds = 1\n"  # nobody approves in these tests
         super().__init__(agreement=self.folder, config=config + "\n" + servers, args=["--no-worker"], **more)
 
     def __exit__(self, *unused):

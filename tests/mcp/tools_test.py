@@ -37,6 +37,9 @@ def calls(gate, fixture, era):
     status, headers, _ = client.last
     check(era + " receipt in the result and its header", json.loads(headers["proviso-receipt"]) ==
           meta["proviso/receipt"] and headers["proviso-exchange"] == meta["proviso/exchange"], headers)
+    seen = {name.lower(): value for name, value in fixture.state.calls[-1][2].items()}
+    check(era + " nothing of the client's key or headers travels on", "authorization" not in seen and not any(
+        gate.keys["staff"] in value or name.startswith("proviso") for name, value in seen.items()), seen)
     check(era + " act and release are written", verbs(gate, meta["proviso/exchange"]) ==
           [("act", "allow", None), ("release", "allow", "complete")], verbs(gate, meta["proviso/exchange"]))
     before = len(fixture.state.calls)
