@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""What holds cost: an ordinary request's p50 beside 10,000 open holds and beside none, in one run, A B B A; and the
-time from the last approval's request to the bytes of what it let go.
+"""What holds cost: an ordinary request's p50 at a gate with 10,000 open holds, at one that has answered as many ordinary
+requests, and at a new one, in one run, A B C C B A; and the time from the last approval's request to the bytes of what
+it let go.
 
     python3 bench/oversight.py --bin build/release/bin [--holds 10000] [--requests 2000] [--approvals 100]
 """
@@ -54,23 +55,28 @@ def percentile(values, share):
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-def beside_holds(without, with_holds):
-    planner = Client(with_holds, "planner", "logistics")
+def filled(gate, role, purpose, text_of, expected):
+    client = Client(gate, role, purpose)
     start = time.monotonic()
     for number in range(options.holds):
-        status, _ = planner.ask(order(number))
-        assert status == 403, status
-    print("opened %d holds in %.0f s" % (options.holds, time.monotonic() - start), flush=True)
-    clients = [Client(without, "analyst", "analysis"), Client(with_holds, "analyst", "analysis")]
-    taken = [[], []]
-    for which in (0, 1, 1, 0) * 4:
+        status, _ = client.ask(text_of(number))
+        assert status == expected, status
+    print("%d requests, each answered %d, in %.0f s" % (options.holds, expected, time.monotonic() - start), flush=True)
+
+
+def beside_holds(new, used, holding):
+    filled(holding, "planner", "logistics", order, 403)
+    filled(used, "analyst", "analysis", lambda number: "script: say hello", 200)
+    clients = [Client(gate, "analyst", "analysis") for gate in (new, used, holding)]
+    taken = [[], [], []]
+    for which in (0, 1, 2, 2, 1, 0) * 4:
         for _ in range(options.requests // 8):
             status, seconds = clients[which].ask("script: say hello")
             assert status == 200, status
             taken[which].append(seconds)
-    none, many = (statistics.median(t) * 1000 for t in taken)
-    print("request p50: %.3f ms beside no hold, %.3f ms beside %d: %+.1f %%" % (
-        none, many, options.holds, 100 * (many / none - 1)), flush=True)
+    medians = [statistics.median(t) * 1000 for t in taken]
+    print("request p50: new gate %.3f ms, after %d requests %.3f ms, with %d open holds %.3f ms: %+.1f %% of the second" % (
+        medians[0], options.holds, medians[1], options.holds, medians[2], 100 * (medians[2] / medians[1] - 1)), flush=True)
 
 
 def signed_vote(gate, held, role):
@@ -124,6 +130,7 @@ def approval_to_execution(gate):
 
 
 with Upstream() as upstream:
-    with Gate(upstream=upstream, config=CONFIG) as without, Gate(upstream=upstream, config=CONFIG) as with_holds:
-        approval_to_execution(without)
-        beside_holds(without, with_holds)
+    gates = [Gate(upstream=upstream, config=CONFIG) for _ in range(3)]
+    with gates[0], gates[1], gates[2]:
+        approval_to_execution(gates[0])
+        beside_holds(*gates)

@@ -75,7 +75,7 @@ Decisive::Judged Decisive::judge(const Matter& matter, const oversight::Approval
   return judged;
 }
 
-http::Task<Step<>> Decisive::write(const Matter& matter, Judged judged) {
+http::Task<Step<>> Decisive::write(const Matter& matter, Judged judged, Payloads payloads) {
   House& house = corridor_.house_;
   house.metrics.decision(exchange::verb_name(matter.verb), agreement::outcome_name(judged.decision.outcome));
   judged.facts.merge(matter.record);
@@ -84,7 +84,7 @@ http::Task<Step<>> Decisive::write(const Matter& matter, Judged judged) {
                                     outcome == Outcome::kAllow  ? matter.if_allowed
                                     : outcome == Outcome::kHold ? matter.if_held
                                                                 : matter.if_denied);
-  record.payloads.insert(record.payloads.end(), matter.payloads.begin(), matter.payloads.end());
+  record.payloads = std::move(payloads);
   co_return co_await corridor_.write(passage_, std::move(record));
 }
 
@@ -96,7 +96,7 @@ http::Task<Step<agreement::Decision>> Decisive::decide(Matter matter, Patience& 
   co_return std::move(begun->decision);
 }
 
-http::Task<Step<Decisive::Begun>> Decisive::begin(const Matter& matter) {
+http::Task<Step<Decisive::Begun>> Decisive::begin(Matter& matter) {
   Judged judged = judge(matter, nullptr);
   Begun begun{judged.decision, ""};
   if (begun.decision.outcome == Outcome::kHold) {
@@ -105,14 +105,14 @@ http::Task<Step<Decisive::Begun>> Decisive::begin(const Matter& matter) {
     begun.hold = std::move(*held);
     co_return begun;
   }
-  Step<> written = co_await write(matter, std::move(judged));
+  Step<> written = co_await write(matter, std::move(judged), std::move(matter.payloads));
   if (!written) co_return std::unexpected(std::move(written.error()));
   co_return begun;
 }
 
 http::Task<Step<>> Decisive::record(const Matter& matter) {
   Judged judged = judge(matter, nullptr);
-  co_return co_await write(matter, std::move(judged));
+  co_return co_await write(matter, std::move(judged), matter.payloads);
 }
 
 oversight::HoldPlan Decisive::plan(const Matter& matter, const agreement::Decision& decision) const {
@@ -145,7 +145,7 @@ http::Task<Step<std::string>> Decisive::hold(const Matter& matter, Judged judged
   if (auto open = house.oversight.docket().open_hold(wanted.action.digest(), passage_.time)) {
     // Asked before and still open: the same hold, named by this attempt's leaf too.
     oversight::put_hold_id(judged.facts, open->terms.id);
-    Step<> written = co_await write(matter, std::move(judged));
+    Step<> written = co_await write(matter, std::move(judged), matter.payloads);
     if (!written) co_return std::unexpected(std::move(written.error()));
     co_return open->terms.id;
   }
@@ -153,11 +153,11 @@ http::Task<Step<std::string>> Decisive::hold(const Matter& matter, Judged judged
   auto made = house.oversight.docket().plan_hold(std::move(wanted), passage_.time, expires);
   if (!made) co_return std::unexpected(turned_by(std::move(made.error())));
   oversight::put_hold(judged.facts, *made);
-  Matter with_papers = matter;
-  with_papers.payloads.emplace_back("action", made->action.text());
-  with_papers.payloads.emplace_back("rendering", made->rendering);
+  Payloads payloads = matter.payloads;
+  payloads.emplace_back("action", made->action.text());
+  payloads.emplace_back("rendering", made->rendering);
   const auto pending = house.oversight.begin();
-  Step<> written = co_await write(with_papers, std::move(judged));
+  Step<> written = co_await write(matter, std::move(judged), std::move(payloads));
   if (!written) co_return std::unexpected(std::move(written.error()));
   house.oversight.apply(passage_.receipt.index, oversight::Opened{*made});
   if (house.webhook != nullptr) house.webhook->tell(*made);
@@ -205,7 +205,7 @@ http::Task<Step<std::optional<agreement::Decision>>> Decisive::execute(const Mat
   const agreement::Decision decision = judged.decision;
   if (decision.outcome == Outcome::kHold) co_return not_yet;
   if (decision.outcome == Outcome::kDeny) {
-    Step<> written = co_await write(matter, std::move(judged));
+    Step<> written = co_await write(matter, std::move(judged), matter.payloads);
     if (!written) co_return std::unexpected(std::move(written.error()));
     co_return std::unexpected(refusal_of(decision));
   }
@@ -213,7 +213,7 @@ http::Task<Step<std::optional<agreement::Decision>>> Decisive::execute(const Mat
   oversight::put_hold_id(judged.facts, id);
   judged.facts.set("hold.votes", approvals.votes);
   const auto pending = oversight.begin();
-  Step<> written = co_await write(matter, std::move(judged));
+  Step<> written = co_await write(matter, std::move(judged), matter.payloads);
   if (!written) {
     // It may have become durable all the same, and then it is consumed: nobody executes it again.
     co_return std::unexpected(std::move(written.error()));

@@ -16,6 +16,8 @@ namespace proviso::gate {
 
 inline constexpr std::chrono::seconds kHoldAliveMax{10};  // a held stream is never silent for longer
 
+using Payloads = std::vector<std::pair<std::string, std::string>>;
+
 // What is to be decided.
 struct Matter {
   exchange::Verb verb = exchange::Verb::kAct;
@@ -24,7 +26,7 @@ struct Matter {
   Content content;
   std::string_view arguments;  // what is done, exactly: part of the action that people approve
   exchange::Facts record;      // for the leaf only; no policy reads it
-  std::vector<std::pair<std::string, std::string>> payloads;
+  Payloads payloads;
   // What the leaf says became of the exchange, by the decision.
   std::string_view if_allowed;
   std::string_view if_denied;
@@ -55,14 +57,14 @@ class Decisive {
   // it is allowed and its leaf is durable. What the matter refers to outlives the call.
   http::Task<Step<agreement::Decision>> decide(Matter matter, Patience& patience);
   // The parts of it, for whoever keeps a client waiting in ways of its own. begin() decides once and writes; a
-  // decision that holds comes with the hold that waits. execute() decides again with the approvals that the
+  // decision that holds comes with the hold that waits; of any other the matter's payloads are spent. execute() decides again with the approvals that the
   // hold has now: the decision that allowed it, consumed by its leaf; nothing while there are too few. Turned
   // (and decided) once the hold has ended otherwise.
   struct Begun {
     agreement::Decision decision;
     std::string hold;
   };
-  http::Task<Step<Begun>> begin(const Matter& matter);
+  http::Task<Step<Begun>> begin(Matter& matter);
   http::Task<Step<std::optional<agreement::Decision>>> execute(const Matter& matter, const std::string& id);
   // Decides and writes; nothing waits and nothing comes of it. For what is refused already.
   http::Task<Step<>> record(const Matter& matter);
@@ -73,7 +75,7 @@ class Decisive {
     agreement::Decision decision;
   };
   [[nodiscard]] Judged judge(const Matter& matter, const oversight::Approvals* approvals) const;
-  http::Task<Step<>> write(const Matter& matter, Judged judged);
+  http::Task<Step<>> write(const Matter& matter, Judged judged, Payloads payloads);
   // The id of this action's open hold, or of a new one once it is durable.
   http::Task<Step<std::string>> hold(const Matter& matter, Judged judged);
   http::Task<Step<agreement::Decision>> wait(const Matter& matter, Begun held, Patience& patience);

@@ -87,7 +87,7 @@ TEST(Docket, AnyChangedMemberIsRefused) {
   expect_refused(changed([&](auto& a) { a.decided_at.value += 120; }), Code::kInvalid, "ahead");
   expect_refused(changed([&](auto& a) { a.reason = "ok"; }), Code::kInvalid, "reason");
   expect_refused(changed([&](auto& a) { a.role = "legal"; }), Code::kUnverified, "role");
-  expect_refused(changed([&](auto& a) { a.role = "planner"; }), Code::kUnverified, "role");
+  expect_refused(changed([&](auto& a) { a.role = "planner"; }), Code::kUnverified, "does not wait for the role");
   EXPECT_TRUE(changed([](auto&) {}));
 }
 
@@ -138,6 +138,14 @@ TEST(Docket, AKeyIsItsPersonsAndItsNamespaceIsApproval) {
   expect_refused(judge(House::sign(approval, "bo", "proviso-agreement-v1"), "bo"), Code::kUnverified, "namespace");
   expect_refused(judge(House::sign(approval, "bo", "file"), "bo"), Code::kUnverified, "namespace");
   EXPECT_TRUE(judge(House::sign(approval, "bo"), "bo"));
+}
+
+TEST(Docket, ARoleThatNobodyAskedForCountsNothing) {
+  House house;
+  house.enter("bo", {"commander", "planner"});
+  const Hold hold = house.opened();
+  expect_refused(house.judge(house.statement(hold.terms.id, "bo", "planner"), "bo"), Code::kUnverified,
+                 "does not wait for the role");
 }
 
 // A hold's id is no key to it.
