@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "base/file.h"
@@ -243,12 +244,12 @@ class Tour {
                             R"("tools":[{{"type":"function","function":{{"name":"order_parts","parameters":{{"type":"object",)"
                             R"("properties":{{"part":{{"enum":["axle"]}},"quantity":{{"enum":[{}]}}}},)"
                             R"("required":["part","quantity"]}}}}}}],)"
-                            R"("tool_choice":{{"type":"function","function":{{"name":"order_parts"}}}}}})",
+                            R"("parallel_tool_calls":false,"tool_choice":{{"type":"function","function":{{"name":"order_parts"}}}}}})",
                             quantity),
                 "planner");
   }
 
-  // The one hold that is open, as soon as it is.
+  // The next hold that is open, as soon as it is.
   Result<std::string> open_hold() {
     const http::Time until = http::Loop::now() + kSceneMax;
     while (http::Loop::now() < until) {
@@ -260,7 +261,7 @@ class Tour {
       for (const json::Element hold : holds) {
         std::string_view id, state;
         if (hold.at_key("id").get(id) == simdjson::SUCCESS && hold.at_key("state").get(state) == simdjson::SUCCESS &&
-            state == "open") {
+            state == "open" && met_.insert(std::string(id)).second) {
           return std::string(id);
         }
       }
@@ -467,6 +468,7 @@ class Tour {
   TourOptions options_;
   std::string dir_, state_, receipt_;
   std::map<std::string, std::string> keys_;  // by role
+  std::set<std::string> met_;                // holds that were open_hold()'s answer
   std::optional<ChildProgram> gate_;
   http::Endpoint endpoint_;
   std::unique_ptr<http::Loops> loops_;

@@ -41,6 +41,17 @@ bool is_plain(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
+Matter matter_of(const exchange::ToolCall& tool_call, Content content) {
+  Matter matter;
+  matter.verb = exchange::Verb::kAct;
+  matter.resource_type = "Tool";
+  matter.resource_id = tool_call.name;
+  matter.content = std::move(content);
+  matter.arguments = tool_call.arguments.open_for_inspection();
+  matter.payloads.emplace_back("arguments", tool_call.arguments.open_for_inspection());
+  return matter;
+}
+
 constexpr int32_t kHeaderGroup = -1;  // of no message: a text of its own
 
 // What the corridor takes from headers beside the key: each once, each plain.
@@ -313,15 +324,14 @@ http::Task<Step<>> Corridor::abandon(Passage& passage, Turned turned) {
   co_return std::unexpected(std::move(turned));
 }
 
+http::Task<Step<>> Corridor::record_act(Passage& passage, const exchange::ToolCall& tool_call, Content content) {
+  const Matter matter = matter_of(tool_call, std::move(content));
+  co_return co_await Decisive(*this, passage).record(matter);
+}
+
 http::Task<Step<>> Corridor::act(Passage& passage, const exchange::ToolCall& tool_call,
                                  Content content, Patience& patience) {
-  Matter matter;
-  matter.verb = exchange::Verb::kAct;
-  matter.resource_type = "Tool";
-  matter.resource_id = tool_call.name;
-  matter.content = std::move(content);
-  matter.arguments = tool_call.arguments.open_for_inspection();
-  matter.payloads.emplace_back("arguments", tool_call.arguments.open_for_inspection());
+  Matter matter = matter_of(tool_call, std::move(content));
   Step<agreement::Decision> decided = co_await Decisive(*this, passage).decide(std::move(matter), patience);
   if (!decided) co_return std::unexpected(std::move(decided.error()));
   co_return Step<>{};
@@ -347,7 +357,13 @@ http::Task<Step<>> Corridor::release_whole(http::Call& call, Passage& passage,
   Step<> acted;
   Patience patience = patience_of(call);
   for (const exchange::ToolCall& tool_call : answer->tool_calls) {
-    Step<> step = co_await act(passage, tool_call, arguments_of(passage, tool_call), patience);
+    Content content = arguments_of(passage, tool_call);
+    Step<> step;
+    if (acted) {
+      step = co_await act(passage, tool_call, std::move(content), patience);
+    } else {
+      step = co_await record_act(passage, tool_call, std::move(content));
+    }
     if (!step && acted) acted = std::move(step);
   }
   renewed = renew(passage);  // the acts waited for their leaves

@@ -66,7 +66,7 @@ class Decisive {
   };
   http::Task<Step<Begun>> begin(Matter& matter);
   http::Task<Step<std::optional<agreement::Decision>>> execute(const Matter& matter, const std::string& id);
-  // Decides and writes; nothing waits and nothing comes of it. For what is refused already.
+  // Decides and writes; nothing waits, no hold is opened and nothing comes of it. For what is refused already.
   http::Task<Step<>> record(const Matter& matter);
 
  private:

@@ -221,7 +221,7 @@ TEST(Verify, FindsAnOutcomeWithoutItsIntent) {
   const auto verdict = house.verdict();
   EXPECT_EQ(verdict.finding_count, 3u) << all(verdict);
   for (const auto* leaf : {"leaf 0", "leaf 2", "leaf 5"}) {
-    EXPECT_TRUE(names(verdict, leaf, "pairing", "no `ask` of it is open")) << leaf << all(verdict);
+    EXPECT_TRUE(names(verdict, leaf, "pairing", "no `ask` or `act` of it is open")) << leaf << all(verdict);
   }
 }
 
