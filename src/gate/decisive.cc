@@ -84,6 +84,7 @@ http::Task<Step<>> Decisive::write(const Matter& matter, Judged judged) {
                                     outcome == Outcome::kAllow  ? matter.if_allowed
                                     : outcome == Outcome::kHold ? matter.if_held
                                                                 : matter.if_denied);
+  record.opened = matter.opened;
   record.payloads.insert(record.payloads.end(), matter.payloads.begin(), matter.payloads.end());
   co_return co_await corridor_.write(passage_, std::move(record));
 }

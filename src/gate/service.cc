@@ -208,6 +208,9 @@ Status Service::start_worker() {
   config.launcher = options_.launcher;
   config.program = worker.binary;
   config.model_file = worker.model;
+  config.doorkeeper = options_.doorkeeper;
+  PV_TRY(const note::VerifierKey receipt_key, ledger::read_verifier_key(options_.layout.receipt_pub()));
+  config.receipt_key = receipt_key.text();
   config.run_dir = options_.layout.worker();
   config.threads = static_cast<uint32_t>(worker.threads);
   config.slots = static_cast<uint32_t>(worker.slots);
