@@ -57,6 +57,14 @@ struct Tool {
   std::string definition;
 };
 
+// For how long the contents of exchanges are kept, by retention class. An exchange is of the class that names
+// its purpose, else of kDefaultClass.
+struct Retention {
+  std::string retention_class;        // lower-case letters, digits and inner dashes
+  int64_t months = 0;                 // after the month in which they were made
+  std::vector<std::string> purposes;  // of the class; none for kDefaultClass
+};
+
 enum class DenialForm { kError, kMessage };
 
 struct Terms {  // agreement.toml, as read
@@ -75,6 +83,8 @@ struct Terms {  // agreement.toml, as read
   std::vector<Model> models;
   std::vector<Tool> tools;
   std::vector<std::string> passthrough;  // protocol fields admitted though not in the table
+  std::vector<Retention> retention;
+  [[nodiscard]] std::string_view retention_class(std::string_view purpose) const;
 };
 
 struct Clause {
@@ -159,6 +169,12 @@ inline constexpr std::string_view kStoppedFact = "stop.in_force";
 inline constexpr std::string_view kClientClass = "client";
 inline constexpr std::array<std::string_view, 5> kToolClasses = {"client", "force", "read", "spend",
                                                                  "write"};
+
+// Retention classes: of exchanges that no other class names; of what the register of people and keys rests on,
+// and of what was done to the ledger itself, which no agreement lets go.
+inline constexpr std::string_view kDefaultClass = "default";
+inline constexpr std::string_view kRegisterClass = "register";
+inline constexpr std::string_view kPermanentClass = "permanent";
 
 inline constexpr std::string_view kSignatureNamespace = "proviso-agreement-v1";
 // "Vendor of the local model" -> "vendor-of-the-local-model"

@@ -362,7 +362,61 @@ void read_tools(TableReader& top, Terms& terms) {
   });
 }
 
+bool is_class(std::string_view text) {
+  return !text.empty() && text.size() <= kClassBytesMax && text.front() != '-' && text.back() != '-' &&
+         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
+}
+
+void check_class(TableReader& reader, const Retention& kept, const Terms& terms) {
+  const std::string& name = kept.retention_class;
+  if (!is_class(name)) {
+    reader.fault("class", fmt::format("retention class `{}` must be up to {} lower-case letters, digits and "
+                                      "inner dashes", name, kClassBytesMax));
+  }
+  if (name == kRegisterClass || name == kPermanentClass) {
+    reader.fault("class", fmt::format("class `{}` is kept as long as the ledger: it says who was who and what "
+                                      "was done; name another", name));
+  }
+  if (std::ranges::any_of(terms.retention, [&](const Retention& r) { return r.retention_class == name; })) {
+    reader.fault("class", fmt::format("retention class `{}` stands twice; keep one", name));
+  }
+  if ((name == kDefaultClass) != kept.purposes.empty()) {
+    reader.fault("purposes", name == kDefaultClass
+                                 ? "class `default` is for the purposes that no other class names; remove "
+                                   "`purposes`"
+                                 : fmt::format("retention class `{}` names no `purposes`, so nothing would be "
+                                               "of it", name));
+  }
+}
+
+void read_retention(TableReader& top, Terms& terms) {
+  top.each_table("retention", [&](TableReader& reader) {
+    Retention kept;
+    kept.retention_class = reader.text("class", Need::kRequired);
+    kept.months = reader.integer("months", Need::kRequired, 0, kRetentionMonthsMax);
+    kept.purposes = reader.words("purposes");
+    check_class(reader, kept, terms);
+    for (const std::string& purpose : kept.purposes) {
+      if (!terms.purposes.contains(purpose)) {
+        reader.fault("purposes", fmt::format("retention class `{}` names purpose `{}`, which [purposes] does "
+                                             "not", kept.retention_class, purpose));
+      }
+      if (terms.retention_class(purpose) != kDefaultClass) {
+        reader.fault("purposes", fmt::format("purpose `{}` is of two retention classes", purpose));
+      }
+    }
+    terms.retention.push_back(std::move(kept));
+  });
+}
+
 }  // namespace
+
+std::string_view Terms::retention_class(std::string_view purpose) const {
+  for (const Retention& kept : retention) {
+    if (std::ranges::find(kept.purposes, purpose) != kept.purposes.end()) return kept.retention_class;
+  }
+  return kDefaultClass;
+}
 
 bool is_word(std::string_view text) {
   return !text.empty() && text.size() <= kIdBytesMax && text[0] >= 'a' && text[0] <= 'z' &&
@@ -401,6 +455,7 @@ Terms parse_terms(std::string_view toml_text, Faults& faults) {
   read_vendors(top, terms);
   read_models(top, terms);
   read_tools(top, terms);
+  read_retention(top, terms);
   top.finish();
   return terms;
 }

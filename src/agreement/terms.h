@@ -14,6 +14,8 @@ inline constexpr std::string_view kTermsFile = "agreement.toml";
 inline constexpr size_t kEntriesMax = 1000;      // per section; a registry beyond that is a database
 inline constexpr size_t kIdBytesMax = 128;       // ids are names that people type
 inline constexpr size_t kTextBytesMax = 4096;    // descriptions are sentences
+inline constexpr int64_t kRetentionMonthsMax = 1200;  // a hundred years; who wants longer names no period
+inline constexpr size_t kClassBytesMax = 63;             // a retention class stands in file names
 inline constexpr int64_t kMarkingMax = 1'000'000;  // markings are small ranks
 
 // Adds to `faults` what is wrong; the result is usable for further checks either way. The caller has

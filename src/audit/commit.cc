@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/check.h"
+#include "base/merkle.h"
 
 namespace proviso::audit {
 namespace {
@@ -363,8 +364,12 @@ Result<SealedRecord> seal(const vault::Vault& vault, Record record) {
                     std::move(record.payloads)};
   Leaf& leaf = record.leaf;
   leaf.fact_count = contents.facts.items().size();
-  leaf.fact_root = fact_root(contents.facts, contents.secret);
+  const std::vector<Digest> commitments = fact_commitments(contents.facts, contents.secret);
+  leaf.fact_root = merkle::root(commitments);
   SealedRecord sealed;
+  if (!record.opened.empty()) {
+    PV_TRY(sealed.opening, open_fact(contents.facts, contents.secret, commitments, record.opened));
+  }
   PV_TRY(sealed.sealed, vault.seal(record.retention_class, leaf.time, contents.encode()));
   leaf.sealed = sealed.sealed.digest;
   sealed.entry = leaf.text();

@@ -25,11 +25,13 @@ struct Record {
   exchange::Facts facts;
   std::vector<std::pair<std::string, std::string>> payloads;
   std::string retention_class = "default";
+  std::string opened;  // path of a fact that must be shown alone; empty: none
 };
 struct SealedRecord {
   std::string entry;  // the leaf's text
   UtcSeconds time;    // the leaf's; the log's batch is never before it
   vault::Sealed sealed;
+  exchange::FactOpening opening;  // of the record's `opened`
 };
 
 // Fills the leaf from the facts under a fresh secret and encrypts the contents. Thread-safe.

@@ -14,12 +14,11 @@ namespace {
 
 constexpr std::string_view kFormat = "proviso/leaf@v1";
 constexpr std::array<std::string_view, 4> kDecisions = {"allow", "deny", "hold", "-"};
-constexpr std::array<std::string_view, 12> kOtherVerbs = {
-    "key",   "agreement", "worker",    "person", "unauthorized", "start",
-    "report", "shred",    "heartbeat", "vote",   "withdraw",     "review"};
+constexpr std::array<std::string_view, 13> kOtherVerbs = {
+    "key",   "agreement", "worker", "person", "unauthorized", "start",    "report",
+    "shred", "heartbeat", "rotate", "vote",   "withdraw",     "review"};
 // With the secret and a position these are 55 bytes: one block of SHA-256.
 constexpr std::string_view kSaltDomain{"proviso/salt/v1", 15};
-constexpr std::string_view kValueDomain{"proviso/value/v1", 16};
 constexpr std::string_view kContentsMagic{"pvcontents\x01", 11};
 
 bool known_verb(std::string_view verb) {
@@ -133,17 +132,6 @@ Digest fact_salt(std::string_view secret, uint64_t position) {
   return sha256({kSaltDomain, secret, std::string_view(number.data(), number.size())});
 }
 
-Digest fact_value_hash(const Digest& salt, std::string_view canonical_value) {
-  return sha256({kValueDomain, salt.view(), canonical_value});
-}
-
-Digest fact_commitment(std::string_view path, const Digest& value_hash) {
-  std::array<char, 2> length{static_cast<char>(path.size() >> 8), static_cast<char>(path.size())};
-  // merkle::leaf_hash(length || path || value_hash), without putting the entry together first.
-  return sha256(
-      {std::string_view("\0", 1), std::string_view(length.data(), 2), path, value_hash.view()});
-}
-
 Digest vendor_digest(std::string_view vendor_id) {
   return sha256({"proviso/vendor/v1\n", vendor_id});
 }
@@ -153,7 +141,7 @@ Digest model_digest(const agreement::Model& model) {
   return sha256({"proviso/model/v1\n", model.id});
 }
 
-Digest fact_root(const exchange::Facts& facts, std::string_view secret) {
+std::vector<Digest> fact_commitments(const exchange::Facts& facts, std::string_view secret) {
   std::vector<Digest> commitments;
   commitments.reserve(facts.items().size());
   for (const auto& [path, value] : facts.items()) {
@@ -161,7 +149,25 @@ Digest fact_root(const exchange::Facts& facts, std::string_view secret) {
     const Digest value_hash = fact_value_hash(salt, exchange::canonical_value(value));
     commitments.push_back(fact_commitment(path, value_hash));
   }
-  return merkle::root(commitments);
+  return commitments;
+}
+
+Digest fact_root(const exchange::Facts& facts, std::string_view secret) {
+  return merkle::root(fact_commitments(facts, secret));
+}
+
+Result<exchange::FactOpening> open_fact(const exchange::Facts& facts, std::string_view secret,
+                                        std::span<const Digest> commitments, std::string_view path) {
+  const auto& items = facts.items();
+  const auto found = std::ranges::find(items, path, &exchange::Facts::Item::first);
+  if (found == items.end()) return fail(Code::kNotFound, "there is no fact `" + std::string(path) + "`");
+  const auto position = static_cast<uint64_t>(found - items.begin());
+  const auto subtree = [&](uint64_t start, uint64_t end) -> Result<Digest> {
+    return merkle::root(commitments.subspan(start, end - start));
+  };
+  exchange::FactOpening opening{position, fact_salt(secret, position), {}};
+  PV_TRY(opening.proof, merkle::inclusion_path(position, commitments.size(), subtree));
+  return opening;
 }
 
 std::string Contents::encode() const {

@@ -4,6 +4,7 @@
 // fact's absence shown. Salts come from one 32-byte secret per leaf. Formats: docs/formats.md.
 // Pure.
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "agreement/agreement.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "exchange/commitment.h"
 #include "exchange/facts.h"
 
 namespace proviso::audit {
@@ -25,7 +27,7 @@ inline constexpr size_t kPayloadNameBytesMax = 255;
 
 // Kinds of leaf beside decisions: keys, agreements, workers, refusals in bulk.
 // `verb` is a Verb's name, or one of "key", "agreement", "worker", "person", "unauthorized",
-// "start", "report", "shred", "heartbeat", "vote", "withdraw", "review". A "release" may decide nothing: the outcome of an intent of which nothing
+// "start", "report", "shred", "heartbeat", "rotate", "vote", "withdraw", "review". A "release" may decide nothing: the outcome of an intent of which nothing
 // came that could leave. So may a "disclose": it was made by whoever holds the vault's keys.
 struct Leaf {
   UtcSeconds time;
@@ -48,11 +50,14 @@ struct Leaf {
 // Root over the facts' commitments in path order: RFC 6962, each commitment a leaf hash. `secret`
 // is 32 bytes.
 Digest fact_root(const exchange::Facts& facts, std::string_view secret);
-// One fact's commitment, from its salt (opened) or from the hash of salt and value (path only).
 Digest fact_salt(std::string_view secret, uint64_t position);
-Digest fact_value_hash(const Digest& salt, std::string_view canonical_value);
-// The RFC 6962 leaf hash under the fact root.
-Digest fact_commitment(std::string_view path, const Digest& value_hash);
+using exchange::fact_commitment;
+using exchange::fact_value_hash;
+// Every fact's commitment, in path order.
+std::vector<Digest> fact_commitments(const exchange::Facts& facts, std::string_view secret);
+// What shows the fact at `path` alone. kNotFound without such a fact. `commitments` are those of `facts`.
+Result<exchange::FactOpening> open_fact(const exchange::Facts& facts, std::string_view secret,
+                                        std::span<const Digest> commitments, std::string_view path);
 
 // What `vendor` and `model` of a leaf hold: the vendor's id under a domain; the weights' digest, or
 // the model's id under a domain where there are no weights.

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <optional>
 #include <unordered_map>
 
 #include "audit/oversight_check.h"
 #include "audit/rederive.h"
 #include "base/file.h"
+#include "vault/retention.h"
 
 namespace proviso::audit {
 namespace {
@@ -36,7 +38,8 @@ class Replay {
   void check_decision(const Leaf& leaf, const exchange::Facts& facts);
   void check_pairing(const Leaf& leaf, const exchange::Facts& facts);
   void note_agreement(const Leaf& leaf);
-  void note_tombstone(const exchange::Facts& facts);
+  void note_tombstone(const Leaf& leaf, const exchange::Facts& facts);
+  void check_period(const Leaf& leaf, const Tombstone& stone, int64_t months);
   bool was_in_force(const Leaf& leaf);
 
   const vault::Vault* vault_;
@@ -124,7 +127,7 @@ void Replay::note_agreement(const Leaf& leaf) {
 }
 
 // What an erasure says about itself. It answers for the leaves that it names and for no others.
-void Replay::note_tombstone(const exchange::Facts& facts) {
+void Replay::note_tombstone(const Leaf& leaf, const exchange::Facts& facts) {
   const auto text = [&](const char* path) {
     const auto* value = facts.find(path);
     const auto* words = value ? std::get_if<std::string>(value) : nullptr;
@@ -151,7 +154,31 @@ void Replay::note_tombstone(const exchange::Facts& facts) {
   if (const auto* names = approvers ? std::get_if<std::vector<std::string>>(approvers) : nullptr) {
     stone.claimed_approvers = *names;
   }
+  if (const auto* months = facts.find("shred.months")) {
+    stone.by_agreement = true;
+    const auto* count = std::get_if<int64_t>(months);
+    check_period(leaf, stone, count ? *count : -1);
+  }
   report_.tombstones.push_back(std::move(stone));
+}
+
+// An erasure that calls on the agreement: that agreement names the class and this period, and it was over.
+void Replay::check_period(const Leaf& leaf, const Tombstone& stone, int64_t months) {
+  const auto in_force = agreements_.get(leaf.agreement);
+  if (!in_force) return fault("agreement", in_force.error().message);
+  const auto due = vault::erasure_due(stone.segment, months);
+  if (!due) return fault("facts", due.error().message);
+  const auto& kept = (*in_force)->terms().retention;
+  const auto rule = std::ranges::find(kept, vault::class_of(stone.segment), &agreement::Retention::retention_class);
+  if (rule == kept.end() || rule->months != months) {
+    return fault("agreement", fmt::format("`{}` was shredded as if the agreement kept it {} months; it says {}",
+                                          stone.segment, months,
+                                          rule == kept.end() ? "no period" : std::to_string(rule->months)));
+  }
+  if (leaf.time < *due) {
+    fault("time", fmt::format("`{}` was shredded on {}, though the agreement keeps it until {}", stone.segment,
+                              format_time(leaf.time), format_time(*due)));
+  }
 }
 
 // Decisions under the agreement before may stand just behind the leaf that replaced it: loops decide
@@ -224,7 +251,7 @@ void Replay::take(uint64_t index, std::string_view entry) {
   for (std::string& sentence : oversight_.take(index, *leaf, *contents, report_.withheld == 0)) {
     fault("oversight", std::move(sentence));
   }
-  if (leaf->verb == "shred") note_tombstone(contents->facts);
+  if (leaf->verb == "shred") note_tombstone(*leaf, contents->facts);
   if (leaf->decision == "-")
     ++report_.others;
   else

@@ -54,6 +54,7 @@ struct Tombstone {
   uint64_t records = 0;
   std::string authority;
   std::vector<std::string> claimed_approvers;  // as whoever gave the command named them
+  bool by_agreement = false;  // the agreement's own period ran out: checked against it
 };
 
 struct ReplayReport {

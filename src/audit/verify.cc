@@ -88,7 +88,15 @@ Result<Verdict> verify_state(const VerifyPlaces& places) {
   PV_TRY(const auto log, ledger::LogReader::open(places.log));
   verdict.origin = log->origin();
   verdict.checkpoint_size = published_size(*log);
-  for (const auto& fault : log->check(places.log_key)) {
+  PV_TRY(const ledger::KeyChain keys, chain_of(places.log_key, places.rotations));
+  // Whichever key of the chain signed the newest checkpoint in its time; what none signed is a fault of it.
+  std::string log_key = places.log_key;
+  if (const auto checkpoint = log->checkpoint()) {
+    const auto signer = keys.signer_of(*checkpoint);
+    if (signer) log_key = signer->text();
+    if (!signer) verdict.findings.push_back({"log", "checkpoint", signer.error().message});
+  }
+  for (const auto& fault : log->check(log_key)) {
     verdict.findings.push_back(finding_of("log", fault));
   }
   std::unique_ptr<vault::Vault> vault;
@@ -114,15 +122,15 @@ Result<Verdict> verify_state(const VerifyPlaces& places) {
   return verdict;
 }
 
-Status verify_receipt(const ledger::Receipt& receipt, std::string_view receipt_key,
+Result<ledger::KeyChain> chain_of(std::string_view key, const std::string& rotations) {
+  PV_TRY(const auto held, note::VerifierKey::parse(key));
+  PV_TRY(const auto notes, ledger::read_rotations(rotations));
+  return ledger::KeyChain::create(held, notes);
+}
+
+Status verify_receipt(const ledger::Receipt& receipt, const ledger::KeyChain& keys,
                       const ledger::LogReader* log) {
-  PV_TRY(const auto verifier, note::VerifierKey::parse(receipt_key));
-  PV_TRY(const auto key, ledger::ed25519_key(verifier));
-  if (verifier.name != ledger::receipt_key_name(receipt.origin)) {
-    return fail(Code::kUnverified, fmt::format("the receipt is of the log `{}`, the key is `{}`",
-                                               receipt.origin, verifier.name));
-  }
-  PV_TRY_VOID(receipt.verify(key));
+  PV_TRY_VOID(keys.verify(receipt));
   if (log == nullptr) return {};
   if (log->origin() != receipt.origin) {
     return fail(Code::kUnverified, fmt::format("the receipt is of the log `{}`, this is `{}`",

@@ -5,6 +5,7 @@
 
 #include "audit/replay.h"
 #include "base/result.h"
+#include "ledger/rotation.h"
 
 namespace proviso::audit {
 
@@ -13,6 +14,7 @@ struct VerifyPlaces {
   std::string vault;       // folder; empty: nothing can be opened
   std::string agreements;  // folder of folders by digest
   std::string log_key;     // verifier key text
+  std::string rotations = "";  // changes of the log's keys, a folder or a file; empty: none
 };
 
 struct Finding {
@@ -37,9 +39,12 @@ struct Verdict {
 // judge, such as a folder that holds no log.
 Result<Verdict> verify_state(const VerifyPlaces& places);
 
-// A receipt alone under the receipt key's text; with `log` also that the log holds the very entry
+// The keys that `key`, a verifier key's text, leads to by the notes at `rotations`.
+Result<ledger::KeyChain> chain_of(std::string_view key, const std::string& rotations);
+
+// A receipt alone under the keys that the receipt key leads to; with `log` also that the log holds the very entry
 // at the very place. kUnverified says what was omitted or changed.
-Status verify_receipt(const ledger::Receipt& receipt, std::string_view receipt_key,
+Status verify_receipt(const ledger::Receipt& receipt, const ledger::KeyChain& keys,
                       const ledger::LogReader* log);
 
 }  // namespace proviso::audit

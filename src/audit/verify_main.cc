@@ -17,7 +17,7 @@ constexpr int64_t kSilenceShown = 3600;  // seconds; the default heartbeat
 
 struct Options {
   std::string state;
-  std::string log, vault, agreements, log_key, receipt_key, receipt;
+  std::string log, vault, agreements, log_key, receipt_key, receipt, rotations;
   bool no_vault = false;
   bool json = false;
 };
@@ -51,6 +51,11 @@ void print_tombstone(const Tombstone& stone) {
   for (const std::string& name : stone.claimed_approvers) {
     names += (names.empty() ? "" : ", ") + json::quoted(name);
   }
+  if (stone.by_agreement) {
+    fmt::print("  {} was shredded: {} records of leaves {} to {}; its period in the agreement was over (leaf {})\n",
+               json::quoted(stone.segment), stone.records, stone.first, stone.last, stone.index);
+    return;
+  }
   fmt::print("  {} was shredded: {} records of leaves {} to {}; authority {}; approvers, as claimed: {} "
              "(leaf {})\n",
              json::quoted(stone.segment), stone.records, stone.first, stone.last,
@@ -67,6 +72,7 @@ void put_tombstones(json::Writer& writer, const std::vector<Tombstone>& stones) 
     writer.key("last").uinteger(stone.last);
     writer.key("records").uinteger(stone.records);
     writer.key("authority").string(stone.authority);
+    writer.key("by_agreement").boolean(stone.by_agreement);
     writer.key("claimed_approvers").begin_array();
     for (const std::string& name : stone.claimed_approvers) writer.string(name);
     writer.end_array();
@@ -145,6 +151,7 @@ int run_state(Options options) {
     fill(options.vault, "vault");
     fill(options.agreements, "agreements");
     fill(options.log_key, "keys/log.vkey");
+    fill(options.rotations, "keys/rotations");
   }
   if (options.no_vault) options.vault.clear();
   if (options.log.empty() || options.agreements.empty() || options.log_key.empty()) {
@@ -154,7 +161,7 @@ int run_state(Options options) {
   }
   const auto key = key_text(options.log_key);
   if (!key) return complain(key.error());
-  const auto verdict = verify_state({options.log, options.vault, options.agreements, *key});
+  const auto verdict = verify_state({options.log, options.vault, options.agreements, *key, options.rotations});
   if (!verdict) return complain(verdict.error());
   if (options.json)
     print_json(*verdict, *key);
@@ -191,10 +198,13 @@ int run_receipt(Options options) {
   if (!options.state.empty()) {
     if (options.log.empty()) options.log = options.state + "/log";
     if (options.receipt_key.empty()) options.receipt_key = options.state + "/keys/receipt.pub";
+    if (options.rotations.empty()) options.rotations = options.state + "/keys/rotations";
   }
   if (options.receipt_key.empty()) return complain({Code::kInvalid, "name the --receipt-key"});
   const auto key = key_text(options.receipt_key);
   if (!key) return complain(key.error());
+  const auto keys = chain_of(*key, options.rotations);
+  if (!keys) return complain(keys.error());
   const auto text = read_line(options.receipt, 64u << 10);
   if (!text) return complain(text.error());
   std::unique_ptr<ledger::LogReader> log;
@@ -205,7 +215,7 @@ int run_receipt(Options options) {
   }
   const auto receipt = ledger::Receipt::parse(*text);
   const Status holds =
-      receipt ? verify_receipt(*receipt, *key, log.get()) : std::unexpected(receipt.error());
+      receipt ? verify_receipt(*receipt, *keys, log.get()) : std::unexpected(receipt.error());
   print_receipt(options, receipt ? *receipt : ledger::Receipt{}, holds);
   return holds ? 0 : 1;
 }
@@ -219,6 +229,8 @@ int run(int argc, char** argv) {
   const auto shared = [&options](CLI::App& command) {
     command.add_option("--log", options.log, "the log's folder");
     command.add_option("--receipt-key", options.receipt_key, "the receipt key: a file or its text");
+    command.add_option("--rotations", options.rotations,
+                       "the log's changes of keys: a note or a folder of them");
     command.add_flag("--json", options.json, "one JSON object instead of lines");
   };
   shared(app);

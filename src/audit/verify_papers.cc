@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/merkle.h"
 #include "ledger/accuse.h"
+#include "audit/verify.h"
 #include "ledger/keys.h"
 #include "ledger/policy.h"
 #include "ledger/tlog_proof.h"
@@ -22,7 +23,7 @@ namespace {
 constexpr int kUsage = 2;
 
 struct Options {
-  std::string file, policy, log_key, receipt_key, receipt, leaf, agreement;
+  std::string file, policy, log_key, receipt_key, receipt, leaf, agreement, rotations;
   std::vector<std::string> absent;
   std::optional<int64_t> delay_s;
   bool json = false;
@@ -37,6 +38,16 @@ Result<ledger::Policy> read_policy(const std::string& file) {
   if (file.empty()) return ledger::Policy::parse("quorum none\n");
   PV_TRY(const std::string text, read_file(file, ledger::kPolicyBytesMax));
   return ledger::Policy::parse(text);
+}
+
+// The log key under which a checkpoint counts: of those that the given one leads to, the one that signed it in
+// its time. Without one given, the policy names the logs.
+Result<std::vector<note::VerifierKey>> logs_for(const Options& options, std::string_view checkpoint) {
+  if (options.log_key.empty()) return std::vector<note::VerifierKey>();
+  PV_TRY(const std::string key, key_text(options.log_key));
+  PV_TRY(const ledger::KeyChain chain, chain_of(key, options.rotations));
+  PV_TRY(auto signer, chain.signer_of(checkpoint));
+  return std::vector<note::VerifierKey>{std::move(signer)};
 }
 
 // The leaf that the proof is about: from a receipt (whose word is then checked too), or its own bytes.
@@ -64,11 +75,7 @@ Result<Proven> judge_proof(const Options& options, const ledger::Policy& policy)
   Proven out;
   PV_TRY(const std::string text, read_file(options.file, ledger::kProofBytesMax));
   PV_TRY(out.proof, ledger::TlogProof::parse(text));
-  std::vector<note::VerifierKey> logs;
-  if (!options.log_key.empty()) {
-    PV_TRY(const std::string key, key_text(options.log_key));
-    PV_TRY(logs.emplace_back(), note::VerifierKey::parse(key));
-  }
+  PV_TRY(const auto logs, logs_for(options, out.proof.checkpoint));
   PV_TRY(out.witnessed, ledger::open_witnessed(out.proof.checkpoint, policy, logs));
   const note::Checkpoint& checkpoint = out.witnessed.checkpoint;
   PV_TRY(const Digest leaf, wanted_leaf(options, out.proof.index, checkpoint.origin));
@@ -139,11 +146,8 @@ Result<Opened> judge_disclosure(const Options& options, const ledger::Policy& po
   Opened out;
   PV_TRY(const std::string text, read_line(options.file, kDisclosureBytesMax));
   PV_TRY(out.disclosure, Disclosure::parse(text));
-  std::vector<note::VerifierKey> logs;
-  if (!options.log_key.empty()) {
-    PV_TRY(const std::string key, key_text(options.log_key));
-    PV_TRY(logs.emplace_back(), note::VerifierKey::parse(key));
-  }
+  PV_TRY(const ledger::TlogProof proof, ledger::TlogProof::parse(out.disclosure.proof));
+  PV_TRY(const auto logs, logs_for(options, proof.checkpoint));
   PV_TRY(out.shown, judge(out.disclosure, policy, logs));
   if (!options.agreement.empty() && options.agreement != out.shown.leaf.agreement.hex()) {
     return fail(Code::kUnverified, fmt::format("it is under the agreement {}, another than the one given",
@@ -278,14 +282,27 @@ int run_disclosure(const Options& options) {
   return replay == Replayed::kSame || replay == Replayed::kNothingDecided ? 0 : kWithheld;
 }
 
+// The key that the evidence speaks of, if the judge's key leads to it; else the judge's own.
+Result<std::string> key_in_chain(const std::string& held, const std::string& rotations, const std::string& wanted) {
+  PV_TRY(const ledger::KeyChain chain, chain_of(held, rotations));
+  for (const ledger::Rotation& each : chain.rotations()) {
+    for (const auto* key : {&each.old_log, &each.new_log, &each.old_receipt, &each.new_receipt}) {
+      if (key->text() == wanted) return wanted;
+    }
+  }
+  return held;
+}
+
 // What the judge brought, as texts.
-Result<ledger::Brought> brought_of(const Options& options) {
+Result<ledger::Brought> brought_of(const Options& options, const ledger::Evidence& evidence) {
   ledger::Brought out;
   if (!options.log_key.empty()) {
     PV_TRY(out.log_key, key_text(options.log_key));
+    PV_TRY(out.log_key, key_in_chain(out.log_key, options.rotations, evidence.log_key));
   }
   if (!options.receipt_key.empty()) {
     PV_TRY(out.receipt_key, key_text(options.receipt_key));
+    PV_TRY(out.receipt_key, key_in_chain(out.receipt_key, options.rotations, evidence.receipt_key));
   }
   if (!options.policy.empty()) {
     PV_TRY(out.policy, read_file(options.policy, ledger::kPolicyBytesMax));
@@ -341,7 +358,7 @@ int run_evidence(const Options& options) {
   if (!text) return complain(text.error());
   const auto evidence = ledger::Evidence::parse(*text);
   if (!evidence) return complain(evidence.error());
-  const auto brought = brought_of(options);
+  const auto brought = brought_of(options, *evidence);
   if (!brought) return complain(brought.error());
   const auto judged = ledger::judge(*evidence, *brought);
   if (options.json) {
@@ -390,6 +407,8 @@ void add_papers(CLI::App& app, int& status) {
   const auto shared = [options](CLI::App* command) {
     command->add_option("--policy", options->policy, "whose cosignatures count: a C2SP tlog-policy");
     command->add_option("--log-key", options->log_key, "the log's verifier key: a file or its text");
+    command->add_option("--rotations", options->rotations,
+                        "the log's changes of keys: a note or a folder of them");
     command->add_flag("--json", options->json, "one JSON object instead of lines");
   };
   auto* proof = app.add_subcommand("proof", "verify a C2SP tlog-proof under a policy");

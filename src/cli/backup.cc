@@ -10,6 +10,7 @@
 #include "cli/ledger.h"
 #include "cli/output.h"
 #include "gate/layout.h"
+#include "gate/rebuild.h"
 #include "state/snapshot.h"
 
 namespace proviso::cli {
@@ -95,7 +96,7 @@ Status restore(const BackupOptions& options) {
   return {};
 }
 
-// Everything that is derived from log.wal, made again at the next start.
+// Everything that is derived: the database from log and vault at once, the tiles from log.wal at the next start.
 Status rebuild(const BackupOptions& options) {
   PV_TRY(const auto running, ask_gate(options.state, "GET", "/status", ""));
   if (running) return fail(Code::kConflict, "a gate runs on this state: stop it first");
@@ -103,6 +104,10 @@ Status rebuild(const BackupOptions& options) {
   std::error_code ec;
   if (!fs::exists(layout.log() + "/log.wal", ec)) {
     return fail(Code::kNotFound, fmt::format("`{}` holds no log.wal", layout.log()));
+  }
+  if (fs::exists(layout.database(), ec) || fs::exists(layout.vault(), ec)) {
+    PV_TRY(const auto made, gate::rebuild_database(layout));
+    for (const std::string& summary : made) print("from log and vault: " + summary);
   }
   fs::remove(layout.log() + "/tiles.durable", ec);
   fs::remove_all(layout.log() + "/tile", ec);
@@ -135,7 +140,7 @@ void add_ledger_backup(CLI::App& ledger, int& status) {
       "history, so a restored state waits until a quorum of its witnesses confirmed that they saw no more.");
   restore_command->callback([options, &status] { status = done(restore(*options)); });
 
-  auto* rebuild_command = ledger.add_subcommand("rebuild", "make tiles again from log.wal");
+  auto* rebuild_command = ledger.add_subcommand("rebuild", "make everything that is derived again from log and vault");
   common(rebuild_command);
   rebuild_command->callback([options, &status] { status = done(rebuild(*options)); });
 }

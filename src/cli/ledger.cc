@@ -199,6 +199,7 @@ void add_ledger(CLI::App& app, int& status) {
   add_ledger_accuse(*command, status);
   add_ledger_disclose(*command, status);
   add_ledger_report(*command, status);
+  add_ledger_rotate(*command, status);
   add_ledger_shred(*command, status);
   add_ledger_backup(*command, status);
 

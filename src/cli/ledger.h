@@ -23,6 +23,7 @@ void add_ledger_backup(CLI::App& ledger, int& status);
 void add_ledger_cosign(CLI::App& ledger, int& status);
 void add_ledger_disclose(CLI::App& ledger, int& status);
 void add_ledger_report(CLI::App& ledger, int& status);
+void add_ledger_rotate(CLI::App& ledger, int& status);
 void add_ledger_shred(CLI::App& ledger, int& status);
 
 }  // namespace proviso::cli

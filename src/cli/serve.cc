@@ -150,6 +150,7 @@ int serve(const ServeOptions& options, bool as_json) {
 Result<gate::Pinned> give_up_privileges(gate::ServiceOptions& service, const std::string& state) {
   gate::Config& config = service.config;
   std::vector<std::string*> reached = {&service.program,     &service.launcher,
+                                       &service.doorkeeper,
                                        &config.worker.binary, &config.worker.model,
                                        &config.tls_certificate, &config.tls_key};
   for (gate::ModelRoute& route : config.routes) {
@@ -173,6 +174,7 @@ Result<Started> start_gate(const ServeOptions& options) {
   gate::journal::set_level(service.config.log_level);
   service.program = own_path();
   service.launcher = beside("proviso-launch");
+  service.doorkeeper = beside("proviso-doorkeeper");
 
   gate::Config& config = service.config;
   std::string weights;

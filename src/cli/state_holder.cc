@@ -21,12 +21,7 @@ Result<std::string> node_of(const gate::Layout& layout) {
   return config.node;
 }
 
-// The gate's own engine, held by this command because no gate runs, and the agreement of the state.
-struct Held {
-  std::unique_ptr<gate::Engine> engine;
-  Digest agreement;
-};
-Result<Held> hold_state(const std::string& state) {
+Result<gate::EngineOptions> engine_options(const std::string& state) {
   static const SystemClock clock;
   gate::EngineOptions options;
   options.layout.root = state;
@@ -35,7 +30,18 @@ Result<Held> hold_state(const std::string& state) {
   options.origin = log_key.name;
   options.program = own_path();
   options.clock = &clock;
-  PV_TRY(const gate::Loaded loaded, gate::load_agreement(options.layout.agreement(), clock.now()));
+  return options;
+}
+
+// The gate's own engine, held by this command because no gate runs, and the agreement of the state.
+struct Held {
+  std::unique_ptr<gate::Engine> engine;
+  Digest agreement;
+};
+Result<Held> hold_state(const std::string& state) {
+  PV_TRY(gate::EngineOptions options, engine_options(state));
+  PV_TRY(const gate::Loaded loaded,
+         gate::load_agreement(options.layout.agreement(), options.clock->now()));
   Held held;
   held.agreement = loaded.agreement->digest();
   PV_TRY(held.engine, gate::Engine::open(std::move(options)));
@@ -43,6 +49,16 @@ Result<Held> hold_state(const std::string& state) {
 }
 
 }  // namespace
+
+Status with_state(const std::string& state,
+                  const std::function<Status(const gate::EngineOptions&, const Digest& agreement)>& act) {
+  PV_TRY(const auto running, ask_gate(state, "GET", "/status", ""));
+  if (running) return fail(Code::kConflict, "a gate runs on this state: stop it first");
+  PV_TRY(const gate::EngineOptions options, engine_options(state));
+  PV_TRY(const gate::Loaded loaded,
+         gate::load_agreement(options.layout.agreement(), options.clock->now()));
+  return act(options, loaded.agreement->digest());
+}
 
 Result<std::string> act_on_ledger(const std::string& state, std::string_view path,
                                   const std::string& body) {

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "gate/journal.h"
+#include "gate/ledger_acts.h"
 
 namespace proviso::gate {
 namespace {
@@ -69,7 +70,9 @@ Caretaker::Caretaker(Engine& engine, House& house, prove::ProverOptions prover)
       prover_(std::move(prover)),
       seen_(fingerprint(engine.options().layout.agreement())),
       last_summary_(house.clock.now().value),
-      entries_grew_(house.clock.now().value) {
+      entries_grew_(house.clock.now().value),
+      started_(http::Loop::now()),
+      periods_seen_(started_ - std::chrono::seconds(kPeriodLookSeconds)) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -88,6 +91,7 @@ void Caretaker::run() {
     watch_agreement();
     summarise_refusals();
     beat();
+    keep_periods();
     update_gauges();
     keep_docket();
     std::this_thread::sleep_for(std::chrono::milliseconds(kWatchMillis));
@@ -179,6 +183,36 @@ void Caretaker::keep_docket() {
   const std::string why = kept ? "" : kept.error().message;
   if (!why.empty() && why != docket_trouble_) journal::warn("the docket's index could not be written: " + why);
   docket_trouble_ = why;
+}
+
+// What the agreement in force keeps no longer is erased, each with its tombstone first. By the ledger's own
+// time, not before the gate has run for a while: a clock that is ahead must not cost what cannot come back.
+void Caretaker::keep_periods() {
+  const http::Time now = http::Loop::now();
+  if (now - periods_seen_ < std::chrono::seconds(kPeriodLookSeconds)) return;
+  const auto in_force = house_.in_force();
+  const auto due = erasures_due(engine_.options().layout.vault(), *in_force->agreement, house_.committer.now());
+  const auto wait = std::chrono::seconds(house_.config.retention_wait_seconds);
+  if (now - started_ < wait) {
+    if (announced_) return;
+    announced_ = true;
+    for (const Erasure& erasure : due) {
+      journal::warn(fmt::format("`{}` will be erased {} s after this start ({}); if the clock is wrong, stop the gate",
+                                erasure.segment, wait.count(), erasure.authority));
+    }
+    return;
+  }
+  periods_seen_ = now;
+  for (const Erasure& erasure : due) {
+    const auto erased = erase(engine_, in_force->agreement->digest(), erasure);
+    if (!erased) {
+      journal::error(fmt::format("`{}` could not be erased: {}", erasure.segment, erased.error().message));
+      continue;
+    }
+    journal::info(fmt::format("`{}` is erased: {} records, {} bytes freed, leaf {}", erasure.segment,
+                              erased->before.records, erased->before.bytes_on_disk - erased->after.bytes_on_disk,
+                              erased->index));
+  }
 }
 
 void Caretaker::update_gauges() {

@@ -1,7 +1,8 @@
 #pragma once
 // What a serving gate looks after by itself, on one thread: the agreement's folder (a new, signed
 // revision is seen within a second and takes effect after its proof, anything else changes nothing and says
-// why), a leaf a minute for refused keys, a heartbeat so that silence shows, gauges. These wait for a proof.
+// why), a leaf a minute for refused keys, a heartbeat so that silence shows, contents whose period in the
+// agreement is over, gauges. These wait for a proof.
 #include <atomic>
 #include <mutex>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "gate/engine.h"
 #include "gate/house.h"
+#include "http/loop.h"
 #include "prove/red_lines.h"
 
 namespace proviso::gate {
@@ -17,6 +19,7 @@ inline constexpr int kWatchMillis = 200;               // so that a change is se
 inline constexpr int kRetryMillis = 1000;  // an agreement that could not take effect is looked at again
 inline constexpr int kDocketMillis = 1000;  // how often the docket's index is written
 inline constexpr unsigned kProofThreads = 2;            // solvers at once, beside a serving gate
+inline constexpr int64_t kPeriodLookSeconds = 60;        // between two looks at what the agreement lets go
 inline constexpr int64_t kRefusalSummarySeconds = 60;  // one leaf a minute, whatever is tried
 
 // A folder's agreement, ready to be put in force: loaded, signed by every party, in its period, its
@@ -41,6 +44,7 @@ class Caretaker {
   Status proven(const agreement::Agreement& agreement);
   void summarise_refusals();
   void beat();
+  void keep_periods();
   void update_gauges();
   void keep_docket();
 
@@ -56,6 +60,9 @@ class Caretaker {
   int64_t last_summary_ = 0;
   uint64_t entries_seen_ = 0;
   int64_t entries_grew_ = 0;  // when
+  http::Time started_;
+  http::Time periods_seen_;       // when they were last looked at
+  bool announced_ = false;        // what will be erased was said
   mutable std::mutex mutex_;
   std::string pending_;
   std::atomic<bool> stopping_ = false;

@@ -87,6 +87,7 @@ void read_gate(Section& section, Config& config) {
   section.text("origin", config.origin);
   section.integer("loops", config.loops, 1, 256);
   section.integer("heartbeat_seconds", config.heartbeat_seconds, 0, 86'400);
+  section.integer("retention_wait_seconds", config.retention_wait_seconds, 0, 30 * 86'400);
   section.text("user", config.user);
   section.text("log_level", config.log_level);
 }

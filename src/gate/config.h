@@ -60,6 +60,9 @@ struct Config {
   std::string origin;  // log origin; empty: "proviso.local/<node>"
   int64_t loops = 1;
   int64_t heartbeat_seconds = 3600;  // after so long without a leaf there is one; 0: never
+  // After a start nothing is erased for so long, and the journal says what will be: a clock that is wrong
+  // shows before it costs anything.
+  int64_t retention_wait_seconds = 3600;
   std::string user;  // dropped to when started as root; empty: "proviso" if it exists, else "nobody"
   std::string tls_certificate;
   std::string tls_key;

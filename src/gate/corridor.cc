@@ -7,6 +7,7 @@
 
 #include "gate/decisive.h"
 #include "gate/stream_release.h"
+#include "models/doorkeeper.h"
 
 namespace proviso::gate {
 namespace {
@@ -224,9 +225,31 @@ Content Corridor::arguments_of(const Passage& passage, const exchange::ToolCall&
   return Judge::content_of(inspector_for(passage), exchange::pieces_of(tool_call));
 }
 
+Step<> Corridor::prepare(Passage& passage) const {
+  models::Call& out = passage.outgoing;
+  out.model = passage.request.model;
+  out.endpoint = passage.endpoint;
+  const models::Model* model = house_.catalog.find(passage.request.model);
+  out.body = exchange::upstream_body(
+      passage.request, model == nullptr ? passage.request.model : model->upstream_name);
+  if (passage.protocol == exchange::Protocol::kAnthropicMessages) {
+    out.headers.anthropic_version =
+        exchange::anthropic_version_name(passage.request.anthropic_version);
+    out.headers.anthropic_beta = passage.beta;
+  }
+  if (!caller_->demands_receipt(out.model)) return {};
+  if (const Status prepared = caller_->prepare(out); !prepared) {
+    return std::unexpected(invalid(prepared.error().message));
+  }
+  return {};
+}
+
 http::Task<Step<>> Corridor::ask(http::Call& call, Passage& passage) {
   if (Step<> renewed = renew(passage); !renewed) {
     co_return std::unexpected(std::move(renewed.error()));
+  }
+  if (Step<> prepared = prepare(passage); !prepared) {
+    co_return std::unexpected(std::move(prepared.error()));
   }
   Matter matter;
   matter.verb = exchange::Verb::kAsk;
@@ -236,6 +259,11 @@ http::Task<Step<>> Corridor::ask(http::Call& call, Passage& passage) {
   matter.arguments = passage.body;
   matter.record.set("exchange.inspector", house_.inspector.version());
   if (!passage.beta.empty()) matter.record.set("exchange.anthropic_beta", passage.beta);
+  if (passage.outgoing.prepared) {
+    const std::string_view path = models::endpoint_path(passage.endpoint);
+    matter.record.set(models::kPromptFact, models::prompt_digest(path, passage.outgoing.body).hex());
+    matter.opened = models::kPromptFact;
+  }
   matter.payloads.emplace_back("request", passage.body);
   Patience patience = patience_of(call);
   Step<agreement::Decision> decided = co_await Decisive(*this, passage).decide(std::move(matter), patience);
@@ -249,16 +277,9 @@ Patience Corridor::patience_of(http::Call& call) const {
 }
 
 http::Task<Step<models::Upstream>> Corridor::dispatch(http::Call& call, Passage& passage) {
-  models::Call out;
-  out.model = passage.request.model;
-  out.endpoint = passage.endpoint;
-  const models::Model* model = house_.catalog.find(passage.request.model);
-  out.body = exchange::upstream_body(
-      passage.request, model == nullptr ? passage.request.model : model->upstream_name);
-  if (passage.protocol == exchange::Protocol::kAnthropicMessages) {
-    out.headers.anthropic_version =
-        exchange::anthropic_version_name(passage.request.anthropic_version);
-    out.headers.anthropic_beta = passage.beta;
+  models::Call out = std::move(passage.outgoing);
+  if (out.prepared) {
+    out.pass = models::Pass{passage.receipt.text(), passage.leaf, std::move(passage.opening)}.text();
   }
   out.deadline = http::Loop::now() + std::chrono::seconds(house_.config.model_deadline_seconds);
   out.cancel = &call.gone();
@@ -416,6 +437,8 @@ http::Task<Step<>> Corridor::write(Passage& passage, audit::Record record) {
     co_return std::unexpected(
         Turned{ErrorKind::kUnavailable, sealed.error().message, "record_failed"});
   }
+  passage.leaf = sealed->entry;
+  passage.opening = std::move(sealed->opening);
   const http::Time deadline =
       http::Loop::now() + std::chrono::seconds(house_.config.commit_deadline_seconds);
   Result<ledger::Receipt> receipt = co_await port_.commit(std::move(*sealed), deadline);

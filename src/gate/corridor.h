@@ -60,6 +60,8 @@ class Corridor {
       : house_(house), port_(loop, house.committer), caller_(std::move(caller)) {}
 
   http::Task<Step<>> enter(http::Call& call, Passage& passage);
+  // The request as it will be sent.
+  Step<> prepare(Passage& passage) const;
   http::Task<Step<>> ask(http::Call& call, Passage& passage);
   // How long a client without a stream is kept waiting for approvals.
   Patience patience_of(http::Call& call) const;

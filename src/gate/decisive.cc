@@ -84,6 +84,7 @@ http::Task<Step<>> Decisive::write(const Matter& matter, Judged judged, Payloads
                                     outcome == Outcome::kAllow  ? matter.if_allowed
                                     : outcome == Outcome::kHold ? matter.if_held
                                                                 : matter.if_denied);
+  record.opened = matter.opened;
   record.payloads = std::move(payloads);
   co_return co_await corridor_.write(passage_, std::move(record));
 }

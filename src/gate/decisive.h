@@ -26,6 +26,7 @@ struct Matter {
   Content content;
   std::string_view arguments;  // what is done, exactly: part of the action that people approve
   exchange::Facts record;      // for the leaf only; no policy reads it
+  std::string_view opened;     // the fact of it that must be shown alone; empty: none
   Payloads payloads;
   // What the leaf says became of the exchange, by the decision.
   std::string_view if_allowed;

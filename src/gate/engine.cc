@@ -6,8 +6,11 @@
 #include <atomic>
 #include <mutex>
 
+#include "base/bytes.h"
 #include "base/file.h"
+#include "gate/rotate.h"
 #include "ledger/keys.h"
+#include "ledger/rotation.h"
 
 namespace proviso::gate {
 namespace {
@@ -24,6 +27,7 @@ Status ensure_keys(const Layout& layout, std::string_view origin) {
   if (exists(layout.log_key())) {
     PV_TRY_VOID(read_private_file(layout.log_key()));
     PV_TRY_VOID(read_private_file(layout.receipt_key()));
+    PV_TRY_VOID(check_not_rotating(layout));
     PV_TRY(const note::VerifierKey key, ledger::read_verifier_key(layout.log_vkey()));
     if (key.name != origin) {
       return fail(Code::kConflict,
@@ -104,7 +108,15 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options) {
   std::vector<std::string> argv = {engine->options_.program, "signer"};
   for (std::string& arg : ledger::signer_args(signer)) argv.push_back(std::move(arg));
   PV_TRY(engine->signer_, ledger::SignerClient::spawn(argv));
-  PV_TRY(engine->log_, ledger::Log::open({.dir = at.log(), .origin = engine->options_.origin},
+  PV_TRY(const note::VerifierKey log_key, ledger::read_verifier_key(at.log_vkey()));
+  PV_TRY(const auto rotations, ledger::read_rotations(at.rotations()));
+  PV_TRY(const ledger::KeyChain chain, ledger::KeyChain::create(log_key, rotations));
+  std::vector<note::VerifierKey> former = chain.log_keys();
+  std::erase_if(former, [&](const note::VerifierKey& key) { return key.id == log_key.id; });
+  PV_TRY(engine->log_, ledger::Log::open({.dir = at.log(),
+                                          .origin = engine->options_.origin,
+                                          .io = nullptr,
+                                          .former_keys = std::move(former)},
                                          *engine->signer_));
   PV_TRY(engine->vault_, vault::Vault::open(at.vault()));
   PV_TRY(std::unique_ptr<audit::Committer> committer,
@@ -145,9 +157,24 @@ Result<ledger::Receipt> Engine::note(std::string_view verb, exchange::Facts fact
 Status Engine::change(const identity::Change& change, const Digest& agreement) {
   const bool person = change.kind == identity::Change::Kind::kPersonPut ||
                       change.kind == identity::Change::Kind::kPersonRemoved;
-  auto noted = note(person ? "person" : "key", facts_of(change), agreement);
+  auto noted = note(person ? "person" : "key", facts_of(change), agreement, agreement::kRegisterClass);
   if (!noted) return std::unexpected(std::move(noted.error()));
   return people_->apply(change);
+}
+
+Status Engine::restate_register(const Digest& agreement) {
+  constexpr std::string_view kTable = "gate_versions";
+  constexpr std::string_view kWritten = "register_class";
+  PV_TRY(const auto written, store_->get(kTable, kWritten));
+  if (written) return {};
+  for (const identity::Change& change : people_->restated()) {
+    const bool person = change.kind == identity::Change::Kind::kPersonPut;
+    exchange::Facts facts = facts_of(change);
+    facts.set(kRestated, true);
+    auto noted = note(person ? "person" : "key", std::move(facts), agreement, agreement::kRegisterClass);
+    if (!noted) return std::unexpected(std::move(noted.error()));
+  }
+  return store_->put(kTable, kWritten, "1");
 }
 
 Status Engine::adopt(const agreement::Agreement& agreement, const agreement::Files& files,
@@ -184,7 +211,11 @@ exchange::Facts facts_of(const identity::Change& change) {
       facts.set("key.id", change.key.id);
       facts.set("key.person", change.key.person);
       facts.set("key.purpose", change.key.default_purpose);
+      facts.set("key.created", change.key.created.value);
       facts.set("key.expires", change.key.expires.value);
+      facts.set("key.revoked", change.key.revoked.value);
+      // Of an issued key: what the register knows a key by. It opens nothing.
+      if (!change.key_digest.empty()) facts.set("key.digest", hex_encode(change.key_digest));
       break;
     case identity::Change::Kind::kApproverKeyAdded:
     case identity::Change::Kind::kApproverKeyRemoved:

@@ -44,11 +44,15 @@ class Engine {
   [[nodiscard]] const EngineOptions& options() const { return options_; }
 
   // A leaf that decides nothing: "start", "agreement", "worker", "key", "person", "unauthorized". Blocks
-  // until it is durable. The agreement is the one in force, or zero before there is one.
+  // until it is durable. The agreement is the one in force, or zero before there is one. Kept as long as the
+  // ledger, unless another class is named.
   Result<ledger::Receipt> note(std::string_view verb, exchange::Facts facts, const Digest& agreement,
-                               std::string_view retention_class = "default");
+                               std::string_view retention_class = agreement::kPermanentClass);
   // Writes the change's leaf, then applies it.
   Status change(const identity::Change& change, const Digest& agreement);
+  // Once for a state of an older version, which kept the register's leaves with what exchanges said and
+  // without the keys' digests: writes the register as it stands, in a class of its own.
+  Status restate_register(const Digest& agreement);
   // Destroys a segment's wrapping key for ever; its tombstone is a leaf already (gate/ledger_acts.h).
   Status erase_segment(std::string_view segment) { return vault_->erase(segment); }
   // Keeps the bytes of an agreement for replay, then writes its leaf.
@@ -72,6 +76,8 @@ class Engine {
 // The log's keys, made on first use and never again: a log that lost its keys is another log. kConflict if
 // they are of another origin.
 Status ensure_keys(const Layout& layout, std::string_view origin);
+// A leaf of a register that is written anew as a whole has this fact.
+inline constexpr std::string_view kRestated = "change.restated";
 // What a change says in its leaf.
 exchange::Facts facts_of(const identity::Change& change);
 

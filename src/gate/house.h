@@ -69,6 +69,7 @@ struct House {
   // Too few witnesses have cosigned for longer than the configured grace, and requests wait for them.
   std::atomic<bool> unwitnessed = false;
   std::atomic<bool> quorum = true;  // true also where no witnesses are asked
+  std::atomic<bool> quorum_asked = true;  // a first round since the start has ended, or took too long
   std::atomic<bool> ready = false;  // the worker serves, or none is configured
 
   [[nodiscard]] std::shared_ptr<const InForce> in_force() const { return in_force_.load(); }

@@ -18,6 +18,9 @@ struct Layout {
   [[nodiscard]] std::string log_vkey() const { return keys() + "/log.vkey"; }
   [[nodiscard]] std::string receipt_key() const { return keys() + "/receipt.key"; }
   [[nodiscard]] std::string receipt_pub() const { return keys() + "/receipt.pub"; }
+  // The log's changes of keys, a signed note each, and the keys of one that is under way.
+  [[nodiscard]] std::string rotations() const { return keys() + "/rotations"; }
+  [[nodiscard]] std::string next_keys() const { return keys() + "/next"; }
   [[nodiscard]] std::string signer_state() const { return keys() + "/signer.state"; }
   // The signed agreement that the gate serves, watched for changes.
   [[nodiscard]] std::string agreement() const { return root + "/agreement"; }

@@ -5,13 +5,11 @@
 #include <algorithm>
 #include <set>
 
-#include "vault/survey.h"
+#include "vault/retention.h"
 
 namespace proviso::gate {
 namespace {
 
-// What says what was shredded must not be shredded with it.
-constexpr const char* kPermanentClass = "permanent";
 constexpr size_t kApproversLeast = 2;
 
 Result<std::string> words_of(json::Element body, std::string_view name) {
@@ -61,7 +59,7 @@ Result<std::string> note_disclosure(Engine& engine, const Digest& agreement, jso
   facts.set("disclose.absent", absent);
   PV_TRY(const std::string digest, words_of(body, "digest"));
   facts.set("disclose.digest", digest);
-  PV_TRY(const ledger::Receipt noted, engine.note("disclose", std::move(facts), agreement, kPermanentClass));
+  PV_TRY(const ledger::Receipt noted, engine.note("disclose", std::move(facts), agreement));
   return index_answer(noted.index);
 }
 
@@ -71,8 +69,53 @@ Result<std::string> note_report(Engine& engine, const Digest& agreement, json::E
     PV_TRY(const std::string words, words_of(body, name));
     facts.set(fmt::format("report.{}", name), words);
   }
-  PV_TRY(const ledger::Receipt noted, engine.note("report", std::move(facts), agreement, kPermanentClass));
+  PV_TRY(const ledger::Receipt noted, engine.note("report", std::move(facts), agreement));
   return index_answer(noted.index);
+}
+
+Result<Erased> erase(Engine& engine, const Digest& agreement, const Erasure& erasure) {
+  const std::string dir = engine.options().layout.vault();
+  Erased out;
+  PV_TRY(out.before, vault::survey(dir, erasure.segment));
+  // A mark beside a key is an erasure that was cut short: it is done now.
+  if (!out.before.has_key) {
+    return fail(Code::kConflict, out.before.erased ? fmt::format("`{}` is shredded already", erasure.segment)
+                                                   : fmt::format("the key of `{}` is missing", erasure.segment));
+  }
+  exchange::Facts facts;
+  facts.set("shred.segment", erasure.segment);
+  facts.set("shred.authority", erasure.authority);
+  facts.set("shred.approvers", erasure.approvers);
+  facts.set("shred.first", static_cast<int64_t>(out.before.first));
+  facts.set("shred.last", static_cast<int64_t>(out.before.last));
+  facts.set("shred.records", static_cast<int64_t>(out.before.records));
+  if (erasure.months >= 0) facts.set("shred.months", erasure.months);
+  PV_TRY(const ledger::Receipt noted, engine.note("shred", std::move(facts), agreement));
+  out.index = noted.index;
+  PV_TRY_VOID(engine.erase_segment(erasure.segment));
+  PV_TRY(out.after, vault::survey(dir, erasure.segment));
+  return out;
+}
+
+std::vector<Erasure> erasures_due(const std::string& vault_dir, const agreement::Agreement& agreement,
+                                  UtcSeconds now) {
+  const agreement::Terms& terms = agreement.terms();
+  if (terms.retention.empty()) return {};
+  std::vector<std::string> parties;
+  for (const agreement::Party& party : terms.parties) parties.push_back(party.name);
+  std::vector<Erasure> due;
+  for (const std::string& segment : vault::segments_with_key(vault_dir)) {
+    for (const agreement::Retention& kept : terms.retention) {
+      if (kept.retention_class != vault::class_of(segment)) continue;
+      const auto over = vault::erasure_due(segment, kept.months);
+      if (!over || now.value < over->value + kErasureMarginS) continue;
+      due.push_back({segment,
+                     fmt::format("agreement `{}`, revision {}: class `{}` is kept {} months", terms.title,
+                                 terms.revision, kept.retention_class, kept.months),
+                     parties, kept.months});
+    }
+  }
+  return due;
 }
 
 Result<std::string> shred(Engine& engine, const Digest& agreement, json::Element body) {
@@ -82,7 +125,7 @@ Result<std::string> shred(Engine& engine, const Digest& agreement, json::Element
   if (std::set(approvers.begin(), approvers.end()).size() < kApproversLeast) {
     return fail(Code::kInvalid, "an erasure names two different approvers");
   }
-  if (segment.starts_with(fmt::format("{}/", kPermanentClass))) {
+  if (segment.starts_with(fmt::format("{}/", agreement::kPermanentClass))) {
     return fail(Code::kInvalid, "what says what was done is never shredded");
   }
   bool running = false;
@@ -92,33 +135,17 @@ Result<std::string> shred(Engine& engine, const Digest& agreement, json::Element
                 "this month is not over: nothing more of the class could be recorded until it is, so the "
                 "gate would refuse everything (--even-this-month does it)");
   }
-  const std::string dir = engine.options().layout.vault();
-  PV_TRY(const vault::SegmentSurvey before, vault::survey(dir, segment));
-  // A mark beside a key is an erasure that was cut short: it is done now.
-  if (!before.has_key) {
-    return fail(Code::kConflict, before.erased ? fmt::format("`{}` is shredded already", segment)
-                                               : fmt::format("the key of `{}` is missing", segment));
-  }
-  exchange::Facts facts;
-  facts.set("shred.segment", segment);
-  facts.set("shred.authority", authority);
-  facts.set("shred.approvers", approvers);
-  facts.set("shred.first", static_cast<int64_t>(before.first));
-  facts.set("shred.last", static_cast<int64_t>(before.last));
-  facts.set("shred.records", static_cast<int64_t>(before.records));
-  PV_TRY(const ledger::Receipt noted, engine.note("shred", std::move(facts), agreement, kPermanentClass));
-  PV_TRY_VOID(engine.erase_segment(segment));
-  PV_TRY(const vault::SegmentSurvey after, vault::survey(dir, segment));
+  PV_TRY(const Erased erased, erase(engine, agreement, {segment, authority, approvers}));
   std::string out;
   json::Writer writer(out);
   writer.begin_object();
-  writer.key("index").uinteger(noted.index);
+  writer.key("index").uinteger(erased.index);
   writer.key("segment").string(segment);
-  writer.key("first").uinteger(before.first);
-  writer.key("last").uinteger(before.last);
-  writer.key("records").uinteger(before.records);
-  writer.key("bytes_before").uinteger(before.bytes_on_disk);
-  writer.key("bytes_after").uinteger(after.bytes_on_disk);
+  writer.key("first").uinteger(erased.before.first);
+  writer.key("last").uinteger(erased.before.last);
+  writer.key("records").uinteger(erased.before.records);
+  writer.key("bytes_before").uinteger(erased.before.bytes_on_disk);
+  writer.key("bytes_after").uinteger(erased.after.bytes_on_disk);
   writer.end_object();
   return out;
 }

@@ -37,6 +37,14 @@ audit::Leaf leaf_for(const Passage& passage, std::string_view node, exchange::Ve
   return leaf;
 }
 
+// What exchanges said goes after the agreement's period. What stays in force until somebody ends it (a stop, what
+// was admitted) is read from its leaf at every start, so that leaf must not go.
+std::string class_of(const Passage& passage, exchange::Verb verb) {
+  const bool lasts = verb == exchange::Verb::kStop || verb == exchange::Verb::kAdmit || verb == exchange::Verb::kAmend;
+  if (lasts) return std::string(agreement::kPermanentClass);
+  return std::string(passage.in_force->agreement->terms().retention_class(passage.purpose));
+}
+
 void put_exchange(exchange::Facts& facts, const Passage& passage, std::string_view outcome) {
   facts.set("exchange.id", passage.id);
   facts.set("exchange.key", passage.principal.key_id);
@@ -93,6 +101,7 @@ audit::Record record_for(const Passage& passage, std::string_view node, exchange
                          std::string_view outcome) {
   audit::Record record;
   record.leaf = leaf_for(passage, node, verb, facts);
+  record.retention_class = class_of(passage, verb);
   record.leaf.decision = agreement::outcome_name(decision.outcome);
   std::vector<std::string> clauses;
   for (const agreement::ClauseRef& clause : decision.clauses) clauses.push_back(clause.number);
@@ -106,6 +115,7 @@ audit::Record failure_record(const Passage& passage, std::string_view node, exch
                              std::string_view outcome) {
   audit::Record record;
   record.leaf = leaf_for(passage, node, exchange::Verb::kRelease, facts);
+  record.retention_class = class_of(passage, exchange::Verb::kRelease);
   record.leaf.decision = "-";
   put_exchange(facts, passage, outcome);
   record.facts = std::move(facts);

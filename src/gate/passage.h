@@ -11,6 +11,7 @@
 #include "exchange/codec.h"
 #include "gate/house.h"
 #include "gate/judge.h"
+#include "models/caller.h"
 
 namespace proviso::gate {
 
@@ -28,7 +29,10 @@ struct Passage {
   std::string body;  // as the client sent it, for the vault
   std::shared_ptr<const InForce> in_force;
   UtcSeconds time;           // of the newest decision
+  models::Call outgoing;     // what goes to the model, made before the `ask` that commits to it
   ledger::Receipt receipt;   // of the newest leaf
+  std::string leaf;          // the newest leaf itself
+  exchange::FactOpening opening;  // of its fact `exchange.prompt`, where the model demands a receipt
 };
 
 std::string new_exchange_id();

@@ -155,7 +155,9 @@ http::Response Routes::readiness() const {
   writer.key("ready").boolean(ledger && model && witnessed);
   writer.key("ledger").string(ledger ? "writes" : late ? "does not write in time" : house_.committer.failure());
   writer.key("model").string(model ? "serves" : "is not ready");
-  writer.key("witnesses").string(house_.quorum.load() ? "enough" : "too few");
+  writer.key("witnesses").string(house_.quorum.load()         ? "enough"
+                                 : house_.quorum_asked.load() ? "too few"
+                                                              : "not yet");
   writer.end_object();
   return plain(ledger && model && witnessed ? 200 : 503, "application/json", body + "\n");
 }

@@ -52,6 +52,7 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
                                          .holds_per_person = static_cast<size_t>(
                                              config.oversight.open_per_person_max)}));
   PV_TRY_VOID(service->engine_->adopt(*loaded.agreement, loaded.files, "start"));
+  PV_TRY_VOID(service->engine_->restate_register(loaded.agreement->digest()));
 
   Engine& engine = *service->engine_;
   PV_TRY(models::Catalog catalog, service->catalog(*loaded.agreement));
@@ -68,6 +69,7 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
     service->house_->webhook = service->webhook_.get();
   }
   service->house_->quorum = service->carrier_ == nullptr;  // with witnesses: once they said so
+  service->house_->quorum_asked = service->carrier_ == nullptr;
 
   PV_TRY_VOID(service->start_worker());
   PV_TRY(service->loops_, http::Loops::create({.count = static_cast<size_t>(config.loops)}));
@@ -149,6 +151,7 @@ void Service::note_quorum(bool quorum, const std::string& why) {
   if (quorum) quorum_stood_ = http::Loop::now();
   quorum_missed_ = !quorum;
   house_->quorum = quorum;
+  house_->quorum_asked = true;
   metrics_.gauge("witness_quorum", quorum ? 1 : 0);
   check_quorum_age();
   if (why == quorum_why_) return;
@@ -208,6 +211,9 @@ Status Service::start_worker() {
   config.launcher = options_.launcher;
   config.program = worker.binary;
   config.model_file = worker.model;
+  config.doorkeeper = options_.doorkeeper;
+  PV_TRY(const note::VerifierKey receipt_key, ledger::read_verifier_key(options_.layout.receipt_pub()));
+  config.receipt_key = receipt_key.text();
   config.run_dir = options_.layout.worker();
   config.threads = static_cast<uint32_t>(worker.threads);
   config.slots = static_cast<uint32_t>(worker.slots);

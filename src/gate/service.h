@@ -21,6 +21,7 @@ struct ServiceOptions {
   Config config;
   std::string program;   // proviso itself, for the signer
   std::string launcher;  // proviso-launch, for the worker
+  std::string doorkeeper;  // proviso-doorkeeper, in front of the worker
 };
 
 class Service {

@@ -129,6 +129,7 @@ class DirectoryImpl final : public Directory {
   [[nodiscard]] std::vector<ApproverKey> approver_keys() const override;
   [[nodiscard]] Result<Person> person(std::string_view id) const override;
   [[nodiscard]] Result<ApproverKey> approver_key(std::string_view fingerprint) const override;
+  [[nodiscard]] std::vector<Change> restated() const override;
   void count_refusal() override { refusals_.fetch_add(1, std::memory_order_relaxed); }
   uint64_t take_refusals() override { return refusals_.exchange(0, std::memory_order_relaxed); }
 
@@ -414,6 +415,26 @@ Result<ApproverKey> DirectoryImpl::approver_key(std::string_view fingerprint) co
   const auto found = in_force->approver_keys.find(fingerprint);
   if (found == in_force->approver_keys.end()) return unknown("approver key", fingerprint);
   return found->second;
+}
+
+std::vector<Change> DirectoryImpl::restated() const {
+  const Shared in_force = snapshot();
+  std::vector<Change> all;
+  const auto next = [&all](Change::Kind kind) -> Change& {
+    all.emplace_back();
+    all.back().kind = kind;
+    return all.back();
+  };
+  for (const auto& [id, person] : in_force->people) next(Change::Kind::kPersonPut).person = *person;
+  for (const auto& [id, key] : in_force->keys) {
+    Change& issued = next(Change::Kind::kKeyIssued);
+    issued.key = key->info;
+    issued.key_digest = key->digest.view();
+  }
+  for (const auto& [fingerprint, key] : in_force->approver_keys) {
+    next(Change::Kind::kApproverKeyAdded).approver_key = key;
+  }
+  return all;
 }
 
 }  // namespace

@@ -117,6 +117,8 @@ class Directory {
   // One of each; kNotFound.
   [[nodiscard]] virtual Result<Person> person(std::string_view id) const = 0;
   [[nodiscard]] virtual Result<ApproverKey> approver_key(std::string_view fingerprint) const = 0;
+  // The changes that, applied to an empty register, give this one: people, then keys, revoked ones too.
+  [[nodiscard]] virtual std::vector<Change> restated() const = 0;
   // Refused keys since the last take: one leaf a minute says how many.
   virtual void count_refusal() = 0;
   virtual uint64_t take_refusals() = 0;

@@ -230,6 +230,10 @@ Status LogImpl::agree_with_signer(const std::optional<Published>& published) {
   if (!published) return {};
   PV_TRY(const auto key, note::VerifierKey::parse(standing.log_key));
   const auto opened = note::open(published->note, std::span(&key, 1));
+  if (!opened && note::open(published->note, options_.former_keys)) {
+    has_checkpoint_ = false;  // the next publication signs these entries under the new key
+    return {};
+  }
   if (!opened) {
     return fail(Code::kCorrupt,
                 fmt::format("`{}/checkpoint`: {}", options_.dir, opened.error().message));

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/merkle.h"
+#include "base/note.h"
 #include "ledger/receipt.h"
 
 namespace proviso::ledger {
@@ -29,6 +30,8 @@ struct LogOptions {
   std::string dir;     // holds log.wal, checkpoint, tile/…, lock
   std::string origin;  // also the name of the log's key
   Io* io = nullptr;    // tests put faults here; null is the system
+  // Keys that signed before the signer's: the published checkpoint may be theirs, and is then signed again.
+  std::vector<note::VerifierKey> former_keys = {};
 };
 
 // Why a log cannot go on is an Error; where it stands is this.

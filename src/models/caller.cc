@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "models/doorkeeper.h"
 #include "models/upstream_error.h"
 #include "models/worker.h"
 #include "models/worker_request.h"
@@ -18,15 +19,6 @@ constexpr std::string_view kAnthropicVersion = "2023-06-01";
 exchange::Protocol protocol_of(exchange::Endpoint endpoint) {
   return endpoint == exchange::Endpoint::kChat ? exchange::Protocol::kOpenAiChat
                                                : exchange::Protocol::kAnthropicMessages;
-}
-
-std::string_view path_of(exchange::Endpoint endpoint) {
-  switch (endpoint) {
-    case exchange::Endpoint::kChat: return "/v1/chat/completions";
-    case exchange::Endpoint::kMessages: return "/v1/messages";
-    case exchange::Endpoint::kCountTokens: return "/v1/messages/count_tokens";
-  }
-  return "/";
 }
 
 http::Headers headers_for(const Model& model, const Call& call) {
@@ -68,6 +60,15 @@ bool plain_coding(const http::Headers& headers) {
 
 }  // namespace
 
+std::string_view endpoint_path(exchange::Endpoint endpoint) {
+  switch (endpoint) {
+    case exchange::Endpoint::kChat: return "/v1/chat/completions";
+    case exchange::Endpoint::kMessages: return "/v1/messages";
+    case exchange::Endpoint::kCountTokens: return "/v1/messages/count_tokens";
+  }
+  return "/";
+}
+
 Upstream::Upstream(http::Reply reply, const Model& model)
     : reply_(std::move(reply)), model_(model.id), worker_(model.worker) {}
 
@@ -96,8 +97,7 @@ struct Caller::Impl {
   std::map<std::string, std::unique_ptr<http::Client>, std::less<>> clients;
   json::Parser parser;
 
-  // What keeps a call from being sent at all.
-  Result<const Model*> route(const Call& call) const {
+  Result<const Model*> known(const Call& call) const {
     const Model* model = catalog->find(call.model);
     if (model == nullptr) return fail(Code::kNotFound, "there is no model `" + call.model + "` here");
     const auto protocol = protocol_of(call.endpoint);
@@ -105,6 +105,11 @@ struct Caller::Impl {
       return fail(Code::kUnsupported, "model `" + call.model + "` is not reached by " +
                                           exchange::protocol_name(protocol));
     }
+    return model;
+  }
+  // What keeps a call from being sent at all.
+  Result<const Model*> route(const Call& call) const {
+    PV_TRY(const Model* model, known(call));
     if (model->worker && worker != nullptr && worker->state() != sandbox::WorkerState::kReady) {
       return fail(Code::kUnavailable, who(model->id, true) + " is not ready (" +
                                           sandbox::worker_state_name(worker->state()) + ")");
@@ -133,6 +138,22 @@ Result<std::unique_ptr<Caller>> Caller::create(http::Loop& loop, std::shared_ptr
   return std::unique_ptr<Caller>(new Caller(std::move(impl)));
 }
 
+Status Caller::prepare(Call& call) {
+  if (call.prepared) return {};
+  PV_TRY(const Model* model, impl_->known(call));
+  if (model->worker) {
+    const auto opening = impl_->worker != nullptr ? impl_->worker->call_opening() : std::string_view();
+    PV_TRY(call.body, worker_body(call.endpoint, call.body, impl_->parser, opening));
+  }
+  call.prepared = true;
+  return {};
+}
+
+bool Caller::demands_receipt(std::string_view model) const {
+  const Model* found = impl_->catalog->find(model);
+  return found != nullptr && found->worker && impl_->worker != nullptr && impl_->worker->demands_receipt();
+}
+
 http::Task<Result<Upstream>> Caller::call(Call call) {
   const auto route = impl_->route(call);
   if (!route) co_return std::unexpected(route.error());
@@ -140,19 +161,15 @@ http::Task<Result<Upstream>> Caller::call(Call call) {
 
   http::RequestSpec spec;
   spec.method = "POST";
-  spec.target = model.endpoint.base_path + std::string(path_of(call.endpoint));
+  spec.target = model.endpoint.base_path + std::string(endpoint_path(call.endpoint));
   spec.headers = headers_for(model, call);
+  if (model.worker && !call.pass.empty()) spec.headers.add(kPassHeader, call.pass);
   if (!spec.headers.valid()) {
     co_return fail(Code::kInvalid, "a header of the request cannot be passed on");
   }
-  if (model.worker) {
-    auto body = worker_body(call.endpoint, call.body, impl_->parser,
-                            impl_->worker != nullptr ? impl_->worker->call_opening() : std::string_view());
-    if (!body) co_return std::unexpected(body.error());
-    spec.body = std::move(*body);
-  } else {
-    spec.body = std::move(call.body);
-  }
+  const Status ready = prepare(call);
+  if (!ready) co_return std::unexpected(ready.error());
+  spec.body = std::move(call.body);
   spec.deadline = std::min(call.deadline, http::Loop::now() + model.head_timeout);
   spec.body_timeout = model.body_timeout;
   spec.cancel = call.cancel;

@@ -19,6 +19,9 @@ namespace proviso::models {
 
 class Worker;
 
+// Where an endpoint is on an upstream: "/v1/chat/completions".
+std::string_view endpoint_path(exchange::Endpoint endpoint);
+
 inline constexpr uint64_t kErrorBodyBytesMax = 64 * 1024;  // of an upstream's error, read for its type
 
 // The only headers of a client that reach an upstream, and only where it speaks Anthropic's protocol.
@@ -31,6 +34,8 @@ struct Call {
   std::string model;      // a catalogue id
   exchange::Endpoint endpoint = exchange::Endpoint::kChat;
   std::string body;       // exchange::upstream_body(request, catalog model's upstream_name)
+  bool prepared = false;  // the body is what will be sent: prepare() made it so
+  std::string pass;       // Pass::text(), for a model that demands a receipt
   CallHeaders headers;
   http::Time deadline = http::kNever;  // for the head of the answer, if sooner than the model's own
   http::Cancel* cancel = nullptr;      // outlives the Upstream
@@ -64,6 +69,12 @@ class Caller {
   ~Caller();
   Caller(const Caller&) = delete;
   Caller& operator=(const Caller&) = delete;
+
+  // Makes call.body the bytes that are sent, the worker's in its own dialect; call() does it where it was not
+  // done before. kNotFound and kUnsupported as below; kInvalid: a tool choice without its tool.
+  Status prepare(Call& call);
+  // True if this model takes no prompt without a pass.
+  [[nodiscard]] bool demands_receipt(std::string_view model) const;
 
   // Sends, and gives the answer once its head says success. Errors, with what a client should be told:
   //   kNotFound     no such model here                                        (404)

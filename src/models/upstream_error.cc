@@ -8,14 +8,14 @@
 namespace proviso::models {
 namespace {
 
-enum class Meaning { kTooLong, kBadRequest, kOurKey, kNotThere, kAtLimit, kFailed };
+enum class Meaning { kTooLong, kBadRequest, kOurKey, kNotThere, kAtLimit, kNoReceipt, kFailed };
 
 struct KnownType {
   std::string_view name;
   Meaning meaning;
 };
 
-constexpr std::array<KnownType, 18> kTypes = {{
+constexpr std::array<KnownType, 19> kTypes = {{
     {"exceed_context_size_error", Meaning::kTooLong},  // llama-server
     {"context_length_exceeded", Meaning::kTooLong},    // OpenAI, in `code`
     {"request_too_large", Meaning::kTooLong},          // Anthropic
@@ -34,6 +34,7 @@ constexpr std::array<KnownType, 18> kTypes = {{
     {"not_found_error", Meaning::kNotThere},
     {"model_not_found", Meaning::kNotThere},
     {"unavailable_error", Meaning::kFailed},
+    {"receipt_error", Meaning::kNoReceipt},  // proviso-doorkeeper
 }};
 
 const KnownType* find_type(std::string_view name) {
@@ -96,6 +97,8 @@ Error upstream_error(std::string_view model, int status, std::string_view body) 
     case Meaning::kOurKey: return {Code::kUnavailable, who + " refused the key of this gate" + how};
     case Meaning::kNotThere: return {Code::kUnavailable, who + " does not offer it" + how};
     case Meaning::kAtLimit: return {Code::kLimit, who + " is at its limit; try again later" + how};
+    case Meaning::kNoReceipt:
+      return {Code::kUnavailable, who + " did not take the receipt of this gate" + how};
     case Meaning::kFailed: break;
   }
   return {Code::kUnavailable, who + " failed" + how};

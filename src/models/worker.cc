@@ -20,7 +20,7 @@ std::vector<std::string> arguments(const WorkerConfig& config, bool our_template
   const auto number = [](uint64_t value) { return std::to_string(value); };
   std::vector<std::string> all = {
           "--model", sandbox::file_argument(0),
-          "--host", kSocketName,
+          "--host", config.doorkeeper.empty() ? kSocketName : sandbox::inner_socket(),
           "--alias", "local",
           "--offline", "--no-ui", "--no-slots", "--no-mmproj", "--jinja",
           "--no-cache-prompt", "--no-cache-idle-slots", "--cache-ram", "0",
@@ -89,10 +89,15 @@ Result<std::unique_ptr<Worker>> Worker::start(const WorkerConfig& config, sandbo
   spec.scratch = config.run_dir + "/worker";
   spec.memory_bytes = config.memory_bytes;
   spec.run_as = config.run_as;
+  if (!config.doorkeeper.empty()) {
+    spec.doorkeeper = sandbox::Doorkeeper{
+        config.doorkeeper, {kSocketName, config.receipt_key, std::string(sandbox::kModelArgument)}};
+  }
   PV_TRY_VOID(make_dirs(spec.scratch));
   hooks.ready = [path = worker_socket(config.run_dir)] { return healthy(path); };
   std::unique_ptr<Worker> worker(new Worker());
   if (our_template) worker->call_opening_ = kToolCallOpening;
+  worker->demands_receipt_ = !config.doorkeeper.empty();
   PV_TRY(worker->supervisor_, sandbox::Supervisor::start(std::move(spec), std::move(hooks)));
   return worker;
 }

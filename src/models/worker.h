@@ -1,6 +1,6 @@
 #pragma once
-// The local model: llama-server from the pinned source package, as a supervised child in the sandbox,
-// listening on a unix socket in a folder of its own. Options are fixed here, because several of its
+// The local model: llama-server from the pinned source package, as a supervised child in the sandbox, behind
+// a doorkeeper (models/doorkeeper.h) that listens on a unix socket in a folder of its own. Options are fixed here, because several of its
 // own would open a way out (sandbox/sandbox.h says what it may do; docs/models.md why each option).
 #include <cstdint>
 #include <memory>
@@ -19,6 +19,10 @@ struct WorkerConfig {
   std::string launcher;      // proviso-launch
   std::string program;       // llama-server
   std::string model_file;    // GGUF
+  // proviso-doorkeeper, and the receipt key (a verifier key line) that it pins. Without it the model takes a
+  // prompt from whoever reaches its socket: for negative controls only.
+  std::string doorkeeper;
+  std::string receipt_key;
   std::string run_dir;       // a folder of ours; the socket is made below it
   uint32_t threads = 2;
   uint32_t slots = 4;
@@ -40,12 +44,15 @@ class Worker {
   [[nodiscard]] const sandbox::Supervisor& supervisor() const { return *supervisor_; }
   // With what an answer that must be a tool call begins; empty where the model's own template decides.
   [[nodiscard]] std::string_view call_opening() const { return call_opening_; }
+  // It takes no prompt without a pass.
+  [[nodiscard]] bool demands_receipt() const { return demands_receipt_; }
   void stop(int grace_ms = 3000) { supervisor_->stop(grace_ms); }
 
  private:
   Worker() = default;
   std::unique_ptr<sandbox::Supervisor> supervisor_;
   std::string_view call_opening_;
+  bool demands_receipt_ = false;
 };
 
 }  // namespace proviso::models

@@ -29,19 +29,22 @@ Result<std::string> read_head(const std::string& path) {
   return head;
 }
 
+// The program is handed over open: its path may mean something only in this process.
 Result<std::string> run_loader(const std::string& loader, const std::string& program) {
+  const Fd opened(open(program.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!opened.valid()) return std::unexpected(io_error("open", program, errno));
   int fds[2];
   if (pipe2(fds, O_CLOEXEC) != 0) return std::unexpected(io_error("make a pipe for", program, errno));
   Fd reading(fds[0]);
   Fd writing(fds[1]);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, opened.get(), 0);
   posix_spawn_file_actions_adddup2(&actions, writing.get(), 1);
   posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
   std::string arg0 = loader;
   std::string arg1 = "--list";
-  std::string arg2 = program;
+  std::string arg2 = "/proc/self/fd/0";
   char* argv[] = {arg0.data(), arg1.data(), arg2.data(), nullptr};
   char* envp[] = {nullptr};
   pid_t pid = -1;

@@ -21,6 +21,10 @@ struct LaunchOptions {
   std::vector<std::string> read_folders;
   std::vector<std::string> write_folders;
   std::vector<char*> argv;             // of the worker, ends in nullptr
+  std::vector<std::string> doorkeeper_libraries;
+  std::vector<char*> doorkeeper_argv;  // ends in nullptr; without a doorkeeper empty
+  [[nodiscard]] bool has_doorkeeper() const { return !doorkeeper_argv.empty(); }
+  [[nodiscard]] int doorkeeper_fd() const { return kFdFiles + files; }
 };
 
 // A step that could not be done: its name, for a person, and errno.
@@ -30,12 +34,19 @@ struct StepError {
   explicit operator bool() const { return step != nullptr; }
 };
 
+// Who a process of the sandbox is to be. Alone, a worker may write its socket into the scratch folder; behind
+// a doorkeeper it may not, the doorkeeper may; kBoth is what stands around both of them and the connector.
+enum class Part { kAlone, kWorker, kDoorkeeper, kBoth };
+
 // launch_layers.cc, in the order in which they are put on.
 StepError enter_namespaces(WireReport& report);           // a network without an interface
 StepError drop_privileges(const LaunchOptions& options);  // uid, capabilities, limits, no_new_privs
-StepError restrict_files(const LaunchOptions& options, WireReport& report);  // Landlock
+StepError restrict_files(const LaunchOptions& options, Part part, WireReport& report);  // Landlock
+StepError forbid_new_privileges();
+StepError leave_root();  // sees nothing but the scratch folder from now on
 // seccomp_filter.cc. The program is built first, sent to the parent, then loaded.
-StepError build_filter(const LaunchOptions& options, std::string& program);
+enum class Filter { kProgram, kConnector };
+StepError build_filter(const LaunchOptions& options, Filter filter, std::string& program);
 StepError load_filter();
 
 // launch_ways.cc: the targets of the tries, made outside before any layer.
@@ -50,5 +61,14 @@ Targets make_targets();
 void try_ways(const Targets& targets, WireReport& report, int stage, bool fork_allowed);
 // Tries to execute something else in this process: returns the errno, or does not return.
 int try_exec(const Targets& targets);
+
+// launch_connector.cc: the worker and its doorkeeper as two children of this process, which becomes the
+// connector between them. Returns the exit status, or gives up.
+int run_with_doorkeeper(const LaunchOptions& options, const Targets& targets, WireReport& report);
+
+// launch_main.cc: what the parent is told.
+bool send_all(int fd, const void* data, size_t size);
+[[noreturn]] void give_up(WireReport& report, const StepError& error);
+[[noreturn]] void exec_program(int fd, const std::vector<char*>& argv, int say_errno_to);
 
 }  // namespace proviso::sandbox

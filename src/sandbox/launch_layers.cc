@@ -121,15 +121,12 @@ StepError add_folders(int ruleset, const std::vector<std::string>& paths, uint64
   return {};
 }
 
-StepError add_rules(int ruleset, const LaunchOptions& options, int abi) {
-  constexpr uint64_t kRead = LANDLOCK_ACCESS_FS_READ_FILE;
-  constexpr uint64_t kRun = kRead | LANDLOCK_ACCESS_FS_EXECUTE;
-  if (auto e = add_rule(ruleset, kFdProgram, kRun)) return e;
-  for (int i = 0; i < options.files; ++i) {
-    if (auto e = add_rule(ruleset, kFdFiles + i, kRead)) return e;
-  }
+constexpr uint64_t kRead = LANDLOCK_ACCESS_FS_READ_FILE;
+constexpr uint64_t kRun = kRead | LANDLOCK_ACCESS_FS_EXECUTE;
+
+StepError add_libraries(int ruleset, const std::vector<std::string>& libraries) {
   bool loader = true;
-  for (const auto& path : options.libraries) {
+  for (const auto& path : libraries) {
     const int fd = open(path.c_str(), O_PATH | O_CLOEXEC);
     if (fd < 0) return {"open a library of the worker", errno};
     const auto e = add_rule(ruleset, fd, loader ? kRun : kRead);
@@ -137,14 +134,34 @@ StepError add_rules(int ruleset, const LaunchOptions& options, int abi) {
     if (e) return e;
     loader = false;
   }
+  return {};
+}
+
+StepError add_own_folders(int ruleset, const LaunchOptions& options, int abi) {
   constexpr uint64_t kLook = kRead | LANDLOCK_ACCESS_FS_READ_DIR;
   const uint64_t change = kLook | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
                           LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
                           LANDLOCK_ACCESS_FS_REMOVE_DIR | (abi >= 2 ? LANDLOCK_ACCESS_FS_REFER : 0) |
                           (abi >= 3 ? kFsTruncate : 0);
   if (auto e = add_folders(ruleset, options.read_folders, kLook)) return e;
-  if (auto e = add_folders(ruleset, options.write_folders, change)) return e;
-  // Its socket, and nothing that is a file.
+  return add_folders(ruleset, options.write_folders, change);
+}
+
+StepError add_rules(int ruleset, const LaunchOptions& options, Part part, int abi) {
+  if (part != Part::kDoorkeeper) {
+    if (auto e = add_rule(ruleset, kFdProgram, kRun)) return e;
+    for (int i = 0; i < options.files; ++i) {
+      if (auto e = add_rule(ruleset, kFdFiles + i, kRead)) return e;
+    }
+    if (auto e = add_libraries(ruleset, options.libraries)) return e;
+    if (auto e = add_own_folders(ruleset, options, abi)) return e;
+  }
+  if (part == Part::kDoorkeeper || part == Part::kBoth) {
+    if (auto e = add_rule(ruleset, options.doorkeeper_fd(), kRun)) return e;
+    if (auto e = add_libraries(ruleset, options.doorkeeper_libraries)) return e;
+  }
+  if (part == Part::kWorker) return {};
+  // The socket, and nothing that is a file.
   return add_rule(ruleset, kFdScratch, LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE);
 }
 
@@ -175,14 +192,26 @@ StepError drop_privileges(const LaunchOptions& options) {
     if (setresuid(options.run_as, options.run_as, options.run_as) != 0) return {"change user", errno};
   }
   if (auto e = drop_capabilities()) return e;
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return {"set no_new_privs", errno};
+  if (auto e = forbid_new_privileges()) return e;
   // After the change of user, which clears it; the parent may have ended before it took hold.
   if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return {"set the parent-death signal", errno};
   if (getppid() != options.parent) return {"stay with the parent, which ended", ESRCH};
   return {};
 }
 
-StepError restrict_files(const LaunchOptions& options, WireReport& report) {
+StepError forbid_new_privileges() {
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return {"set no_new_privs", errno};
+  return {};
+}
+
+StepError leave_root() {
+  if (fchdir(kFdScratch) != 0 || chroot(".") != 0 || chdir("/") != 0) {
+    return {"leave the file system behind", errno};
+  }
+  return {};
+}
+
+StepError restrict_files(const LaunchOptions& options, Part part, WireReport& report) {
   const auto abi = static_cast<int>(
       syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION));
   if (abi < 1) return {"use Landlock (needs a kernel of 5.13 or later that has it switched on)", errno};
@@ -191,7 +220,7 @@ StepError restrict_files(const LaunchOptions& options, WireReport& report) {
   const auto ruleset = static_cast<int>(
       syscall(SYS_landlock_create_ruleset, &attr, attr_size(abi), 0));
   if (ruleset < 0) return {"make a Landlock ruleset", errno};
-  if (auto e = add_rules(ruleset, options, abi)) return e;
+  if (auto e = add_rules(ruleset, options, part, abi)) return e;
   if (syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) return {"put Landlock on", errno};
   close(ruleset);
   return {};

@@ -14,12 +14,11 @@
 #include "sandbox/launch.h"
 
 namespace proviso::sandbox {
-namespace {
 
-bool send_all(const void* data, size_t size) {
+bool send_all(int fd, const void* data, size_t size) {
   const auto* at = static_cast<const char*>(data);
   while (size > 0) {
-    const ssize_t wrote = write(kFdControl, at, size);
+    const ssize_t wrote = write(fd, at, size);
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote <= 0) return false;
     at += wrote;
@@ -28,18 +27,30 @@ bool send_all(const void* data, size_t size) {
   return true;
 }
 
-[[noreturn]] void give_up(WireReport& report, const StepError& error) {
+void give_up(WireReport& report, const StepError& error) {
   report.failed_errno = error.error != 0 ? error.error : EINVAL;
   std::snprintf(report.step, sizeof report.step, "%s", error.step);
   report.filter_bytes = 0;
-  send_all(&report, sizeof report);
+  report.connector_filter_bytes = 0;
+  send_all(kFdControl, &report, sizeof report);
   _exit(1);
 }
 
-// PARENT RUN_AS LAYERS MEMORY THREADS OPEN_FILES FILES LIBRARIES READS WRITES library... read... write...
-// argv0 argument...
+void exec_program(int fd, const std::vector<char*>& argv, int say_errno_to) {
+  char* envp[] = {nullptr};
+  syscall(SYS_execveat, fd, "", argv.data(), envp, AT_EMPTY_PATH);
+  const int32_t error = errno;
+  send_all(say_errno_to, &error, sizeof error);
+  _exit(1);
+}
+
+namespace {
+
+// PARENT RUN_AS LAYERS MEMORY THREADS OPEN_FILES FILES LIBRARIES READS WRITES DOORKEEPER_LIBRARIES
+// DOORKEEPER_ARGUMENTS, then so many of each: libraries, folders to read, folders to write, the doorkeeper's
+// libraries, its argv; then the worker's argv.
 bool parse(int argc, char** argv, LaunchOptions& options) {
-  constexpr int kNumbers = 10;
+  constexpr int kNumbers = 12;
   if (argc < 1 + kNumbers) return false;
   uint64_t number[kNumbers];
   for (int i = 0; i < kNumbers; ++i) {
@@ -54,22 +65,28 @@ bool parse(int argc, char** argv, LaunchOptions& options) {
   options.threads_max = static_cast<uint32_t>(number[4]);
   options.open_files_max = static_cast<uint32_t>(number[5]);
   options.files = static_cast<int>(number[6]);
-  const int first = 1 + kNumbers;
-  int at = first;
-  std::vector<std::string>* const lists[] = {&options.libraries, &options.read_folders, &options.write_folders};
-  for (int list = 0; list < 3; ++list) {
-    if (number[7 + list] >= static_cast<uint64_t>(argc - at)) return false;
-    for (uint64_t i = 0; i < number[7 + list]; ++i) lists[list]->emplace_back(argv[at++]);
+  int at = 1 + kNumbers;
+  const auto take = [&](uint64_t count, auto& into) {
+    if (count > static_cast<uint64_t>(argc - at)) return false;
+    for (const int end = at + static_cast<int>(count); at < end; ++at) into.emplace_back(argv[at]);
+    return true;
+  };
+  if (!take(number[7], options.libraries) || !take(number[8], options.read_folders) ||
+      !take(number[9], options.write_folders) || !take(number[10], options.doorkeeper_libraries) ||
+      !take(number[11], options.doorkeeper_argv)) {
+    return false;
   }
-  for (int i = at; i < argc; ++i) options.argv.push_back(argv[i]);
+  if (options.has_doorkeeper()) options.doorkeeper_argv.push_back(nullptr);
+  take(static_cast<uint64_t>(argc - at), options.argv);
   options.argv.push_back(nullptr);
   return options.argv.size() > 1;
 }
 
 void keep_only_ours(const LaunchOptions& options) {
-  const auto after = static_cast<unsigned>(kFdFiles + options.files);
-  syscall(SYS_close_range, after, ~0u, 0);
+  const int after = options.doorkeeper_fd() + (options.has_doorkeeper() ? 1 : 0);
+  syscall(SYS_close_range, static_cast<unsigned>(after), ~0u, 0);
   for (int fd = kFdProgram; fd < kFdFiles; ++fd) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  if (options.has_doorkeeper()) fcntl(options.doorkeeper_fd(), F_SETFD, FD_CLOEXEC);
 }
 
 void put_on(const LaunchOptions& options, const Targets& targets, WireReport& report,
@@ -81,14 +98,30 @@ void put_on(const LaunchOptions& options, const Targets& targets, WireReport& re
   try_ways(targets, report, 1, true);
   if (auto e = drop_privileges(options)) give_up(report, e);
   if ((options.layers & kLayerLandlock) != 0) {
-    if (auto e = restrict_files(options, report)) give_up(report, e);
+    if (auto e = restrict_files(options, Part::kAlone, report)) give_up(report, e);
   }
   try_ways(targets, report, 2, true);
-  if (auto e = build_filter(options, filter)) give_up(report, e);
+  if (auto e = build_filter(options, Filter::kProgram, filter)) give_up(report, e);
   if ((options.layers & kLayerSeccomp) != 0) {
     if (auto e = load_filter()) give_up(report, e);
   }
   try_ways(targets, report, 3, false);
+}
+
+// The worker without a doorkeeper: this process becomes it.
+int run_alone(const LaunchOptions& options, const Targets& targets, WireReport& report) {
+  std::string filter;
+  put_on(options, targets, report, filter);
+  report.uid = getuid();
+  report.filter_bytes = static_cast<uint32_t>(filter.size());
+  if (!send_all(kFdControl, &report, sizeof report) || !send_all(kFdControl, filter.data(), filter.size())) return 1;
+  // The last try: if it works, the control socket closes without this word, and the parent knows.
+  const int32_t exec_error = try_exec(targets);
+  if (!send_all(kFdControl, &exec_error, sizeof exec_error)) return 1;
+
+  char word = 0;
+  if (read(kFdControl, &word, 1) != 1 || word != kWireGo) return 1;
+  exec_program(kFdProgram, options.argv, kFdControl);
 }
 
 int run(int argc, char** argv) {
@@ -103,23 +136,8 @@ int run(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   const Targets targets = make_targets();
   if (fchdir(kFdScratch) != 0) give_up(report, {"enter the scratch folder", errno});
-
-  std::string filter;
-  put_on(options, targets, report, filter);
-  report.uid = getuid();
-  report.filter_bytes = static_cast<uint32_t>(filter.size());
-  if (!send_all(&report, sizeof report) || !send_all(filter.data(), filter.size())) return 1;
-  // The last try: if it works, the control socket closes without this word, and the parent knows.
-  const int32_t exec_error = try_exec(targets);
-  if (!send_all(&exec_error, sizeof exec_error)) return 1;
-
-  char word = 0;
-  if (read(kFdControl, &word, 1) != 1 || word != kWireGo) return 1;
-  char* envp[] = {nullptr};
-  syscall(SYS_execveat, kFdProgram, "", options.argv.data(), envp, AT_EMPTY_PATH);
-  const int32_t error = errno;
-  send_all(&error, sizeof error);
-  return 1;
+  return options.has_doorkeeper() ? run_with_doorkeeper(options, targets, report)
+                                  : run_alone(options, targets, report);
 }
 
 }  // namespace

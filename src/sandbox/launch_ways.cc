@@ -102,10 +102,10 @@ int try_socket(int family, int type, int protocol) {
   return 0;
 }
 
+// By a path from the root, as a process would that holds no descriptor of the folder.
 int try_unix_path() {
-  if (fchdir(kFdOutside) != 0) return errno;
-  const int error = try_connect(AF_UNIX, SOCK_STREAM, local(kSocketName));
-  return fchdir(kFdScratch) != 0 ? errno : error;
+  return try_connect(AF_UNIX, SOCK_STREAM,
+                     local("/proc/self/fd/" + std::to_string(kFdOutside) + "/" + kSocketName));
 }
 
 int try_write() {

@@ -44,6 +44,17 @@ int expected_errno(Way way) {
   return EPERM;
 }
 
+// It may connect, but its network has nothing to connect to, nor has its file system.
+int expected_connector_errno(Way way) {
+  switch (way) {
+    case Way::kUnixAbstract: return ECONNREFUSED;
+    case Way::kUnixPath: return ENOENT;
+    case Way::kWrite:
+    case Way::kExec: return EPERM;
+    default: return EACCES;
+  }
+}
+
 bool WayResult::closed() const {
   if (inside != expected_errno(way)) return false;
   if (!shown()) return true;
@@ -57,6 +68,12 @@ std::vector<std::string> ProbeReport::open() const {
   std::vector<std::string> names;
   for (const auto& way : ways) {
     if (!way.closed()) names.emplace_back(way_name(way.way));
+  }
+  if (!has_doorkeeper) return names;
+  for (size_t i = 0; i < kWayCount; ++i) {
+    const auto way = static_cast<Way>(i);
+    if (doorkeeper[i] != expected_errno(way)) names.push_back(std::string("doorkeeper:") + way_name(way));
+    if (connector[i] != expected_connector_errno(way)) names.push_back(std::string("connector:") + way_name(way));
   }
   return names;
 }
@@ -88,10 +105,38 @@ std::string errno_name(int error_number) {
   }
 }
 
+namespace {
+
+// The ways in RFC 8785 order: their names sorted.
+std::array<Way, kWayCount> sorted_ways() {
+  std::array<Way, kWayCount> sorted{};
+  for (size_t i = 0; i < kWayCount; ++i) sorted[i] = static_cast<Way>(i);
+  std::ranges::sort(sorted, {}, [](Way way) { return std::string_view(way_name(way)); });
+  return sorted;
+}
+
+void write_errnos(json::Writer& w, const std::array<int, kWayCount>& errnos) {
+  w.key("ways").begin_object();
+  for (const Way way : sorted_ways()) {
+    w.key(way_name(way)).string(errno_name(errnos[static_cast<size_t>(way)]));
+  }
+  w.end_object();
+}
+
+}  // namespace
+
 std::string ProbeReport::text() const {
   std::string out;
   json::Writer w(out);
   w.begin_object();
+  if (has_doorkeeper) {
+    w.key("connector").begin_object().key("filter").string(connector_filter.hex());
+    write_errnos(w, connector);
+    w.end_object();
+    w.key("doorkeeper").begin_object().key("program").string(doorkeeper_program.hex());
+    write_errnos(w, doorkeeper);
+    w.end_object();
+  }
   w.key("filter").string(filter.hex());
   w.key("held").boolean(held());
   w.key("landlock_abi").integer(landlock_abi);
@@ -100,19 +145,14 @@ std::string ProbeReport::text() const {
   w.key("uid").uinteger(uid);
   w.key("user_namespace").boolean(user_namespace);
   w.key("ways").begin_object();
-  // RFC 8785 order: the names sorted.
-  std::array<const WayResult*, kWayCount> sorted{};
-  for (size_t i = 0; i < kWayCount; ++i) sorted[i] = &ways[i];
-  std::sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) {
-    return std::string_view(way_name(a->way)) < way_name(b->way);
-  });
-  for (const auto* way : sorted) {
-    w.key(way_name(way->way)).begin_object();
-    w.key("files").string(errno_name(way->after_files));
-    w.key("inside").string(errno_name(way->inside));
-    w.key("network").string(errno_name(way->after_network));
-    w.key("outside").string(errno_name(way->outside));
-    w.key("shown").boolean(way->shown());
+  for (const Way name : sorted_ways()) {
+    const WayResult& way = ways[static_cast<size_t>(name)];
+    w.key(way_name(name)).begin_object();
+    w.key("files").string(errno_name(way.after_files));
+    w.key("inside").string(errno_name(way.inside));
+    w.key("network").string(errno_name(way.after_network));
+    w.key("outside").string(errno_name(way.outside));
+    w.key("shown").boolean(way.shown());
     w.end_object();
   }
   w.end_object();

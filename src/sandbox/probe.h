@@ -43,9 +43,18 @@ struct ProbeReport {
   Digest program;               // of the worker's executable
   Digest model;                 // of the first read-only file; zero where none was given
 
+  // Where a doorkeeper stands in front of the worker: the errnos of its tries in its finished sandbox, which
+  // is the worker's, and of the connector's in the connector's, in the order of Way.
+  bool has_doorkeeper = false;
+  std::array<int, kWayCount> doorkeeper{};
+  std::array<int, kWayCount> connector{};
+  Digest doorkeeper_program;
+  Digest connector_filter;
+
   // Every way is closed. A worker starts only then.
   [[nodiscard]] bool held() const;
-  // The ways that are not closed, by name.
+  // The ways that are not closed, by name; a doorkeeper's and a connector's with `doorkeeper:` and
+  // `connector:` in front.
   [[nodiscard]] std::vector<std::string> open() const;
   // The ways that were closed outside too, by name.
   [[nodiscard]] std::vector<std::string> not_shown() const;
@@ -53,8 +62,9 @@ struct ProbeReport {
   [[nodiscard]] std::string text() const;
 };
 
-// The errno with which the finished sandbox must refuse a way.
+// The errno with which the finished sandbox must refuse a way, to a program and to the connector.
 int expected_errno(Way way);
+int expected_connector_errno(Way way);
 // "EACCES" for those that occur here, else the number.
 std::string errno_name(int error_number);
 

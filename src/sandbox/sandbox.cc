@@ -77,6 +77,8 @@ class OutsideFolder {
   Fd fd_;
 };
 
+}  // namespace
+
 // Puts descriptors on the numbers that wire.h names. They are first copied out of the way, because a
 // source may stand on another's target.
 class FileActions {
@@ -100,6 +102,8 @@ class FileActions {
   std::vector<Fd> copies_;
 };
 
+namespace {
+
 class Attributes {
  public:
   Attributes() {
@@ -122,18 +126,32 @@ class Attributes {
   posix_spawnattr_t attributes_;
 };
 
-std::vector<std::string> launcher_arguments(const Spec& spec, const std::vector<std::string>& libraries) {
+// The argv of a doorkeeper; empty without one.
+std::vector<std::string> doorkeeper_argv(const Spec& spec, const Digest& model) {
+  if (!spec.doorkeeper) return {};
+  std::vector<std::string> argv = {spec.doorkeeper->program};
+  for (const std::string& argument : spec.doorkeeper->arguments) {
+    argv.push_back(argument == kModelArgument ? model.hex() : argument);
+  }
+  return argv;
+}
+
+std::vector<std::string> launcher_arguments(const Spec& spec, const std::vector<std::string>& libraries,
+                                            const std::vector<std::string>& doorkeeper_libraries,
+                                            const std::vector<std::string>& doorkeeper) {
   const uint32_t layers = (spec.layers.network ? kLayerNetwork : 0) |
                           (spec.layers.landlock ? kLayerLandlock : 0) |
-                          (spec.layers.seccomp ? kLayerSeccomp : 0) |
+                          (spec.layers.seccomp ? kLayerSeccomp : 0) | (spec.layers.root ? kLayerRoot : 0) |
                           (spec.stdio ? kWithFolders : 0);
   std::vector<std::string> arguments = {
       spec.launcher, std::to_string(getpid()), std::to_string(spec.run_as), std::to_string(layers),
       std::to_string(spec.memory_bytes), std::to_string(kThreadsMax), std::to_string(kOpenFilesMax),
       std::to_string(spec.read_only.size()), std::to_string(libraries.size()),
-      std::to_string(spec.read_folders.size()), std::to_string(spec.write_folders.size())};
-  for (const auto* paths : {&libraries, &spec.read_folders, &spec.write_folders}) {
-    arguments.insert(arguments.end(), paths->begin(), paths->end());
+      std::to_string(spec.read_folders.size()), std::to_string(spec.write_folders.size()),
+      std::to_string(doorkeeper_libraries.size()), std::to_string(doorkeeper.size())};
+  for (const auto* more :
+       {&libraries, &spec.read_folders, &spec.write_folders, &doorkeeper_libraries, &doorkeeper}) {
+    arguments.insert(arguments.end(), more->begin(), more->end());
   }
   arguments.push_back(spec.program);
   arguments.insert(arguments.end(), spec.arguments.begin(), spec.arguments.end());
@@ -162,7 +180,8 @@ Result<ProbeReport> read_report(int control) {
   const int64_t deadline = now_ms() + kProbeMillisMax;
   WireReport wire;
   PV_TRY_VOID(read_exactly(control, &wire, sizeof wire, deadline));
-  if (wire.magic != kWireMagic || wire.filter_bytes > kWireFilterBytesMax) {
+  if (wire.magic != kWireMagic || wire.filter_bytes > kWireFilterBytesMax ||
+      wire.connector_filter_bytes > kWireFilterBytesMax) {
     return fail(Code::kInternal, "the sandbox launcher is of another build");
   }
   if (wire.failed_errno != 0) {
@@ -174,6 +193,8 @@ Result<ProbeReport> read_report(int control) {
   for (size_t i = 0; i < kWayCount; ++i) {
     const auto& tries = wire.tries[i];
     report.ways[i] = {static_cast<Way>(i), tries[0], tries[1], tries[2], tries[3]};
+    report.doorkeeper[i] = wire.doorkeeper[i];
+    report.connector[i] = wire.connector[i];
   }
   report.landlock_abi = wire.landlock_abi;
   report.user_namespace = wire.user_namespace != 0;
@@ -181,6 +202,9 @@ Result<ProbeReport> read_report(int control) {
   std::string filter(wire.filter_bytes, '\0');
   PV_TRY_VOID(read_exactly(control, filter.data(), filter.size(), deadline));
   report.filter = sha256(filter);
+  std::string connector_filter(wire.connector_filter_bytes, '\0');
+  PV_TRY_VOID(read_exactly(control, connector_filter.data(), connector_filter.size(), deadline));
+  report.connector_filter = sha256(connector_filter);
   // The stream ends without this word if the launcher became the other program: a way out.
   int32_t exec_error = 0;
   const auto status = read_exactly(control, &exec_error, sizeof exec_error, deadline);
@@ -196,6 +220,8 @@ std::string join(const std::vector<std::string>& names) {
 }
 
 }  // namespace
+
+std::string inner_socket() { return std::string("@") + kInnerSocket; }
 
 std::string file_argument(size_t index) {
   return "/proc/self/fd/" + std::to_string(kFdFiles + static_cast<int>(index));
@@ -244,6 +270,10 @@ Result<Prepared> Prepared::create(Spec spec) {
     return digest(path, file);
   };
   PV_TRY_VOID(open_one(spec.program, S_IROTH | S_IXOTH, prepared.program_));
+  if (spec.doorkeeper) {
+    PV_TRY_VOID(open_one(spec.doorkeeper->program, S_IROTH | S_IXOTH, prepared.doorkeeper_));
+    PV_TRY(prepared.doorkeeper_libraries_, libraries_of(spec.doorkeeper->program));
+  }
   for (const auto& path : spec.read_only) {
     PV_TRY_VOID(open_one(path, S_IROTH, prepared.files_.emplace_back()));
   }
@@ -263,6 +293,7 @@ Result<Prepared> Prepared::create(Spec spec) {
 
 Status Prepared::refresh() {
   PV_TRY_VOID(digest(spec_.program, program_));
+  if (spec_.doorkeeper) PV_TRY_VOID(digest(spec_.doorkeeper->program, doorkeeper_));
   for (size_t i = 0; i < files_.size(); ++i) PV_TRY_VOID(digest(spec_.read_only[i], files_[i]));
   if (!files_.empty()) model_ = files_.front().digest;
   return {};
@@ -306,14 +337,12 @@ Result<Child> Child::launch(const Prepared& prepared, int outside) {
     posix_spawn_file_actions_addopen(actions.get(), 0, "/dev/null", O_RDONLY, 0);
     PV_TRY_VOID(actions.put(said.get(), 2));
   }
-  PV_TRY_VOID(actions.put(prepared.program_.fd.get(), kFdProgram));
   PV_TRY_VOID(actions.put(theirs.get(), kFdControl));
   PV_TRY_VOID(actions.put(outside, kFdOutside));
   PV_TRY_VOID(actions.put(scratch.get(), kFdScratch));
-  for (size_t i = 0; i < prepared.files_.size(); ++i) {
-    PV_TRY_VOID(actions.put(prepared.files_[i].fd.get(), kFdFiles + static_cast<int>(i)));
-  }
-  auto arguments = launcher_arguments(spec, prepared.libraries_);
+  PV_TRY_VOID(hand_down(prepared, actions));
+  auto arguments = launcher_arguments(spec, prepared.libraries_, prepared.doorkeeper_libraries_,
+                                      doorkeeper_argv(spec, prepared.model_));
   std::vector<char*> argv;
   for (auto& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
@@ -328,6 +357,15 @@ Result<Child> Child::launch(const Prepared& prepared, int outside) {
   return child;
 }
 
+// The programs and the files, behind each other.
+Status Child::hand_down(const Prepared& prepared, FileActions& actions) {
+  PV_TRY_VOID(actions.put(prepared.program_.fd.get(), kFdProgram));
+  int next = kFdFiles;
+  for (const auto& file : prepared.files_) PV_TRY_VOID(actions.put(file.fd.get(), next++));
+  if (prepared.spec_.doorkeeper) PV_TRY_VOID(actions.put(prepared.doorkeeper_.fd.get(), next));
+  return {};
+}
+
 // The folder for the write probe lives until the report is read; the launcher's end of the control socket
 // is closed here by then, so that the launcher's end shows.
 Result<Child> Child::start(Prepared& prepared) {
@@ -338,6 +376,8 @@ Result<Child> Child::start(Prepared& prepared) {
   PV_TRY(child.report_, read_report(child.control_.get()));
   child.report_.program = prepared.program_.digest;
   child.report_.model = prepared.model_;
+  child.report_.has_doorkeeper = prepared.spec_.doorkeeper.has_value();
+  child.report_.doorkeeper_program = prepared.doorkeeper_.digest;
   return child;
 }
 

@@ -10,7 +10,9 @@
 // `proviso-launch`, a small executable of ours, puts the layers on, probes them (probe.h), reports over
 // a socket, waits for the word to go and becomes the worker. docs/sandbox.md. Linux only.
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <sys/types.h>
 #include <vector>
 
@@ -31,7 +33,20 @@ struct Layers {
   bool network = true;
   bool landlock = true;
   bool seccomp = true;
+  bool root = true;  // the connector's, where there is a doorkeeper
 };
+
+// A second program in the same sandbox, in front of the worker: it listens in the scratch folder, the worker
+// only on inner_socket(), which nobody outside can reach. It may connect to nothing either; it asks the
+// connector, on descriptor kFdConnector (wire.h), for one connection to the worker at a time.
+struct Doorkeeper {
+  std::string program;                 // a path
+  std::vector<std::string> arguments;  // argv[1..]; kModelArgument stands for the first file's digest
+};
+// Where the worker of a doorkeeper must listen, as llama-server writes an abstract socket.
+std::string inner_socket();
+// Stands in a doorkeeper's arguments for the SHA-256 of read_only[0] in hex, as of each start.
+inline constexpr std::string_view kModelArgument = "{model}";
 
 struct Spec {
   std::string launcher;                // path of proviso-launch
@@ -42,6 +57,7 @@ struct Spec {
   std::vector<std::string> read_folders;   // existing folders that it may read, everything below included
   std::vector<std::string> write_folders;  // and those in which it may make, write and remove files
   bool stdio = false;                  // its standard input and output are pipes of ours, its errors dropped
+  std::optional<Doorkeeper> doorkeeper;
   uint64_t memory_bytes = 0;           // address space; 0: no limit
   uint32_t run_as = 65534;             // uid and gid, when started as root
   Layers layers;
@@ -71,8 +87,10 @@ class Prepared {
   static Status digest(const std::string& path, Opened& file);
   Spec spec_;
   Opened program_;
+  Opened doorkeeper_;
   std::vector<Opened> files_;
   std::vector<std::string> libraries_;  // the loader first
+  std::vector<std::string> doorkeeper_libraries_;
   Digest model_;
 };
 
@@ -84,6 +102,8 @@ struct Ended {
 
 // A confined child. Dropping it kills it (SIGKILL) and reaps it. Not thread-safe. It dies with the
 // *thread* that called confine() (PR_SET_PDEATHSIG), so that thread must outlive it.
+class FileActions;
+
 class Child {
  public:
   // Starts the launcher, waits for its report, and leaves the child waiting for go(). kUnverified, with
@@ -111,6 +131,7 @@ class Child {
   friend Result<ProbeReport> probe(Prepared& prepared);
   Child() = default;
   static Result<Child> launch(const Prepared& prepared, int outside);
+  static Status hand_down(const Prepared& prepared, FileActions& actions);
   static Result<Child> start(Prepared& prepared);
   void signal(int number) const;
   pid_t pid_ = -1;

@@ -1,7 +1,8 @@
 // The seccomp program: an allow-list. What is not on it fails with EPERM; sockets other than AF_UNIX
 // with EACCES. No connect(), so that no socket of another process can be reached by name; threads but no
 // processes; no memory that is writable and executable; exec only of the descriptor that the launcher
-// holds (and Landlock lets no other file be executed, whatever that descriptor is later).
+// holds (and Landlock lets no other file be executed, whatever that descriptor is later). The connector has a
+// list of its own, the only one with connect(), and no file system: it left that behind.
 #include <cerrno>
 #include <fcntl.h>
 #include <sched.h>
@@ -101,15 +102,32 @@ void add_conditional(Rules& rules) {
   rules.add(allow, "execveat", equals(0, kFdProgram), equals(4, AT_EMPTY_PATH));
 }
 
+// The connector runs nothing but the code of this program: it waits, connects, hands a descriptor on.
+constexpr const char* kConnectorAllowed[] = {
+    "read",     "write",  "recvfrom", "sendmsg", "connect",    "setsockopt",   "close",        "poll",
+    "ppoll",    "wait4",  "exit",     "exit_group", "brk",     "munmap",       "rt_sigreturn", "restart_syscall",
+};
+
+void add_connector(Rules& rules) {
+  for (const char* name : kConnectorAllowed) rules.add(SCMP_ACT_ALLOW, name);
+  rules.add(SCMP_ACT_ALLOW, "mmap", masked(2, PROT_EXEC, 0));
+  rules.add(SCMP_ACT_ALLOW, "socket", equals(0, AF_UNIX), masked(1, kTypeMask, SOCK_STREAM));
+  rules.add(SCMP_ACT_ERRNO(EACCES), "socket", differs(0, AF_UNIX));
+}
+
+void add_program(Rules& rules) {
+  for (const char* name : kAllowed) rules.add(SCMP_ACT_ALLOW, name);
+  add_conditional(rules);
+}
+
 }  // namespace
 
-StepError build_filter(const LaunchOptions& options, std::string& program) {
+StepError build_filter(const LaunchOptions& options, Filter filter, std::string& program) {
   context = seccomp_init(SCMP_ACT_ERRNO(EPERM));
   if (context == nullptr) return {"prepare the seccomp filter", ENOMEM};
   Rules rules;
-  for (const char* name : kAllowed) rules.add(SCMP_ACT_ALLOW, name);
-  add_conditional(rules);
-  if ((options.layers & kWithFolders) != 0) {
+  filter == Filter::kProgram ? add_program(rules) : add_connector(rules);
+  if (filter == Filter::kProgram && (options.layers & kWithFolders) != 0) {
     for (const char* name : kAllowedFolders) rules.add(SCMP_ACT_ALLOW, name);
   }
   if (rules.error() != 0) return {"build the seccomp filter", rules.error()};

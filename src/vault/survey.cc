@@ -69,6 +69,17 @@ Result<std::vector<SegmentSurvey>> survey_all(const std::string& dir) {
   return out;
 }
 
+std::vector<std::string> segments_with_key(const std::string& dir) {
+  std::vector<std::string> names;
+  std::error_code ec;
+  for (const auto& file : std::filesystem::directory_iterator(dir + "/keys", ec)) {
+    if (file.path().extension() != ".key") continue;
+    if (const auto segment = segment_of_stem(file.path().stem().string())) names.push_back(*segment);
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
 bool has_root_key(const std::string& dir) { return exists(dir + "/keys/root.key"); }
 
 }  // namespace proviso::vault

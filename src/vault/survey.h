@@ -23,6 +23,8 @@ struct SegmentSurvey {
 Result<SegmentSurvey> survey(const std::string& dir, std::string_view segment);
 // Every segment that has a file or a mark, in order of names.
 Result<std::vector<SegmentSurvey>> survey_all(const std::string& dir);
+// The segments whose wrapping key stands in `dir`, by name alone: cheap, for whoever looks often.
+std::vector<std::string> segments_with_key(const std::string& dir);
 // True if the root key is here: without it nothing can be opened, erased or not.
 bool has_root_key(const std::string& dir);
 

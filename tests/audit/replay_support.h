@@ -12,8 +12,9 @@ namespace proviso::audit::testing {
 using agreement::Agreement;
 using exchange::Verb;
 
-inline agreement::Files signed_agreement(const std::string& folder) {
+inline agreement::Files signed_agreement(const std::string& folder, const std::string& more_terms = "") {
   auto files = read_tree(std::string(PV_SOURCE_DIR) + "/" + folder).value();
+  files.at("agreement.toml") += more_terms;
   std::map<std::string, PrivateKey> keys;
   std::map<std::string, std::string> lines;
   for (const auto& party : (*Agreement::load(files))->terms().parties) {
@@ -40,8 +41,8 @@ using Bend = std::function<void(Record&)>;
 
 class House {
  public:
-  House() {
-    const auto files = signed_agreement("agreements/enclave");
+  explicit House(const std::string& more_terms = "") {
+    const auto files = signed_agreement("agreements/enclave", more_terms);
     in_force = Agreement::load(files).value();
     lay_down(files, agreements() + "/" + in_force->digest().hex());
   }

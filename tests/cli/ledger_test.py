@@ -77,7 +77,8 @@ def shred(state):
     again = ledger(state, "shred", segment, "--authority", "records act", "--approver", "ana", "--approver", "ben",
                    "--even-this-month")
     check("nothing is shredded twice", again.returncode == 1 and "already" in again.stderr, again.stderr)
-    gone = ledger(state, "show", "1", "--facts")
+    asked = [i for i, leaf in enumerate(leaves_of(state)) if leaf["verb"] == "ask"][0]
+    gone = ledger(state, "show", asked, "--facts")
     check("its facts are gone", gone.returncode == 1, gone.stdout)
     verdict = run("proviso-verify", state)
     check("every leaf still verifies", verdict.returncode == 3 and "NOT VERIFIED" not in verdict.stdout, verdict.stdout)
@@ -124,6 +125,41 @@ def cut_short(upstream, state, home):
         check("the key is gone", not os.path.exists(stem + ".key"))
 
 
+def rebuild(upstream, state, home):
+    """What is derived is thrown away and made again, though what was asked is shredded by now."""
+    copy = os.path.join(home, "rebuilt")
+    shutil.copytree(state, copy)
+    listed = run("proviso", "key", "list", "--state", copy, "--json").stdout
+    with Gate(upstream=upstream, state=copy) as gate:
+        keys = gate.keys
+        busy = ledger(copy, "rebuild")
+        check("nothing is rebuilt beside a gate", busy.returncode == 1 and "stop it first" in busy.stderr, busy.stderr)
+        first = json.loads(run("proviso", "key", "list", "--state", copy, "--json").stdout)["keys"][0]["id"]
+        check("a key is revoked", run("proviso", "key", "revoke", "--state", copy, first).returncode == 0)
+        listed = run("proviso", "key", "list", "--state", copy, "--json").stdout
+        chat = lambda at: sorted(  # noqa: E731
+            at.chat("script: say hello", role=role, headers={"Proviso-Purpose": "analysis"})[0] for role in keys)
+        answers = chat(gate)
+    for name in os.listdir(copy):
+        if name.startswith("state.db"):
+            os.remove(os.path.join(copy, name))
+    done = ledger(copy, "rebuild")
+    check("a rebuild from log and vault alone", done.returncode == 0 and "people" in done.stdout, done.stdout + done.stderr)
+    check("the register is what it was", run("proviso", "key", "list", "--state", copy, "--json").stdout == listed)
+    with Gate(upstream=upstream, state=copy) as gate:
+        gate.keys = keys
+        check("every key does what it did", chat(gate) == answers and 401 in answers, (answers, chat(gate)))
+        check("the tiles are there again", os.path.isdir(copy + "/log/tile/entries"))
+    # Without a leaf that it needs nothing is replaced.
+    kept = open(copy + "/state.db", "rb").read()
+    for name in os.listdir(copy + "/vault/keys"):
+        if name.startswith("register-"):
+            os.remove(copy + "/vault/keys/" + name)
+    done = ledger(copy, "rebuild")
+    check("what cannot be opened ends it", done.returncode == 1 and "leaf" in done.stderr, done.stdout + done.stderr)
+    check("and leaves the old one", open(copy + "/state.db", "rb").read() == kept)
+
+
 def main():
     home = tempfile.mkdtemp(prefix="proviso-ledger-")
     os.chmod(home, 0o755)
@@ -151,6 +187,7 @@ def main():
     hot_backup(upstream, state, home)
     cut_short(upstream, state, home)
     segment = shred(state)
+    rebuild(upstream, state, home)
     # The adversary: the same erasure by hand, without a tombstone.
     stem = segment.replace("/", "-")
     os.remove("%s/vault/keys/%s.key" % (copy, stem))

@@ -18,7 +18,7 @@ def targets_without(package):
 
 
 bare = targets_without("GTest")
-wanted = {"proviso", "proviso-verify", "proviso-launch"}
+wanted = {"proviso", "proviso-verify", "proviso-launch", "proviso-doorkeeper"}
 lacking = sorted(wanted - bare)
 tests = sorted(name for name in bare if name.startswith("test_"))
 for fault in ["without GoogleTest `%s` is not built" % name for name in lacking] + [

@@ -5,9 +5,13 @@
 //   calls             tries system calls that the filter refuses, prints "name errno"; with
 //                     -without-exec all but exec and fork, which outside would change the process
 //   serve SOCKET      listens there, answers one line to each connection, until a signal
+//                     (with @ in front: an abstract socket)
+//   door SOCKET       listens there as a doorkeeper, passes what the worker says to each connection
+//   door-calls SOCKET the same, and says first what it can call and see
 //   crash             ends by a signal
 //   exit N            says something and ends with status N
 #include <cerrno>
+#include <cstddef>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -23,6 +27,8 @@
 #include <sys/un.h>
 #include <thread>
 #include <unistd.h>
+
+#include "sandbox/wire.h"
 
 namespace {
 
@@ -96,15 +102,63 @@ int calls(bool with_exec) {
   return 0;
 }
 
-int serve(const char* path) {
+int listen_on(const char* path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+  if (*path == '@') address.sun_path[0] = '\0';
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path) +
+                                           (*path == '@' ? 0 : 1));
   const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-  if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || listen(fd, 8) != 0) {
+  if (bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(fd, 8) != 0) {
     std::perror("serve");
-    return 1;
+    std::exit(1);
   }
+  return fd;
+}
+
+// A connection to the worker, from the connector; -1 if it has none.
+int ask_connector() {
+  char byte = 'c';
+  iovec bytes{&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  if (write(proviso::sandbox::kFdConnector, &byte, 1) != 1 ||
+      recvmsg(proviso::sandbox::kFdConnector, &message, 0) != 1) {
+    return -1;
+  }
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr) return -1;
+  int fd = -1;
+  std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+  return fd;
+}
+
+int door(const char* path) {
+  const int fd = listen_on(path);
+  for (;;) {
+    const int peer = accept(fd, nullptr, nullptr);
+    if (peer < 0) continue;
+    const int inner = ask_connector();
+    char buffer[256];
+    for (ssize_t got; inner >= 0 && (got = read(inner, buffer, sizeof buffer)) > 0;) {
+      if (send(peer, buffer, static_cast<size_t>(got), MSG_NOSIGNAL) != got) break;
+    }
+    if (inner < 0) {
+      if (send(peer, "nobody\n", 7, MSG_NOSIGNAL) != 7) std::perror("send");
+    } else {
+      close(inner);
+    }
+    close(peer);
+  }
+}
+
+int serve(const char* path) {
+  const int fd = listen_on(path);
   for (;;) {
     const int peer = accept(fd, nullptr, nullptr);
     if (peer < 0) continue;
@@ -125,6 +179,12 @@ int main(int argc, char** argv) {
   if (what == "calls") return calls(true);
   if (what == "calls-without-exec") return calls(false);
   if (what == "serve" && argc > 2) return serve(argv[2]);
+  if (what == "door" && argc > 2) return door(argv[2]);
+  if (what == "door-calls" && argc > 2) {
+    descriptors();
+    calls(true);
+    return door(argv[2]);
+  }
   if (what == "crash") {
     volatile int* nowhere = nullptr;
     *nowhere = 1;  // NOLINT: on purpose
