@@ -221,7 +221,24 @@ TEST(Verify, FindsAnOutcomeWithoutItsIntent) {
   const auto verdict = house.verdict();
   EXPECT_EQ(verdict.finding_count, 3u) << all(verdict);
   for (const auto* leaf : {"leaf 0", "leaf 2", "leaf 5"}) {
-    EXPECT_TRUE(names(verdict, leaf, "pairing", "no `ask` of it is open")) << leaf << all(verdict);
+    EXPECT_TRUE(names(verdict, leaf, "pairing", "no `ask` or `act` of it is open")) << leaf << all(verdict);
+  }
+}
+
+// Where the client speaks MCP a tool call is an exchange of its own: its `act` is the intent. Elsewhere an `act`
+// is part of an answer and opens nothing.
+TEST(Verify, AnActIsAnIntentWhereTheClientSpeaksMcp) {
+  for (const bool mcp : {true, false}) {
+    House house;
+    ASSERT_OK(house.state.start());
+    const auto speaks = [mcp](Record& record) {
+      record.facts.set("exchange.protocol", std::string(mcp ? "mcp" : "openai.chat"));
+      record.leaf.vendor = record.leaf.model = Digest{};
+    };
+    EXPECT_TRUE(house.decide(Verb::kAct, "ex-1", "analysis", "", speaks));
+    house.decide(Verb::kRelease, "ex-1", "analysis", "complete");
+    const auto verdict = house.verdict();
+    EXPECT_EQ(verdict.finding_count, mcp ? 0u : 1u) << all(verdict);
   }
 }
 
