@@ -160,7 +160,7 @@ std::string mirrored_name(std::string_view method, json::Object params) {
   std::string_view member;
   if (method == "tools/call" || method == "prompts/get") member = "name";
   if (method == "resources/read") member = "uri";
-  if (method.starts_with("tasks/")) member = "taskId";
+  if (method == "tasks/get" || method == "tasks/update" || method == "tasks/cancel") member = "taskId";
   if (member.empty()) return {};
   return std::string(text_member(params, member).value_or(""));
 }

@@ -70,6 +70,10 @@ class House {
     out.set("context.content.unreadable_parts", int64_t{0});
     out.set("context.content.bytes", int64_t{2048});
     if (verb == Verb::kAsk) out.set("context.tools_offered", int64_t{0});
+    if (verb == Verb::kAct) {
+      out.set("resource.type", std::string("Tool"));
+      out.set("resource.id", std::string("stock_level"));
+    }
     return out;
   }
 
