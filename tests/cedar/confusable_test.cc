@@ -1,4 +1,4 @@
-// Warnings about text that reads as something else. The verdicts are those of cedar-policy 4.14.1.
+// Warnings about text that reads as something else. The verdicts are those of cedar-wasm 4.13.0.
 #include "cedar/confusable.h"
 
 #include <gtest/gtest.h>

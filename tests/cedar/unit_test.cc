@@ -420,7 +420,9 @@ TEST(SchemaText, AShapeThatIsACommonTypeIsWrittenOut) {
   auto back = Schema::parse(*text, "text");
   ASSERT_TRUE(back) << back.error().message << *text;
   EXPECT_TRUE(same_meaning(*schema, *back)) << *text;
-  EXPECT_EQ(Schema::at(back->entity_type("Other::W")->attributes, "u")->entity_name(), "NS::U");
+  const Type* across = Schema::at(back->entity_type("Other::W")->attributes, "u");
+  ASSERT_NE(across, nullptr) << *text;
+  EXPECT_EQ(across->entity_name(), "NS::U");
 }
 
 }  // namespace
