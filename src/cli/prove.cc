@@ -53,7 +53,8 @@ void print_proof_json(const prove::AgreementProof& proof) {
   json::Writer out(text);
   out.begin_object();
   out.key("agreement").string(proof.agreement.hex());
-  out.key("proven").boolean(proof.holds());
+  out.key("proven").boolean(proof.holds() && !proof.nothing_to_prove());
+  out.key("nothing_to_prove").boolean(proof.nothing_to_prove());
   out.key("environments").uinteger(proof.environments);
   out.key("seconds").real(proof.seconds);
   out.key("obligations").begin_array();
@@ -115,6 +116,10 @@ int prove_command(const ProveOptions& options) {
                     agreement.terms().title, agreement.terms().revision, agreement.digest().hex(),
                     agreement.red_lines().size(), proof.environments, proof.seconds, proof.recorded(),
                     proof.obligations.size()));
+  if (proof.nothing_to_prove()) {
+    print("it has no red lines: nothing was proven, for there was nothing to prove. A gate puts it in force and says so");
+    return 0;
+  }
   if (!agreement.red_lines().empty()) print_line(proof, "", "no rule errs");
   for (const agreement::RedLine& line : agreement.red_lines()) print_line(proof, line.id, line.words);
   print("assuming that");
@@ -138,6 +143,10 @@ void print_amendment_json(const prove::Amendment& amendment) {
   json::Writer out(text);
   out.begin_object();
   out.key("looser").boolean(amendment.looser());
+  out.key("looser_rules").boolean(amendment.looser_rules());
+  out.key("wider_terms").begin_array();
+  for (const std::string& one : amendment.wider) out.string(one);
+  out.end_array();
   out.key("not_comparable").string(amendment.not_comparable);
   out.key("files").begin_array();
   for (const std::string& one : amendment.files) out.string(one);
@@ -153,7 +162,7 @@ void print_amendment_json(const prove::Amendment& amendment) {
   }
   out.end_array();
   out.key("custodians").begin_array();
-  for (const prove::Touched& one : amendment.touched) {
+  for (const agreement::Touched& one : amendment.touched) {
     out.begin_object();
     out.key("line").string(one.line);
     out.key("custodian").string(one.custodian);
@@ -183,13 +192,18 @@ int diff_command(const ProveOptions& options) {
   if (!amendment.not_comparable.empty()) print(red("not comparable: ") + amendment.not_comparable);
   print("what the second allows, compared with the first:");
   for (const prove::Comparison& one : amendment.environments) print_comparison(one);
-  for (const prove::Touched& one : amendment.touched) {
+  for (const std::string& one : amendment.wider) print("  terms: " + prove::shown(one));
+  for (const agreement::Touched& one : amendment.touched) {
     std::string reasons;
     for (const std::string& reason : one.reasons) reasons += (reasons.empty() ? "" : "; ") + reason;
     print(fmt::format("red line {} needs its custodian, {}: {}", one.line, bold(one.custodian), reasons));
   }
-  print(amendment.looser() ? red("the rules allow something new")
-                           : "the rules allow nothing new; read files and custodians as well");
+  if (const Status signed_by = agreement::check_custodians(*before->agreement, *after->agreement); !signed_by) {
+    print(prove::shown(signed_by.error().message));
+  }
+  print(amendment.looser_rules() ? red("the rules allow something new")
+        : amendment.looser()     ? red("the rules allow nothing new, but what they speak of changes: see the terms above")
+                                 : "neither rules nor terms allow anything new");
   return amendment.looser() ? 1 : 0;
 }
 
@@ -214,7 +228,7 @@ void add_agreement_proofs(CLI::App& command, int& status) {
   diff_sub->add_option("first", options->folder, "the agreement in force")->required();
   diff_sub->add_option("second", options->other, "the amended one")->required();
   common(diff_sub);
-  diff_sub->footer("exit status, about rules only: 0 if those of the second allow nothing new, else 1");
+  diff_sub->footer("exit status: 0 if neither rules nor terms of the second allow anything new, else 1");
   diff_sub->callback([options, &status] { status = diff_command(*options); });
 }
 
