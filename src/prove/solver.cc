@@ -88,7 +88,10 @@ const char* said_name(Said said) {
 }
 
 SolverSpec usual_solver(Dialect dialect, std::string launcher) {
-  SolverSpec spec{dialect, fmt::format("/usr/bin/{}", solver_name(dialect)), std::move(launcher), kSolverMillisMax};
+  SolverSpec spec;
+  spec.dialect = dialect;
+  spec.program = fmt::format("/usr/bin/{}", solver_name(dialect));
+  spec.launcher = std::move(launcher);
   const std::string local = fmt::format("/usr/local/bin/{}", solver_name(dialect));
   if (access(spec.program.c_str(), X_OK) != 0 && access(local.c_str(), X_OK) == 0) spec.program = local;
   return spec;

@@ -81,7 +81,7 @@ class Generator {
 // A request and its store.
 struct Case {
   cedar::Request request;
-  cedar::Entities entities;
+  std::shared_ptr<const cedar::Entities> entities;
 };
 
 std::string user(const std::string& id, const std::string& level, const std::string& nick, bool in_role) {
@@ -90,7 +90,7 @@ std::string user(const std::string& id, const std::string& level, const std::str
          (in_role ? R"({"type":"Role","id":"r"})" : "") + "]}";
 }
 
-cedar::Entities store(const cedar::Schema& schema, const std::string& text) {
+std::shared_ptr<const cedar::Entities> store(const cedar::Schema& schema, const std::string& text) {
   json::Parser parser;
   const std::string padded = text;
   auto parsed = parser.parse(padded);
@@ -99,7 +99,7 @@ cedar::Entities store(const cedar::Schema& schema, const std::string& text) {
   EXPECT_TRUE(list) << (list ? "" : list.error().message);
   auto out = cedar::Entities::create(std::move(*list));
   EXPECT_TRUE(out);
-  return std::move(*out);
+  return std::make_shared<const cedar::Entities>(std::move(*out));
 }
 
 constexpr const char* kMost = "9223372036854775807";
@@ -114,7 +114,7 @@ std::vector<Case> world(const cedar::Schema& schema) {
           for (const bool secret : {false, true}) {
             for (const bool own : {false, true}) {
               const std::string owner = own ? who : "w";
-              const cedar::Entities entities = store(
+              const auto entities = store(
                   schema, "[" + user(who, level, nick, in_role) + "," + user("w", "1", "", false) +
                               R"(,{"uid":{"type":"Role","id":"r"},"attrs":{},"parents":[]},{"uid":{"type":"Doc","id":"d"},"attrs":{"secret":)" +
                               (secret ? "true" : "false") + R"(,"owner":{"type":"User","id":")" + owner + R"("}},"parents":[]}])");
@@ -204,8 +204,8 @@ TEST(BruteForce, GeneratedPairs) {
     bool only_a = false;
     bool only_b = false;
     for (const Case& one : cases) {
-      const bool by_a = allowed(engines[0].is_authorized(one.request, one.entities), semantics);
-      const bool by_b = allowed(engines[1].is_authorized(one.request, one.entities), semantics);
+      const bool by_a = allowed(engines[0].is_authorized(one.request, *one.entities), semantics);
+      const bool by_b = allowed(engines[1].is_authorized(one.request, *one.entities), semantics);
       only_a = only_a || (by_a && !by_b);
       only_b = only_b || (by_b && !by_a);
       if (only_a && only_b) break;
