@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <utility>
 
 #include "base/file.h"
 #include "gate/journal.h"
@@ -105,6 +104,7 @@ Status Caretaker::swap_to(const Loaded& loaded) {
   PV_TRY_VOID(detectors_as_pinned(next, house_.inspector));
   if (std::string moved = served_otherwise(current, next); !moved.empty()) return fail(Code::kUnsupported, std::move(moved));
   const std::optional<Status> shown = desk_.ask(loaded.agreement);
+  proving_ = !shown;
   if (!shown) return fail(Code::kUnavailable, "its red lines are being proven");
   PV_TRY_VOID(*shown);
   PV_TRY_VOID(engine_.adopt(next, loaded.files, "swap"));
@@ -117,17 +117,17 @@ Status Caretaker::swap_to(const Loaded& loaded) {
 void Caretaker::watch_agreement() {
   const std::string dir = engine_.options().layout.agreement();
   std::string now_seen = fingerprint(dir);
-  const bool proof_ended = std::exchange(proving_, desk_.working()) && !proving_;
+  const bool proof_ended = proving_ && !desk_.working();
   // What could not take effect may later: its day comes, the ledger has room again.
-  const bool again = !pending().empty() && !proving_ && ++ticks_since_try_ * kWatchMillis >= kRetryMillis;
+  const bool again = !pending().empty() && (!proving_ || proof_ended) && ++ticks_since_try_ * kWatchMillis >= kRetryMillis;
   if (now_seen == seen_ && !again && !proof_ended) return;
   seen_ = std::move(now_seen);
   ticks_since_try_ = 0;
+  proving_ = false;
   const auto current = house_.in_force();
   const auto loaded = load_agreement(dir, house_.committer.now());
   const Status swapped = loaded ? swap_to(*loaded) : std::unexpected(loaded.error());
   const std::string why = swapped ? "" : swapped.error().message;
-  proving_ = desk_.working();
   if (!why.empty() && why != pending()) {
     journal::warn("the agreement's folder changed but revision " +
                   std::to_string(current->agreement->terms().revision) + " stays in force: " + why);

@@ -46,7 +46,7 @@ class Caretaker {
   Engine& engine_;
   House& house_;
   ProofDesk desk_;
-  bool proving_ = false;  // as the last tick saw it
+  bool proving_ = false;  // what stands in the folder waits for its proof
   std::string seen_;  // the folder's fingerprint
   int ticks_since_try_ = 0;
   int ticks_since_flush_ = 0;
