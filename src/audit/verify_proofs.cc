@@ -1,6 +1,7 @@
 #include "audit/verify_proofs.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <fmt/format.h>
 
