@@ -79,6 +79,7 @@ struct Terms {  // agreement.toml, as read
   // id -> description; kToolClasses are always there, [tool_classes] adds to them.
   std::map<std::string, std::string> tool_classes;
   std::vector<std::string> labels;              // the closed list
+  std::string detectors;                        // hex digest of the detectors that it was made for; empty: any
   std::vector<Vendor> vendors;
   std::vector<Model> models;
   std::vector<Tool> tools;
@@ -133,6 +134,8 @@ class Agreement {
   // Each party's sshsig over the manifest (namespace kSignatureNamespace), file
   // signatures/<slug of the party's name>.sig. kUnverified names the party and the file.
   [[nodiscard]] Status check_signatures() const;
+  // Whether some file of signatures/ is that key's signature over the manifest. False for what is no key.
+  [[nodiscard]] bool signed_with(std::string_view key_line) const;
   // kUnverified before the first second of `effective` or after the last second of `expires`, in UTC.
   [[nodiscard]] Status check_period(UtcSeconds now) const;
   [[nodiscard]] std::vector<ExampleOutcome> run_examples() const;
@@ -191,5 +194,11 @@ Result<Files> with_party_keys(Files files, const std::map<std::string, std::stri
 // The folder with that party's signature added. kNotFound if agreement.toml has no such party,
 // kUnverified if its key is not `key`'s public half.
 Result<Files> sign_for_party(Files files, std::string_view party, const PrivateKey& key);
+// "signatures/model-vendor.custodian.sig": where a party's signature lies that an amendment needs because the
+// agreement in force names that key, whatever the amended one names (custody.h).
+std::string custodian_signature_path(std::string_view party_name);
+// The folder with that signature added. It is not checked here against anything: who is custodian, and under which
+// key, only the agreement in force says.
+Files sign_as_custodian(Files files, std::string_view party, const PrivateKey& key);
 
 }  // namespace proviso::agreement

@@ -32,6 +32,10 @@ std::string signature_path(std::string_view party_name) {
   return fmt::format("{}{}.sig", kSignatureFolder, slug(party_name));
 }
 
+std::string custodian_signature_path(std::string_view party_name) {
+  return fmt::format("{}{}.custodian.sig", kSignatureFolder, slug(party_name));
+}
+
 std::string manifest_of(const Files& files) {
   std::string manifest;
   for (const auto& [path, bytes] : files) {
@@ -64,6 +68,14 @@ Status Agreement::check_signatures() const {
   }
   if (!problems.empty()) return fail(Code::kUnverified, std::move(problems));
   return {};
+}
+
+bool Agreement::signed_with(std::string_view key_line) const {
+  const auto key = sshsig::parse_public_key(key_line);
+  if (!key) return false;
+  return std::ranges::any_of(impl_->signatures, [&](const auto& file) {
+    return sshsig::verify(*key, kSignatureNamespace, impl_->manifest, file.second).has_value();
+  });
 }
 
 Result<Files> with_party_keys(Files files, const std::map<std::string, std::string>& key_by_party) {
@@ -106,6 +118,11 @@ Result<Files> sign_for_party(Files files, std::string_view party, const PrivateK
                                                "`{}`", party));
   }
   files[signature_path(party)] = sshsig::sign(key, kSignatureNamespace, manifest_of(files));
+  return files;
+}
+
+Files sign_as_custodian(Files files, std::string_view party, const PrivateKey& key) {
+  files[custodian_signature_path(party)] = sshsig::sign(key, kSignatureNamespace, manifest_of(files));
   return files;
 }
 

@@ -20,6 +20,11 @@ enum class Need { kRequired, kOptional };
 
 size_t line_of(const toml::node& node) { return node.source().begin.line; }
 
+bool is_sha256(std::string_view text) {
+  return text.size() == 64 &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 // One table of the file. Every key that is asked for counts as known; finish() faults the others.
 class TableReader {
  public:
@@ -271,7 +276,13 @@ void read_vocabulary(TableReader& top, Terms& terms) {
   terms.tool_classes = top.descriptions("tool_classes", is_word,
                                         "a class id; use lower-case letters, digits, `_` and `-`");
   for (std::string_view known : kToolClasses) terms.tool_classes.try_emplace(std::string(known));
-  top.sub_table("labels", [&](TableReader& reader) { terms.labels = reader.words("known"); });
+  top.sub_table("labels", [&](TableReader& reader) {
+    terms.labels = reader.words("known");
+    terms.detectors = reader.text("detectors", Need::kOptional);
+    if (!terms.detectors.empty() && !is_sha256(terms.detectors)) {
+      reader.fault("detectors", "`detectors` must be 64 hex digits, or be left out");
+    }
+  });
   if (terms.roles.empty()) top.fault("roles", "the agreement names no role; add [roles]");
   if (terms.purposes.empty()) top.fault("purposes", "the agreement names no purpose; add [purposes]");
 }
@@ -296,11 +307,6 @@ void read_vendors(TableReader& top, Terms& terms) {
     });
     if (unique(reader, terms.vendors, vendor.id, "vendor")) terms.vendors.push_back(std::move(vendor));
   });
-}
-
-bool is_sha256(std::string_view text) {
-  return text.size() == 64 &&
-         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 void check_place(TableReader& reader, const Model& model) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "agreement/custody.h"
 #include "audit/oversight_check.h"
 #include "audit/rederive.h"
 #include "base/file.h"
@@ -38,6 +39,7 @@ class Replay {
   void check_decision(const Leaf& leaf, const exchange::Facts& facts);
   void check_pairing(const Leaf& leaf, const exchange::Facts& facts);
   void note_agreement(const Leaf& leaf);
+  void check_succession(const Leaf& leaf);
   void note_tombstone(const Leaf& leaf, const exchange::Facts& facts);
   void check_period(const Leaf& leaf, const Tombstone& stone, int64_t months);
   bool was_in_force(const Leaf& leaf);
@@ -119,8 +121,20 @@ bool Replay::check_facts(const Leaf& leaf, const Contents& contents) {
   return true;
 }
 
+// What the gate checks at a swap and at a start. An agreement that cannot be read is a fault where it decides.
+void Replay::check_succession(const Leaf& leaf) {
+  const auto was = agreements_.get(in_force_);
+  const auto is = agreements_.get(leaf.agreement);
+  if (!was || !is) return;
+  if (const Status follows = agreement::check_follows(**was, **is); !follows) fault("agreement", follows.error().message);
+  if (const Status custodians = agreement::check_custodians(**was, **is); !custodians) {
+    fault("agreement", custodians.error().message);
+  }
+}
+
 void Replay::note_agreement(const Leaf& leaf) {
   if (leaf.agreement == in_force_) return;
+  if (in_force_ != Digest{}) check_succession(leaf);
   before_ = in_force_;
   in_force_ = leaf.agreement;
   replaced_at_ = leaf.time.value;

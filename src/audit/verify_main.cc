@@ -1,5 +1,5 @@
-// proviso-verify: judges what a gate left behind, without the gate. Links audit and what is below
-// it.
+// proviso-verify: judges what a gate left behind, without the gate. Links audit, prove and what is below
+// them.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -7,6 +7,7 @@
 
 #include "audit/verify.h"
 #include "audit/verify_papers.h"
+#include "audit/verify_proofs.h"
 #include "base/json.h"
 
 namespace proviso::audit {
@@ -20,6 +21,7 @@ struct Options {
   std::string log, vault, agreements, log_key, receipt_key, receipt, rotations;
   bool no_vault = false;
   bool json = false;
+  std::string prove;
 };
 
 constexpr const char* kFooter = R"(
@@ -31,6 +33,7 @@ Examples:
   proviso-verify /var/lib/proviso
   proviso-verify /var/lib/proviso --log-key 'log.example/gate+1a2b3c4d+AX…'   a key you got elsewhere
   proviso-verify --log DIR --agreements DIR --log-key FILE --no-vault         without opening anything
+  proviso-verify --prove /var/lib/proviso      the red lines, by solvers, without believing any record
   proviso-verify receipt receipt.json --log DIR --receipt-key FILE
   proviso-verify proof leaf.tlog-proof --policy POLICY --receipt receipt.json
   proviso-verify disclosure opened.json --policy POLICY --agreement DIGEST
@@ -237,6 +240,8 @@ int run(int argc, char** argv) {
   app.add_option("--vault", options.vault, "the vault's folder");
   app.add_option("--agreements", options.agreements, "agreements by digest");
   app.add_option("--log-key", options.log_key, "the log's verifier key: a file or its text");
+  app.add_option("--prove", options.prove,
+                 "a state folder or an agreement: prove its red lines again with cvc5 and z3");
   app.add_flag("--no-vault", options.no_vault, "open nothing: check log and leaves only");
   auto* receipt =
       app.add_subcommand("receipt", "verify one receipt, and that the log holds its entry");
@@ -252,6 +257,7 @@ int run(int argc, char** argv) {
     return status == 0 ? 0 : kUsage;
   }
   if (receipt->parsed()) return run_receipt(options);
+  if (!options.prove.empty()) return prove_place(options.prove, options.json);
   return app.get_subcommands().empty() ? run_state(options) : papers;
 }
 

@@ -22,6 +22,7 @@ struct AgreementOptions {
   std::string folder, from, party, key;
   std::vector<std::string> party_keys;
   bool as_json = false;
+  bool as_custodian = false;
 };
 
 Status write_tree(const std::string& dir, const Files& files) {
@@ -78,8 +79,13 @@ Status sign(const AgreementOptions& options) {
   PV_TRY(const auto loaded, Agreement::load(files));
   PV_TRY(const std::string pem, read_private_file(options.key));
   PV_TRY(const PrivateKey key, sshsig::parse_private_key(pem));
-  PV_TRY(files, agreement::sign_for_party(std::move(files), options.party, key));
-  const std::string path = agreement::signature_path(options.party);
+  std::string path = agreement::signature_path(options.party);
+  if (options.as_custodian) {
+    path = agreement::custodian_signature_path(options.party);
+    files = agreement::sign_as_custodian(std::move(files), options.party, key);
+  } else {
+    PV_TRY(files, agreement::sign_for_party(std::move(files), options.party, key));
+  }
   PV_TRY_VOID(make_dirs(options.folder + "/signatures"));
   PV_TRY_VOID(write_file_durable(options.folder + "/" + path, files.at(path), FileMode::kShared));
   print(fmt::format("{} signed revision {}, digest {}", options.party, loaded->terms().revision,
@@ -208,6 +214,8 @@ void add_agreement(CLI::App& app, int& status) {
   auto* sign_command = command->add_subcommand("sign", "sign the folder's bytes for one party");
   sign_command->add_option("folder", options->folder, "the agreement")->required();
   sign_command->add_option("--party", options->party, "the party's name in agreement.toml")->required();
+  sign_command->add_flag("--custodian", options->as_custodian,
+                         "sign with the key that the agreement in force names, where this one names another or no such party");
   sign_command->add_option("--key", options->key, "OpenSSH ed25519 private key file")->required();
   sign_command->footer(
       "ssh-keygen does the same: `proviso agreement manifest FOLDER > manifest`, then\n"

@@ -1,6 +1,9 @@
-// `proviso agreement prove` and `proviso agreement diff`.
+// `proviso agreement prove`, `diff` and `lint`.
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <fmt/format.h>
+#include <map>
+#include <tuple>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -53,7 +56,8 @@ void print_proof_json(const prove::AgreementProof& proof) {
   json::Writer out(text);
   out.begin_object();
   out.key("agreement").string(proof.agreement.hex());
-  out.key("proven").boolean(proof.holds());
+  out.key("proven").boolean(proof.holds() && !proof.nothing_to_prove());
+  out.key("nothing_to_prove").boolean(proof.nothing_to_prove());
   out.key("environments").uinteger(proof.environments);
   out.key("seconds").real(proof.seconds);
   out.key("obligations").begin_array();
@@ -115,6 +119,10 @@ int prove_command(const ProveOptions& options) {
                     agreement.terms().title, agreement.terms().revision, agreement.digest().hex(),
                     agreement.red_lines().size(), proof.environments, proof.seconds, proof.recorded(),
                     proof.obligations.size()));
+  if (proof.nothing_to_prove()) {
+    print("it has no red lines: nothing was proven, for there was nothing to prove. A gate puts it in force and says so");
+    return 0;
+  }
   if (!agreement.red_lines().empty()) print_line(proof, "", "no rule errs");
   for (const agreement::RedLine& line : agreement.red_lines()) print_line(proof, line.id, line.words);
   print("assuming that");
@@ -138,6 +146,10 @@ void print_amendment_json(const prove::Amendment& amendment) {
   json::Writer out(text);
   out.begin_object();
   out.key("looser").boolean(amendment.looser());
+  out.key("looser_rules").boolean(amendment.looser_rules());
+  out.key("wider_terms").begin_array();
+  for (const std::string& one : amendment.wider) out.string(one);
+  out.end_array();
   out.key("not_comparable").string(amendment.not_comparable);
   out.key("files").begin_array();
   for (const std::string& one : amendment.files) out.string(one);
@@ -153,7 +165,7 @@ void print_amendment_json(const prove::Amendment& amendment) {
   }
   out.end_array();
   out.key("custodians").begin_array();
-  for (const prove::Touched& one : amendment.touched) {
+  for (const agreement::Touched& one : amendment.touched) {
     out.begin_object();
     out.key("line").string(one.line);
     out.key("custodian").string(one.custodian);
@@ -183,14 +195,84 @@ int diff_command(const ProveOptions& options) {
   if (!amendment.not_comparable.empty()) print(red("not comparable: ") + amendment.not_comparable);
   print("what the second allows, compared with the first:");
   for (const prove::Comparison& one : amendment.environments) print_comparison(one);
-  for (const prove::Touched& one : amendment.touched) {
+  for (const std::string& one : amendment.wider) print("  terms: " + prove::shown(one));
+  for (const agreement::Touched& one : amendment.touched) {
     std::string reasons;
     for (const std::string& reason : one.reasons) reasons += (reasons.empty() ? "" : "; ") + reason;
     print(fmt::format("red line {} needs its custodian, {}: {}", one.line, bold(one.custodian), reasons));
   }
-  print(amendment.looser() ? red("the rules allow something new")
-                           : "the rules allow nothing new; read files and custodians as well");
+  if (const Status signed_by = agreement::check_custodians(*before->agreement, *after->agreement); !signed_by) {
+    print(prove::shown(signed_by.error().message));
+  }
+  print(amendment.looser_rules() ? red("the rules allow something new")
+        : amendment.looser()     ? red("the rules allow nothing new, but what they speak of changes: see the terms above")
+                                 : "neither rules nor terms allow anything new");
   return amendment.looser() ? 1 : 0;
+}
+
+const char* overlap_name(prove::Overlap::Kind kind) {
+  switch (kind) {
+    case prove::Overlap::Kind::kRedundant: return "matches the same requests as";
+    case prove::Overlap::Kind::kShadowed: return "is shadowed by";
+    case prove::Overlap::Kind::kOverridden: return "is overridden by";
+  }
+  return "";
+}
+
+// "clause 6.1 (clauses/6-secrets.md:11)".
+std::string rule_name(const Agreement& agreement, uint32_t rule) {
+  const agreement::ClauseRef& clause = agreement.clause_of(rule);
+  return fmt::format("clause {} ({})", clause.number, clause.source);
+}
+
+// Each finding as a sentence; one that holds in several environments once, with how many.
+std::vector<std::string> lint_sentences(const Agreement& agreement, const prove::Lint& found) {
+  std::vector<std::string> out;
+  for (const prove::Vacuity& one : found.vacuous) {
+    out.push_back(fmt::format("{} matches {} request", rule_name(agreement, one.policy), one.always ? "every" : "no"));
+  }
+  std::map<std::tuple<uint32_t, prove::Overlap::Kind, uint32_t>, std::vector<std::string>> pairs;
+  for (const prove::Overlap& one : found.overlaps) {
+    pairs[{one.policy, one.kind, one.by}].push_back(prove::to_string(one.env));
+  }
+  for (const auto& [pair, envs] : pairs) {
+    const auto& [policy, kind, by] = pair;
+    std::string where;
+    for (const std::string& env : envs) where += (where.empty() ? "" : "; ") + env;
+    out.push_back(fmt::format("{} {} {} for {}", rule_name(agreement, policy), overlap_name(kind),
+                              rule_name(agreement, by), where));
+  }
+  return out;
+}
+
+int lint_command(const ProveOptions& options) {
+  const auto opened = open(options.folder);
+  if (!opened) return complain(opened.error());
+  const Agreement& agreement = *opened->agreement;
+  prove::Prover prover(prover_options(options));
+  const auto start = std::chrono::steady_clock::now();
+  const prove::Lint found = prove::lint(prover, agreement.schema(), agreement.rules());
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const std::vector<std::string> sentences = lint_sentences(agreement, found);
+  if (options.as_json) {
+    std::string text;
+    json::Writer out(text);
+    out.begin_object();
+    out.key("findings").begin_array();
+    for (const std::string& one : sentences) out.string(one);
+    out.end_array();
+    out.key("unknown").begin_array();
+    for (const std::string& one : found.unknown) out.string(one);
+    out.end_array();
+    out.key("seconds").real(seconds);
+    out.end_object();
+    print(text);
+  } else {
+    for (const std::string& one : sentences) print(one);
+    for (const std::string& one : found.unknown) print("no verdict: " + prove::shown(one));
+    print(fmt::format("{} findings, {} questions without a verdict, {:.1f} s", sentences.size(), found.unknown.size(), seconds));
+  }
+  return sentences.empty() && found.unknown.empty() ? 0 : 1;
 }
 
 }  // namespace
@@ -210,11 +292,18 @@ void add_agreement_proofs(CLI::App& command, int& status) {
                     "exit status: 0 if every line is proven, else 1; each line that is not comes with a request");
   prove_sub->callback([options, &status] { status = prove_command(*options); });
 
+  auto* lint_sub = command.add_subcommand("lint", "rules that never match, always match, or add nothing to another");
+  lint_sub->add_option("folder", options->folder, "the agreement")->required();
+  common(lint_sub);
+  lint_sub->footer("Not faults: each may be meant. A permit that is overridden in one environment may work in another.\n"
+                   "exit status: 0 if there is nothing to say, else 1");
+  lint_sub->callback([options, &status] { status = lint_command(*options); });
+
   auto* diff_sub = command.add_subcommand("diff", "what an amendment allows that was not allowed before");
   diff_sub->add_option("first", options->folder, "the agreement in force")->required();
   diff_sub->add_option("second", options->other, "the amended one")->required();
   common(diff_sub);
-  diff_sub->footer("exit status, about rules only: 0 if those of the second allow nothing new, else 1");
+  diff_sub->footer("exit status: 0 if neither rules nor terms of the second allow anything new, else 1");
   diff_sub->callback([options, &status] { status = diff_command(*options); });
 }
 

@@ -175,6 +175,12 @@ Result<Started> start_gate(const ServeOptions& options) {
   service.program = own_path();
   service.launcher = beside("proviso-launch");
   service.doorkeeper = beside("proviso-doorkeeper");
+  // These wait to be taken by serve(); that one of them is there stops a proof that goes on.
+  service.cancelled = [] {
+    sigset_t waiting;
+    sigemptyset(&waiting);
+    return sigpending(&waiting) == 0 && (sigismember(&waiting, SIGTERM) == 1 || sigismember(&waiting, SIGINT) == 1);
+  };
 
   gate::Config& config = service.config;
   std::string weights;

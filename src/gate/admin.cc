@@ -79,6 +79,7 @@ std::string Admin::status() const {
   writer.key("title").string(in_force->agreement->terms().title);
   writer.key("revision").integer(in_force->agreement->terms().revision);
   writer.key("digest").string(in_force->agreement->digest().hex());
+  writer.key("red_lines").uinteger(in_force->agreement->red_lines().size());
   writer.key("pending").string(caretaker_.pending());
   writer.end_object();
   writer.key("ledger").begin_object();
@@ -89,6 +90,7 @@ std::string Admin::status() const {
   writer.key("failure").string(house_.committer.failure());
   writer.end_object();
   writer.key("model").string(house_.ready.load() ? "ready" : "not ready");
+  writer.key("detectors").string(house_.inspector.digest().hex());
   writer.end_object();
   return out;
 }

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "gate/journal.h"
 #include "gate/ledger_acts.h"
+#include "gate/succession.h"
 
 namespace proviso::gate {
 namespace {
@@ -67,7 +68,7 @@ Result<Loaded> load_agreement(const std::string& dir, UtcSeconds now) {
 Caretaker::Caretaker(Engine& engine, House& house, prove::ProverOptions prover)
     : engine_(engine),
       house_(house),
-      prover_(std::move(prover)),
+      desk_(std::move(prover)),
       seen_(fingerprint(engine.options().layout.agreement())),
       last_summary_(house.clock.now().value),
       entries_grew_(house.clock.now().value),
@@ -98,46 +99,39 @@ void Caretaker::run() {
   }
 }
 
-Status Caretaker::proven(const agreement::Agreement& agreement) {
-  if (agreement.digest() == unproven_) return fail(Code::kUnverified, unproven_why_);
-  Status status = prove::require_proven(agreement, prover_, kProofThreads);
-  if (!status) {
-    unproven_ = agreement.digest();
-    unproven_why_ = status.error().message;
-  }
-  return status;
+// Puts it in force, or says why not.
+Status Caretaker::swap_to(const Loaded& loaded) {
+  const agreement::Agreement& current = *house_.in_force()->agreement;
+  const agreement::Agreement& next = *loaded.agreement;
+  if (next.digest() == current.digest()) return {};
+  PV_TRY_VOID(may_follow(current, next));
+  PV_TRY_VOID(detectors_as_pinned(next, house_.inspector));
+  if (std::string moved = served_otherwise(current, next); !moved.empty()) return fail(Code::kUnsupported, std::move(moved));
+  const std::optional<Status> shown = desk_.ask(loaded.agreement);
+  proving_ = !shown;
+  if (!shown) return fail(Code::kUnavailable, "its red lines are being proven");
+  PV_TRY_VOID(*shown);
+  PV_TRY_VOID(engine_.adopt(next, loaded.files, "swap"));
+  house_.put_in_force(loaded.agreement);
+  journal::info(fmt::format("agreement revision {} is in force, {}{}", next.terms().revision, next.digest().hex(),
+                            next.red_lines().empty() ? "; it has no red lines, so nothing is proven of it" : ""));
+  return {};
 }
 
 void Caretaker::watch_agreement() {
   const std::string dir = engine_.options().layout.agreement();
   std::string now_seen = fingerprint(dir);
+  const bool proof_ended = proving_ && !desk_.working();
   // What could not take effect may later: its day comes, the ledger has room again.
-  const bool again = !pending().empty() && ++ticks_since_try_ * kWatchMillis >= kRetryMillis;
-  if (now_seen == seen_ && !again) return;
+  const bool again = !pending().empty() && (!proving_ || proof_ended) && ++ticks_since_try_ * kWatchMillis >= kRetryMillis;
+  if (now_seen == seen_ && !again && !proof_ended) return;
   seen_ = std::move(now_seen);
   ticks_since_try_ = 0;
+  proving_ = false;
   const auto current = house_.in_force();
-  auto loaded = load_agreement(dir, house_.committer.now());
-  std::string why;
-  if (!loaded) {
-    why = loaded.error().message;
-  } else if (loaded->agreement->digest() == current->agreement->digest()) {
-    why.clear();
-  } else if (loaded->agreement->terms().revision <= current->agreement->terms().revision) {
-    why = fmt::format("revision {} does not follow revision {}, which is in force; raise `revision` "
-                      "in agreement.toml and sign again",
-                      loaded->agreement->terms().revision, current->agreement->terms().revision);
-  } else if (std::string moved = served_otherwise(*current->agreement, *loaded->agreement); !moved.empty()) {
-    why = moved;
-  } else if (Status shown = proven(*loaded->agreement); !shown) {
-    why = shown.error().message;
-  } else if (Status adopted = engine_.adopt(*loaded->agreement, loaded->files, "swap"); !adopted) {
-    why = adopted.error().message;
-  } else {
-    house_.put_in_force(loaded->agreement);
-    journal::info(fmt::format("agreement revision {} is in force, {}",
-                              loaded->agreement->terms().revision, loaded->agreement->digest().hex()));
-  }
+  const auto loaded = load_agreement(dir, house_.committer.now());
+  const Status swapped = loaded ? swap_to(*loaded) : std::unexpected(loaded.error());
+  const std::string why = swapped ? "" : swapped.error().message;
   if (!why.empty() && why != pending()) {
     journal::warn("the agreement's folder changed but revision " +
                   std::to_string(current->agreement->terms().revision) + " stays in force: " + why);

@@ -2,7 +2,7 @@
 // What a serving gate looks after by itself, on one thread: the agreement's folder (a new, signed
 // revision is seen within a second and takes effect after its proof, anything else changes nothing and says
 // why), a leaf a minute for refused keys, a heartbeat so that silence shows, contents whose period in the
-// agreement is over, gauges. These wait for a proof.
+// agreement is over, gauges. Proofs have a thread of their own.
 #include <atomic>
 #include <mutex>
 #include <string>
@@ -10,15 +10,14 @@
 
 #include "gate/engine.h"
 #include "gate/house.h"
+#include "gate/proof_desk.h"
 #include "http/loop.h"
-#include "prove/red_lines.h"
 
 namespace proviso::gate {
 
 inline constexpr int kWatchMillis = 200;               // so that a change is seen within a second
 inline constexpr int kRetryMillis = 1000;  // an agreement that could not take effect is looked at again
 inline constexpr int kDocketMillis = 1000;  // how often the docket's index is written
-inline constexpr unsigned kProofThreads = 2;            // solvers at once, beside a serving gate
 inline constexpr int64_t kPeriodLookSeconds = 60;        // between two looks at what the agreement lets go
 inline constexpr int64_t kRefusalSummarySeconds = 60;  // one leaf a minute, whatever is tried
 
@@ -41,7 +40,7 @@ class Caretaker {
  private:
   void run();
   void watch_agreement();
-  Status proven(const agreement::Agreement& agreement);
+  Status swap_to(const Loaded& loaded);
   void summarise_refusals();
   void beat();
   void keep_periods();
@@ -50,9 +49,8 @@ class Caretaker {
 
   Engine& engine_;
   House& house_;
-  prove::ProverOptions prover_;
-  Digest unproven_;          // an agreement that could not be proven is not tried again,
-  std::string unproven_why_;  // for these bytes will not change
+  ProofDesk desk_;
+  bool proving_ = false;  // what stands in the folder waits for its proof
   std::string seen_;  // the folder's fingerprint
   int ticks_since_try_ = 0;
   int ticks_since_flush_ = 0;

@@ -358,6 +358,23 @@ http::Task<Step<>> Corridor::act(Passage& passage, const exchange::ToolCall& too
   co_return Step<>{};
 }
 
+// Every call of the answer is decided and written, so that the record shows each; the first that may not
+// happen stops the answer, and what follows it waits for nobody.
+http::Task<Step<>> Corridor::act_all(Passage& passage, const std::vector<exchange::ToolCall>& tool_calls,
+                                     Patience& patience) {
+  Step<> acted;
+  for (const exchange::ToolCall& tool_call : tool_calls) {
+    Content content = arguments_of(passage, tool_call);
+    if (acted) {
+      acted = co_await act(passage, tool_call, std::move(content), patience);
+      continue;
+    }
+    const Step<> recorded = co_await record_act(passage, tool_call, std::move(content));
+    if (!recorded) co_return recorded;
+  }
+  co_return acted;
+}
+
 http::Task<Step<>> Corridor::release_whole(http::Call& call, Passage& passage,
                                            models::Upstream upstream) {
   Result<std::string> body =
@@ -373,20 +390,8 @@ http::Task<Step<>> Corridor::release_whole(http::Call& call, Passage& passage,
   }
   Step<> renewed = renew(passage);
   if (!renewed) co_return co_await abandon(passage, std::move(renewed.error()));
-  // Every call of the answer is decided and written, so that the record shows each; the first that may
-  // not happen stops the answer.
-  Step<> acted;
   Patience patience = patience_of(call);
-  for (const exchange::ToolCall& tool_call : answer->tool_calls) {
-    Content content = arguments_of(passage, tool_call);
-    Step<> step;
-    if (acted) {
-      step = co_await act(passage, tool_call, std::move(content), patience);
-    } else {
-      step = co_await record_act(passage, tool_call, std::move(content));
-    }
-    if (!step && acted) acted = std::move(step);
-  }
+  Step<> acted = co_await act_all(passage, answer->tool_calls, patience);
   renewed = renew(passage);  // the acts waited for their leaves
   if (!renewed) co_return co_await abandon(passage, std::move(renewed.error()));
   // Only now: what is looked for is what the agreement knows under which this is decided.
@@ -406,7 +411,7 @@ http::Task<Step<>> Corridor::release_whole(http::Call& call, Passage& passage,
   matter.payloads.emplace_back("answer", answer->body);
   matter.if_allowed = acted ? "complete" : "refused";
   matter.if_denied = "refused";
-  matter.if_held = "open";
+  matter.if_held = acted ? "open" : "refused";
   Decisive decisive(*this, passage);
   if (!acted) {
     Step<> recorded = co_await decisive.record(matter);

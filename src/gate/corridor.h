@@ -71,6 +71,7 @@ class Corridor {
   http::Task<Step<>> abandon(Passage& passage, Turned turned);
   http::Task<Step<>> release_count(http::Call& call, Passage& passage, models::Upstream upstream);
   http::Task<Step<>> release_whole(http::Call& call, Passage& passage, models::Upstream upstream);
+  http::Task<Step<>> act_all(Passage& passage, const std::vector<exchange::ToolCall>& tool_calls, Patience& patience);
   // For a call of an answer that is refused already: the record shows what it would have been.
   http::Task<Step<>> record_act(Passage& passage, const exchange::ToolCall& tool_call, Content content);
   http::Task<Step<>> act(Passage& passage, const exchange::ToolCall& tool_call, Content content,

@@ -155,6 +155,7 @@ http::Response Routes::readiness() const {
   writer.key("ready").boolean(ledger && model && witnessed);
   writer.key("ledger").string(ledger ? "writes" : late ? "does not write in time" : house_.committer.failure());
   writer.key("model").string(model ? "serves" : "is not ready");
+  writer.key("red_lines").uinteger(house_.in_force()->agreement->red_lines().size());
   writer.key("witnesses").string(house_.quorum.load()         ? "enough"
                                  : house_.quorum_asked.load() ? "too few"
                                                               : "not yet");

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "gate/journal.h"
+#include "gate/succession.h"
 #include "ledger/keys.h"
 
 namespace proviso::gate {
@@ -36,9 +37,13 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
 
   PV_TRY(Loaded loaded, load_agreement(layout.agreement(), service->clock_.now()));
   for (const std::string& warning : loaded.agreement->warnings()) journal::warn(warning);
-  const prove::ProverOptions prover = prove::usual_prover(service->options_.launcher, layout.proofs());
+  prove::ProverOptions prover = prove::usual_prover(service->options_.launcher, layout.proofs());
+  prover.cancelled = service->options_.cancelled;
   if (Status proven = prove::require_proven(*loaded.agreement, prover, kProofThreads); !proven) {
     return fail_at("the agreement does not take effect", std::move(proven).error());
+  }
+  if (loaded.agreement->red_lines().empty()) {
+    journal::warn("the agreement has no red lines: nothing is proven of it, and no custodian guards what it rests on");
   }
 
   const std::string origin =
@@ -51,10 +56,9 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
                                          .clock = &service->clock_,
                                          .holds_per_person = static_cast<size_t>(
                                              config.oversight.open_per_person_max)}));
-  PV_TRY_VOID(service->engine_->adopt(*loaded.agreement, loaded.files, "start"));
-  PV_TRY_VOID(service->engine_->restate_register(loaded.agreement->digest()));
-
   Engine& engine = *service->engine_;
+  PV_TRY_VOID(service->take_over(loaded));
+  PV_TRY_VOID(engine.restate_register(loaded.agreement->digest()));
   PV_TRY(models::Catalog catalog, service->catalog(*loaded.agreement));
   service->catalog_ = std::make_shared<const models::Catalog>(std::move(catalog));
   service->house_ =
@@ -91,6 +95,18 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
         [self = service.get()] { self->check_quorum_age(); });
   }
   return service;
+}
+
+// The agreement that stands in the folder takes the place of the one that the ledger names last.
+Status Service::take_over(const Loaded& loaded) {
+  PV_TRY(const auto before, last_in_force(*engine_));
+  if (before != nullptr) {
+    if (Status follows = may_follow(*before, *loaded.agreement); !follows) {
+      return fail_at("the agreement does not take effect", std::move(follows).error());
+    }
+  }
+  PV_TRY_VOID(detectors_as_pinned(*loaded.agreement, inspect::Inspector::create()));
+  return engine_->adopt(*loaded.agreement, loaded.files, "start");
 }
 
 // Before anything is signed: a copy of the log that is behind what witnesses saw, as a restored backup can

@@ -1,6 +1,7 @@
 #pragma once
 // The gate as a running service: opens the engine, puts the signed agreement in force, starts the worker,
 // serves, and stops in order. Nothing listens before everything that it needs stands.
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -22,6 +23,8 @@ struct ServiceOptions {
   std::string program;   // proviso itself, for the signer
   std::string launcher;  // proviso-launch, for the worker
   std::string doorkeeper;  // proviso-doorkeeper, in front of the worker
+  // Asked while the red lines are proven, from any thread; true: start() gives up. May be empty.
+  std::function<bool()> cancelled;
 };
 
 class Service {
@@ -44,6 +47,7 @@ class Service {
 
  private:
   explicit Service(ServiceOptions options) : options_(std::move(options)) {}
+  Status take_over(const Loaded& loaded);
   Status ask_witnesses_first(std::string_view origin);
   void witnesses_said(const Result<CosignRound>& round);
   void check_quorum_age();

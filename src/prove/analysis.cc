@@ -36,7 +36,7 @@ class EnvironmentLint {
       const auto one = encoder_.policy(policy);
       if (!one) {
         out_.unknown.push_back(fmt::format("policy `{}`: {}", policy.id, one.error().message));
-        match_.push_back(terms_.variable("not analysable", Sorts::kBool));
+        match_.push_back(terms_.variable(fmt::format("not analysable {}", match_.size()), Sorts::kBool));
       } else {
         match_.push_back(terms_.both(one->ok, one->value));
       }
@@ -54,6 +54,7 @@ class EnvironmentLint {
              std::pair<uint32_t, Match> b) {
     const TermId together = terms_.conjunction(assertions);
     if (terms_.is_false(together)) return true;
+    if (seen(a, b)) return false;
     const auto replay = [&](const Counterexample& example) -> Status {
       for (const auto& [policy, wanted] : {a, b}) {
         PV_TRY(const Match got, match_of(engine_, policy, example));
@@ -66,7 +67,26 @@ class EnvironmentLint {
     if (finding.verdict != Verdict::kHolds && finding.verdict != Verdict::kBroken) {
       out_.unknown.push_back(fmt::format("{}: {}: {}", to_string(env_), what, finding.why));
     }
+    if (finding.example) remember(*finding.example);
     return finding.verdict == Verdict::kHolds;
+  }
+
+  // A request that another question brought up answers this one as well, without a solver.
+  [[nodiscard]] bool seen(std::pair<uint32_t, Match> a, std::pair<uint32_t, Match> b) const {
+    const auto as = [](const std::vector<bool>& matched, std::pair<uint32_t, Match> one) {
+      return matched[one.first] == (one.second == Match::kYes);
+    };
+    return std::ranges::any_of(seen_, [&](const std::vector<bool>& matched) { return as(matched, a) && as(matched, b); });
+  }
+
+  void remember(const Counterexample& example) {
+    std::vector<bool> matched;
+    for (uint32_t i = 0; i < engine_.policies().size(); ++i) {
+      const auto got = match_of(engine_, i, example);
+      if (!got) return;
+      matched.push_back(*got == Match::kYes);
+    }
+    seen_.push_back(std::move(matched));
   }
 
   Extent extent(uint32_t i) {
@@ -108,6 +128,7 @@ class EnvironmentLint {
   Lint& out_;
   std::vector<TermId> match_;
   std::vector<Extent> extents_;
+  std::vector<std::vector<bool>> seen_;  // per request that the engine judged: which policies it matches
 };
 
 }  // namespace

@@ -142,6 +142,7 @@ TermId Encoder::scope(const cedar::Scope& scope, TermId entity) {
 }
 
 Result<Outcome> Encoder::policy(const cedar::Policy& policy) {
+  if (policy.is_template()) return not_analysable("a template decides nothing until it is linked");
   const TermId head = terms_.conjunction({scope(policy.principal, principal_),
                                           scope(policy.action, action_),
                                           scope(policy.resource, resource_)});

@@ -10,7 +10,7 @@
 namespace proviso::prove {
 namespace {
 
-constexpr std::string_view kRecordFormat = "proviso-proof-v1";
+constexpr std::string_view kRecordFormat = "proviso-proof-v2";
 
 void add_why(Finding& finding, const std::string& why) {
   finding.why += (finding.why.empty() ? "" : "; ") + why;
@@ -36,8 +36,17 @@ const char* verdict_name(Verdict verdict) {
 }
 
 ProverOptions usual_prover(const std::string& launcher, std::string records) {
-  return {usual_solver(Dialect::kCvc5, launcher), usual_solver(Dialect::kZ3, launcher), std::move(records), false,
-          false};
+  ProverOptions out;
+  out.cvc5 = usual_solver(Dialect::kCvc5, launcher);
+  out.z3 = usual_solver(Dialect::kZ3, launcher);
+  out.records = std::move(records);
+  return out;
+}
+
+Result<SolverIdentity> Prover::identity(Dialect dialect) {
+  auto& one = dialect == Dialect::kCvc5 ? cvc5_identity_ : z3_identity_;
+  if (!one) one = identify(dialect == Dialect::kCvc5 ? options_.cvc5 : options_.z3);
+  return *one;
 }
 
 Result<Solver*> Prover::solver(Dialect dialect) {
@@ -48,7 +57,9 @@ Result<Solver*> Prover::solver(Dialect dialect) {
     return fail(Code::kUnverified, "there is no record of a proof; run `proviso agreement prove`");
   }
   if (trouble) return std::unexpected(*trouble);
-  auto started = Solver::start(dialect == Dialect::kCvc5 ? options_.cvc5 : options_.z3);
+  SolverSpec spec = dialect == Dialect::kCvc5 ? options_.cvc5 : options_.z3;
+  spec.cancelled = options_.cancelled;
+  auto started = Solver::start(std::move(spec));
   if (!started) {
     trouble = started.error();
     return std::unexpected(std::move(started).error());
@@ -61,8 +72,8 @@ Result<std::vector<std::string>> Prover::identities() {
   std::vector<std::string> out;
   for (const Dialect dialect : {Dialect::kCvc5, Dialect::kZ3}) {
     PV_TRY(const Solver* one, solver(dialect));
-    out.push_back(fmt::format("{}: {}; program {}; options {}", solver_name(dialect), one->version(),
-                              one->digest().hex(), one->options()));
+    out.push_back(fmt::format("{}: {}; program {}; libraries {}; options {}", solver_name(dialect), one->version(),
+                              one->identity().program.hex(), one->identity().libraries.hex(), one->identity().options));
   }
   return out;
 }
@@ -88,30 +99,33 @@ std::string Prover::record_path(const Texts& texts) const {
   return fmt::format("{}/{}.json", options_.records, sha256({texts.cvc5, std::string_view("\0", 1), texts.z3}).hex());
 }
 
-// Only `unsat` from both is ever recorded, so that a record can say nothing else.
-bool Prover::read_record(const Texts& texts, Finding& out) {
-  if (options_.records.empty() || options_.ask_again) return false;
+// Only `unsat` from both is ever recorded, so that a record can say nothing else; and only what these very programs
+// said, with these options, is believed.
+bool Prover::read_record(const Texts& texts) {
+  if (options_.records.empty()) return false;
   const auto text = read_file(record_path(texts), 1U << 16);
   if (!text) return false;
   json::Parser parser;
   const auto parsed = parser.parse(*text);
   if (!parsed) return false;
-  const auto says = [&](const char* pointer, std::string_view wanted) {
+  const auto says = [&](const std::string& pointer, std::string_view wanted) {
     std::string_view found;
     return parsed->at_pointer(pointer).get(found) == simdjson::SUCCESS && found == wanted;
   };
-  const bool whole = says("/format", kRecordFormat) && says("/cvc5/said", "unsat") && says("/z3/said", "unsat") &&
-                     says("/cvc5/text", sha256(texts.cvc5).hex()) && says("/z3/text", sha256(texts.z3).hex());
-  if (!whole) return false;
-  out.verdict = Verdict::kHolds;
-  out.recorded = true;
-  out.cvc5 = {Said::kUnsat, {}, 0, sha256(texts.cvc5)};
-  out.z3 = {Said::kUnsat, {}, 0, sha256(texts.z3)};
+  if (!says("/format", kRecordFormat)) return false;
+  for (const Dialect dialect : {Dialect::kCvc5, Dialect::kZ3}) {
+    const auto who = identity(dialect);
+    const std::string at = fmt::format("/{}", solver_name(dialect));
+    const bool same = who && says(at + "/said", "unsat") && says(at + "/program", who->program.hex()) &&
+                      says(at + "/libraries", who->libraries.hex()) && says(at + "/options", who->options) &&
+                      says(at + "/text", sha256(dialect == Dialect::kCvc5 ? texts.cvc5 : texts.z3).hex());
+    if (!same) return false;
+  }
   return true;
 }
 
 Status Prover::write_record(const Texts& texts, const Finding& finding) {
-  if (options_.records.empty()) return {};
+  if (options_.records.empty() || !options_.keep_records) return {};
   PV_TRY_VOID(make_dirs(options_.records));
   PV_TRY_VOID(write_file_durable(fmt::format("{}/{}.smt2", options_.records, finding.cvc5.text.hex()), texts.cvc5,
                                  FileMode::kPrivate));
@@ -123,8 +137,9 @@ Status Prover::write_record(const Texts& texts, const Finding& finding) {
   for (const Dialect dialect : {Dialect::kCvc5, Dialect::kZ3}) {
     PV_TRY(const Solver* one, solver(dialect));
     out.key(solver_name(dialect)).begin_object();
-    out.key("options").string(one->options());
-    out.key("program").string(one->digest().hex());
+    out.key("libraries").string(one->identity().libraries.hex());
+    out.key("options").string(one->identity().options);
+    out.key("program").string(one->identity().program.hex());
     out.key("said").string("unsat");
     out.key("text").string((dialect == Dialect::kCvc5 ? finding.cvc5 : finding.z3).text.hex());
     out.key("version").string(one->version());
@@ -143,6 +158,7 @@ void Prover::find_example(Dialect dialect, Terms& terms, const Environment& env,
   std::string model;
   const Run again = run(dialect, *text, &model);
   if (again.said != Said::kSat) {
+    out.transient = again.said == Said::kFailed;
     add_why(out, fmt::format("{} found a counterexample and lost it: {}", solver_name(dialect), again.why));
     return;
   }
@@ -178,7 +194,19 @@ Finding Prover::refute(Terms& terms, Encoder& encoder, const Environment& env, s
     return out;
   }
   const Texts texts{std::move(*cvc5), std::move(*z3)};
-  if (read_record(texts, out)) return out;
+  out.on_record = read_record(texts);
+  if (out.on_record && !options_.ask_again) {
+    out.verdict = Verdict::kHolds;
+    out.recorded = true;
+    out.cvc5 = {Said::kUnsat, {}, 0, sha256(texts.cvc5)};
+    out.z3 = {Said::kUnsat, {}, 0, sha256(texts.z3)};
+    return out;
+  }
+  if (options_.cancelled && options_.cancelled()) {
+    out.why = "it was told to stop before it was asked";
+    out.transient = true;
+    return out;
+  }
   out.cvc5 = run(Dialect::kCvc5, texts.cvc5);
   // A counterexample from the first needs no second opinion: it is replayed.
   if (!replay && out.cvc5.said != Said::kUnsat) return out;
@@ -191,6 +219,7 @@ Finding Prover::refute(Terms& terms, Encoder& encoder, const Environment& env, s
     if (Status kept = write_record(texts, out); !kept) {
       out.verdict = Verdict::kUnknown;
       out.why = "the record cannot be kept: " + kept.error().message;
+      out.transient = true;
     }
     return out;
   }
@@ -200,6 +229,7 @@ Finding Prover::refute(Terms& terms, Encoder& encoder, const Environment& env, s
                                        out.cvc5.why.empty() ? "" : " (" + out.cvc5.why + ")", said_name(out.z3.said),
                                        out.z3.why.empty() ? "" : " (" + out.z3.why + ")");
   out.why = out.why.empty() ? said : said + "; " + out.why;
+  out.transient = out.transient || out.cvc5.said == Said::kFailed || out.z3.said == Said::kFailed;
   return out;
 }
 

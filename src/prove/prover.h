@@ -1,7 +1,7 @@
 #pragma once
 // Asks both solvers the same question and believes `unsat` only from both. What both have refuted is
-// kept on disk under the digests of the two texts, so that the same question is not asked twice; the
-// texts lie beside it for whoever wants to run them through a solver of their own. A `sat` is believed
+// kept on disk under the digests of the two texts and of both solvers, so that the same question is not asked twice
+// of the same programs; the texts lie beside it for whoever wants to run them through a solver of their own. A `sat` is believed
 // only once it has become a concrete request that the caller has replayed.
 #include <functional>
 #include <memory>
@@ -38,7 +38,10 @@ struct Finding {
   std::string why;  // for all but kHolds: a sentence
   Run cvc5;
   Run z3;
-  bool recorded = false;  // both runs are from the record
+  bool recorded = false;   // both runs are from the record
+  bool on_record = false;  // a record of this question by these solvers lies there, believed or not
+  // kUnknown: another try may end otherwise, for a solver failed or was stopped, or the record could not be kept.
+  bool transient = false;
   std::optional<Counterexample> example;  // kBroken
 };
 
@@ -51,6 +54,8 @@ struct ProverOptions {
   std::string records;   // folder of records; empty: none are kept
   bool ask_again = false;      // do not believe records
   bool only_records = false;   // start no solver: what is not recorded is kUnknown
+  bool keep_records = true;    // write what was proven
+  std::function<bool()> cancelled;  // thread-safe; true: what is not proven yet is kUnknown
 };
 // The usual solvers, with that launcher and folder.
 ProverOptions usual_prover(const std::string& launcher, std::string records);
@@ -76,9 +81,10 @@ class Prover {
     std::string cvc5;
     std::string z3;
   };
+  Result<SolverIdentity> identity(Dialect dialect);
   Result<Solver*> solver(Dialect dialect);
   Run run(Dialect dialect, const std::string& text, std::string* model = nullptr);
-  bool read_record(const Texts& texts, Finding& out);
+  bool read_record(const Texts& texts);
   Status write_record(const Texts& texts, const Finding& finding);
   [[nodiscard]] std::string record_path(const Texts& texts) const;
   void find_example(Dialect dialect, Terms& terms, const Environment& env, Question question,
@@ -87,6 +93,8 @@ class Prover {
   ProverOptions options_;
   std::optional<Solver> cvc5_;
   std::optional<Solver> z3_;
+  std::optional<Result<SolverIdentity>> cvc5_identity_;
+  std::optional<Result<SolverIdentity>> z3_identity_;
   std::optional<Error> cvc5_trouble_;  // a solver that could not be started stays so
   std::optional<Error> z3_trouble_;
 };

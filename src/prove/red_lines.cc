@@ -161,6 +161,37 @@ std::vector<Task> tasks_of(const Agreement& agreement) {
   return out;
 }
 
+// The same question in another environment finds the record that this run wrote: that is no record of before.
+void forget_own_records(AgreementProof& proof) {
+  const auto key = [](const Obligation& one) { return std::pair(one.finding.cvc5.text, one.finding.z3.text); };
+  std::set<std::pair<Digest, Digest>> asked;
+  for (const Obligation& one : proof.obligations) {
+    if (one.finding.verdict == Verdict::kHolds && !one.finding.recorded) asked.insert(key(one));
+  }
+  for (Obligation& one : proof.obligations) {
+    if (one.finding.recorded && asked.contains(key(one))) one.finding.recorded = false;
+  }
+}
+
+// How long the UTF-8 character at `at` is, and which; 0 if there is none.
+size_t character_at(std::string_view text, size_t at, uint32_t& value) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(at);
+  const size_t length = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+  if (length == 0 || at + length > text.size()) return 0;
+  value = length == 1 ? first : first & (0x7FU >> length);
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(at + i) & 0xC0U) != 0x80) return 0;
+    value = (value << 6) | (byte(at + i) & 0x3FU);
+  }
+  return length;
+}
+
+bool is_hidden(uint32_t c) {
+  return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0xAD || (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
+         (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
+}
+
 std::string named(const cedar::EntityUid& uid) {
   return fmt::format("{} {}", uid.type, uid.id.empty() ? "of any name" : "`" + uid.id + "`");
 }
@@ -180,6 +211,12 @@ std::string listed(const std::vector<cedar::EntityUid>& uids) {
 
 bool AgreementProof::holds() const {
   return std::ranges::all_of(obligations, [](const Obligation& one) { return one.finding.verdict == Verdict::kHolds; });
+}
+
+bool AgreementProof::transient() const {
+  return !holds() && std::ranges::all_of(obligations, [](const Obligation& one) {
+    return one.finding.verdict == Verdict::kHolds || one.finding.transient;
+  });
 }
 
 size_t AgreementProof::recorded() const {
@@ -224,6 +261,7 @@ AgreementProof prove_red_lines(const Agreement& agreement, const ProverOptions& 
   for (unsigned i = 1; i < std::clamp<unsigned>(threads, 1, kProverThreadsMax); ++i) all.emplace_back(work);
   work();
   for (std::thread& one : all) one.join();
+  forget_own_records(out);
   out.seconds = since(start);
   return out;
 }
@@ -231,7 +269,24 @@ AgreementProof prove_red_lines(const Agreement& agreement, const ProverOptions& 
 Status require_proven(const Agreement& agreement, const ProverOptions& options, unsigned threads) {
   const AgreementProof proof = prove_red_lines(agreement, options, threads);
   if (proof.holds()) return {};
-  return fail(Code::kUnverified, proof.why());
+  return fail(proof.transient() ? Code::kUnavailable : Code::kUnverified, proof.why());
+}
+
+std::string shown(std::string_view text) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    uint32_t value = 0;
+    const size_t length = character_at(text, at, value);
+    if (length == 0) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[at]));
+    } else if (is_hidden(value)) {
+      out += fmt::format("\\u{{{:x}}}", value);
+    } else {
+      out += text.substr(at, length);
+    }
+    at += std::max<size_t>(length, 1);
+  }
+  return out;
 }
 
 std::string in_words(const Counterexample& example) {
@@ -245,7 +300,7 @@ std::string in_words(const Counterexample& example) {
   for (const auto& [name, value] : example.facts) {
     facts += fmt::format("{}{} is {}", facts.empty() ? ", if " : ", ", name, value);
   }
-  return out + facts;
+  return shown(out + facts);
 }
 
 }  // namespace proviso::prove

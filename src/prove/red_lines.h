@@ -26,7 +26,10 @@ struct AgreementProof {
   size_t environments = 0;              // of the schema
   double seconds = 0;                   // all of it, by the clock
   [[nodiscard]] bool holds() const;
-  [[nodiscard]] size_t recorded() const;  // obligations answered from the record
+  [[nodiscard]] bool nothing_to_prove() const { return obligations.empty(); }  // it has no red lines
+  // It does not hold only because a solver failed or was stopped, or a record could not be kept: try again.
+  [[nodiscard]] bool transient() const;
+  [[nodiscard]] size_t recorded() const;  // obligations answered from records that were there before
   // The first obligation that does not hold, as a sentence with its counterexample; empty if all hold.
   [[nodiscard]] std::string why() const;
 };
@@ -36,9 +39,11 @@ const std::vector<std::string>& assumptions();
 
 // Tries every obligation. `threads`: at most kProverThreadsMax, each with solvers of its own.
 AgreementProof prove_red_lines(const agreement::Agreement& agreement, const ProverOptions& options, unsigned threads);
-// kUnverified with why(), if it does not hold.
+// kUnverified with why(), if it does not hold; kUnavailable if another try may end otherwise (transient()).
 Status require_proven(const agreement::Agreement& agreement, const ProverOptions& options, unsigned threads);
 
+// Control characters, those that change direction, and what is not UTF-8, as \u{…} or \x…: for names in sentences.
+std::string shown(std::string_view text);
 // "somebody with the role `planner` could `act` on Tool `x`, which is in ToolClass `force`, if …".
 std::string in_words(const Counterexample& example);
 

@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "prove/model.h"
+#include "sandbox/elf.h"
 
 namespace proviso::prove {
 namespace {
@@ -87,7 +88,10 @@ const char* said_name(Said said) {
 }
 
 SolverSpec usual_solver(Dialect dialect, std::string launcher) {
-  SolverSpec spec{dialect, fmt::format("/usr/bin/{}", solver_name(dialect)), std::move(launcher), kSolverMillisMax};
+  SolverSpec spec;
+  spec.dialect = dialect;
+  spec.program = fmt::format("/usr/bin/{}", solver_name(dialect));
+  spec.launcher = std::move(launcher);
   const std::string local = fmt::format("/usr/local/bin/{}", solver_name(dialect));
   if (access(spec.program.c_str(), X_OK) != 0 && access(local.c_str(), X_OK) == 0) spec.program = local;
   return spec;
@@ -95,23 +99,33 @@ SolverSpec usual_solver(Dialect dialect, std::string launcher) {
 
 Solver::~Solver() = default;
 
-std::string Solver::options() const {
-  std::string out;
-  for (const std::string& one : arguments_of(spec_.dialect)) out += (out.empty() ? "" : " ") + one;
-  return out;
-}
-
-Result<Solver> Solver::start(SolverSpec spec) {
+Result<SolverIdentity> identify(const SolverSpec& spec) {
   const char* name = solver_name(spec.dialect);
   if (access(spec.program.c_str(), X_OK) != 0) {
     return fail(Code::kNotFound, fmt::format("the solver {} is not installed as `{}`; apt-get install {}", name,
                                              spec.program, name));
   }
+  SolverIdentity out;
+  PV_TRY(const std::string program, read_file(spec.program, kSolverFileBytesMax));
+  out.program = sha256(program);
+  PV_TRY(std::vector<std::string> libraries, sandbox::libraries_of(spec.program));
+  std::ranges::sort(libraries);
+  std::string all;
+  for (const std::string& path : libraries) {
+    PV_TRY(const std::string bytes, read_file(path, kSolverFileBytesMax));
+    all += fmt::format("{}  {}\n", sha256(bytes).hex(), path);
+  }
+  out.libraries = sha256(all);
+  for (const std::string& one : arguments_of(spec.dialect)) out.options += (out.options.empty() ? "" : " ") + one;
+  return out;
+}
+
+Result<Solver> Solver::start(SolverSpec spec) {
+  const char* name = solver_name(spec.dialect);
   Solver solver;
+  PV_TRY(solver.identity_, identify(spec));
   solver.spec_ = std::move(spec);
   PV_TRY(solver.folder_, Folder::create());
-  PV_TRY(const std::string program, read_file(solver.spec_.program, 256U << 20));
-  solver.digest_ = sha256(program);
   if (auto ok = solver.read_version(); !ok) return fail_at(name, std::move(ok).error());
   if (auto ok = solver.pose_riddles(); !ok) return fail_at(name, std::move(ok).error());
   return solver;
@@ -144,9 +158,14 @@ Result<std::string> Solver::run_child(sandbox::Prepared& prepared) {
   char buffer[65536];
   for (;;) {
     pollfd entry{child.output(), POLLIN, 0};
+    if (spec_.cancelled && spec_.cancelled()) {
+      child.stop(0);
+      return fail(Code::kUnavailable, "it was told to stop");
+    }
     const int64_t left = deadline - now_ms();
-    const int ready = left > 0 ? poll(&entry, 1, static_cast<int>(left)) : 0;
+    const int ready = left > 0 ? poll(&entry, 1, static_cast<int>(std::min<int64_t>(left, kSolverWatchMillis))) : 0;
     if (ready < 0 && errno == EINTR) continue;
+    if (ready == 0 && left > kSolverWatchMillis) continue;
     if (ready <= 0) {
       child.stop(0);
       return fail(Code::kTimeout, fmt::format("it was stopped after {} s", (spec_.millis_max + 999) / 1000));

@@ -1,5 +1,6 @@
 #pragma once
-// Which files a program needs to start, so that its sandbox may read those and no other. Internal.
+// Which files a program needs to start, so that its sandbox may read those and no other, and so that whoever
+// says which program ran can name all of it.
 #include <string>
 #include <string_view>
 #include <vector>

@@ -259,8 +259,11 @@ TEST(Verify, FindsADecisionUnderAnAgreementThatWasReplaced) {
     house.state.clock.set({house.state.clock.now().value + 60});
     house.decide(Verb::kAsk, "ex-1", "targeting");
     const auto verdict = house.verdict();
-    EXPECT_EQ(verdict.finding_count, swapped ? 1u : 0u) << all(verdict);
+    EXPECT_EQ(verdict.finding_count, swapped ? 3u : 0u) << all(verdict);
     if (swapped) {
+      // Nobody who was custodian before signed it, and its revision is the same: no gate of ours put it in force.
+      EXPECT_TRUE(names(verdict, "leaf 1", "agreement", "does not follow")) << all(verdict);
+      EXPECT_TRUE(names(verdict, "leaf 1", "agreement", "has not signed with the key that revision 1 names")) << all(verdict);
       EXPECT_TRUE(names(verdict, "leaf 2", "agreement", "was in force")) << all(verdict);
     }
   }

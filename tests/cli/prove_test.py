@@ -28,6 +28,36 @@ def edited(folder, path, old, new):
     return folder
 
 
+def verify_again(top, records):
+    """`proviso-verify --prove` asks the solvers itself, whatever the records say."""
+    verify = os.path.join(os.path.dirname(PROVISO), "proviso-verify")
+
+    def prove(place):
+        done = subprocess.run([verify, "--prove", place, "--json"], capture_output=True, text=True, timeout=240)
+        return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stdout + done.stderr
+
+    status, found, both = prove(ENCLAVE)
+    assert status == 0 and found["proven"] and len(found["solvers"]) == 2, both
+    status, found, both = prove(os.path.join(top, "struck"))
+    assert status == 1 and "red line R6" in found["agreements"][0]["not_proven"][0], both
+    state = os.path.join(top, "state-enclave")
+    status, found, both = prove(state)
+    one = found["agreements"][0]
+    assert status == 0 and one["on_record"] == one["proven"] == one["questions"] > 0, both
+    # Without records it proves as well and says that there are none.
+    shutil.rmtree(os.path.join(state, "proofs"))
+    status, found, both = prove(state)
+    assert status == 0 and found["agreements"][0]["on_record"] == 0, both
+    assert not os.path.exists(os.path.join(state, "proofs")), "it wrote records"
+    assert prove(os.path.join(top, "nowhere"))[0] == 2
+    # A clause of a kept agreement altered.
+    kept = os.path.join(state, "agreements", os.listdir(os.path.join(state, "agreements"))[0])
+    with open(os.path.join(kept, "README.md"), "a", encoding="utf-8") as file:
+        file.write("more\n")
+    status, found, both = prove(state)
+    assert status == 1 and "not those that were in force" in found["agreements"][0]["trouble"], both
+
+
 def main():
     for solver in ("/usr/bin/cvc5", "/usr/bin/z3"):
         if not os.path.exists(solver):
@@ -41,6 +71,15 @@ def main():
         assert status == 0 and proof["proven"] and proof["assumptions"], both
         status, out, both = run("agreement", "prove", ENCLAVE, "--records", records, "--json")
         assert all(one["recorded"] for one in json.loads(out)["obligations"]), "records were not used"
+        # Nothing was on record before a first run, however often it asks the same.
+        status, out, both = run("agreement", "prove", ENCLAVE, "--records", os.path.join(top, "fresh"), "--json")
+        assert not any(one["recorded"] for one in json.loads(out)["obligations"]), both
+
+        # No red line: nothing is proven, and it says so.
+        none = edited(os.path.join(top, "none"), "README.md", "# ", "# ")
+        os.remove(os.path.join(none, "redlines.md"))
+        status, out, both = run("agreement", "prove", none)
+        assert status == 0 and "no red lines" in out and "proven for every" not in out, both
 
         # An exit for emergencies: its examples hold, but R6 does not.
         row = "analyst | release | model local | purpose=coding labels=secret break_glass=true | deny   # no emergency opens it\n"
@@ -58,7 +97,7 @@ def main():
         status, out, both = run("agreement", "diff", ENCLAVE, struck, "--json")
         diff = json.loads(out)
         relations = {one["environment"]: one["relation"] for one in diff["environments"]}
-        assert status == 1 and diff["looser"] and len(relations) == 5, both
+        assert status == 1 and diff["looser"] and len(relations) == 13, both
         assert relations['Person, Action::"train", Dataset'] == "equivalent", both
         assert relations['Person, Action::"ask", Model'] == "more permissive", both
         assert diff["files"] == ["changed clauses/6-secrets.md"], both
@@ -85,12 +124,15 @@ def main():
                 gate.kill()
                 gate.wait()
 
+        verify_again(top, records)
+
         # A tool moved to a milder class changes no clause; the custodians of every line about calls are named.
         milder = edited(os.path.join(top, "milder"), "agreement.toml", 'id    = "fire_plan"\nclass = "force"',
                         'id    = "fire_plan"\nclass = "write"')
         status, out, both = run("agreement", "diff", ENCLAVE, milder, "--json")
         diff = json.loads(out)
-        assert status == 0, both
+        assert status == 1 and diff["looser"] and not diff["looser_rules"], both
+        assert diff["wider_terms"] == ["tool `fire_plan` moves from class `force` to `write`"], both
         touched = {one["line"]: one["custodian"] for one in diff["custodians"]}
         assert touched["R1"] == "vendor" and touched["R4"] == "operator" and "R5" not in touched, both
     print("prove and diff: as they should")

@@ -20,6 +20,15 @@ namespace fs = std::filesystem;
 cedar::Engine load_policies(const fs::path& file, const cedar::Schema& schema) {
   auto policies = cedar::PolicySet::parse(slurp(file), file.filename().string());
   EXPECT_TRUE(policies) << file << " " << (policies ? "" : policies.error().message);
+  // A template decides nothing before it is linked: each gets one link, of the schema's first types.
+  for (size_t i = 0; i < policies->templates().size(); ++i) {
+    const Environment first = environments(schema)[0];
+    const cedar::Policy& one = policies->templates()[i];
+    cedar::SlotValues values;
+    if (one.principal.slot) values.principal = cedar::EntityUid{first.principal, "linked"};
+    if (one.resource.slot) values.resource = cedar::EntityUid{first.resource, "linked"};
+    EXPECT_TRUE(policies->link(std::string(one.id), "link" + std::to_string(i), values)) << file << " " << one.id;
+  }
   EXPECT_FALSE(cedar::has_errors(cedar::validate(schema, *policies))) << file;
   auto engine = cedar::Engine::compile(std::move(*policies), &schema);
   EXPECT_TRUE(engine);
@@ -173,8 +182,6 @@ TEST(Analyser, Expected) {
 void ask_all(const fs::path& dir, Prover& prover, Tally& tally) {
   auto schema = cedar::Schema::parse(slurp(dir / "policies.cedarschema"), "schema");
   ASSERT_TRUE(schema) << dir << schema.error().message;
-  const auto parsed = cedar::PolicySet::parse(slurp(dir / "policies.cedar"), "policies.cedar");
-  if (!parsed && parsed.error().code == Code::kUnsupported) return tally.not_covered("templates");
   const cedar::Engine engine = load_policies(dir / "policies.cedar", *schema);
   const std::string name = dir.filename().string();
   const auto decided = [&](const Finding& finding, const std::string& what) {

@@ -2,6 +2,8 @@
 // leaves the agreement unproven, with the reason.
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "base/file.h"
 #include "prove/data.h"
 #include "prove/facts.h"
@@ -45,7 +47,7 @@ TEST(Attacks, AProgramThatIsNoSolverProvesNothing) {
 TEST(Attacks, ASolverThatHangsIsStoppedFromOutside) {
   if (!have_solvers()) return;
   // Nothing can be asked and answered within a millisecond.
-  expect_refused(Dialect::kZ3, "/usr/bin/z3", "it was stopped after", 1);
+  expect_refused(Dialect::kZ3, "/usr/bin/z3", "z3 says failed", 1);
 }
 
 // The control: the same agreement with the real solvers.
@@ -67,7 +69,9 @@ TEST(Attacks, ARecordThatSaysOtherwiseIsNotBelieved) {
   only.only_records = true;
   ASSERT_TRUE(prove_red_lines(*hospital(), only, 1).holds());
   for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
-           {"\"said\":\"unsat\"", "\"said\":\"sat\""}, {"proviso-proof-v1", "proviso-proof-v2"}, {"\"text\":\"", "\"text\":\"0"}, {"{", ""}}) {
+           {"\"said\":\"unsat\"", "\"said\":\"sat\""}, {"proviso-proof-v2", "proviso-proof-v1"}, {"\"text\":\"", "\"text\":\"0"}, {"{", ""},
+           // What another program, another library or other options said is not what these solvers say.
+           {"\"program\":\"", "\"program\":\"0"}, {"\"libraries\":\"", "\"libraries\":\"0"}, {"rlimit=", "rlimit=9"}}) {
     size_t edited = 0;
     for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
       if (entry.path().extension() != ".json") continue;
@@ -81,6 +85,50 @@ TEST(Attacks, ARecordThatSaysOtherwiseIsNotBelieved) {
     }
     EXPECT_GT(edited, 0u);
   }
+}
+
+// A record of another program is no record: the question is asked anew and the record made good.
+TEST(Attacks, ARecordOfAnotherSolverIsProvenAnew) {
+  if (!have_solvers()) return;
+  TemporaryFolder folder;
+  const std::string records = folder.path().string();
+  ASSERT_TRUE(prove_red_lines(*hospital(), solvers(records), 2).holds());
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
+    if (entry.path().extension() != ".json") continue;
+    std::string text = *read_file(entry.path().string());
+    text.replace(text.find("\"libraries\":\"") + 13, 2, "zz");
+    ASSERT_TRUE(write_file_durable(entry.path().string(), text, FileMode::kPrivate));
+  }
+  const AgreementProof again = prove_red_lines(*hospital(), solvers(records), 2);
+  EXPECT_TRUE(again.holds()) << again.why();
+  EXPECT_EQ(again.recorded(), 0u);
+  const AgreementProof third = prove_red_lines(*hospital(), solvers(records), 2);
+  EXPECT_EQ(third.recorded(), third.obligations.size());
+}
+
+TEST(Attacks, AnOrderToStopEndsAProofAndIsNoRefutation) {
+  if (!have_solvers()) return;
+  ProverOptions options = solvers();
+  std::atomic<int> asked = 0;
+  options.cancelled = [&asked] { return ++asked > 5; };
+  const auto agreement = hospital();
+  const AgreementProof proof = prove_red_lines(*agreement, options, 2);
+  EXPECT_FALSE(proof.holds());
+  EXPECT_TRUE(proof.transient());
+  EXPECT_NE(proof.why().find("told to stop"), std::string::npos) << proof.why();
+  EXPECT_EQ(require_proven(*agreement, options, 2).error().code, Code::kUnavailable);
+}
+
+TEST(Attacks, ASolverThatIsMissingIsNoRefutation) {
+  ProverOptions options = solvers();
+  options.cvc5.program = "/nonexistent/solver";
+  const auto agreement = hospital();
+  EXPECT_EQ(require_proven(*agreement, options, 1).error().code, Code::kUnavailable);
+}
+
+TEST(Attacks, NamesInSentencesHideNothing) {
+  EXPECT_EQ(shown("Tool `a\x1b[31m\u202eb\n`"), "Tool `a\\u{1b}[31m\\u{202e}b\\u{a}`");
+  EXPECT_EQ(shown("caf\u00e9 \xff\xc3"), "caf\u00e9 \\xff\\xc3");
 }
 
 // A model that is none: our own arithmetic finds out before anybody is told of a request.

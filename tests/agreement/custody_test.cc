@@ -1,0 +1,187 @@
+// What an amendment needs the custodians of red lines for: each change with and without the signature that the
+// agreement in force asks for, whoever the amended one names.
+#include <functional>
+
+#include "agreement/custody.h"
+#include "agreement/support.h"
+#include "base/sshsig.h"
+
+namespace proviso::agreement {
+namespace {
+
+using Keys = std::map<std::string, PrivateKey>;
+using Edit = std::function<void(Files&)>;
+
+constexpr const char* kVendor = "Model vendor";
+
+void replace(Files& files, const std::string& file, const std::string& from, const std::string& to) {
+  std::string& text = files.at(file);
+  const size_t at = text.find(from);
+  ASSERT_NE(at, std::string::npos) << file << ": " << from;
+  text.replace(at, from.size(), to);
+}
+
+// The enclave sample with fresh keys, an amendment of it, and who signs that.
+class Custody : public testing::Test {
+ protected:
+  Custody() {
+    before_files_ = folder("agreements/enclave");
+    const auto sample = load_or_fail(before_files_);
+    for (const Party& party : sample->terms().parties) keys_.emplace(party.name, PrivateKey::generate());
+    before_files_ = keyed(before_files_, keys_);
+    before_ = load_or_fail(before_files_);
+  }
+
+  static Files keyed(const Files& files, const Keys& keys) {
+    std::map<std::string, std::string> lines;
+    for (const auto& [party, key] : keys) lines[party] = sshsig::format_public_key(key.public_key(), "test");
+    const auto out = with_party_keys(files, lines);
+    EXPECT_TRUE(out) << (out ? "" : out.error().message);
+    return out ? *out : Files();
+  }
+
+  Files amended(const Edit& edit) const {
+    Files files = before_files_;
+    replace(files, "agreement.toml", "revision    = 1", "revision    = 2");
+    edit(files);
+    return files;
+  }
+
+  // Every party of the amended agreement signs with the keys that *it* names, except those left out.
+  static Files signed_with(Files files, const Keys& keys, const std::string& but = {}) {
+    for (const auto& [party, key] : keys) {
+      if (party == but) continue;
+      auto out = sign_for_party(std::move(files), party, key);
+      EXPECT_TRUE(out) << (out ? "" : out.error().message);
+      files = out ? std::move(*out) : Files();
+    }
+    return files;
+  }
+
+  // Refused without `party`'s old key, with each of the words in the refusal; accepted with it.
+  void expect_guarded(const Files& files, const std::string& party, const std::vector<std::string>& words) const {
+    const auto without = load_or_fail(files);
+    ASSERT_TRUE(without);
+    const Status refused = check_custodians(*before_, *without);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::kUnverified);
+    for (const std::string& word : words) {
+      EXPECT_NE(refused.error().message.find(word), std::string::npos) << word << " in " << refused.error().message;
+    }
+    // Another's signature in its place is not the custodian's.
+    const auto forged = load_or_fail(sign_as_custodian(files, party, PrivateKey::generate()));
+    EXPECT_FALSE(check_custodians(*before_, *forged));
+    Files more = files;
+    for (const auto& [name, key] : keys_) more = sign_as_custodian(std::move(more), name, key);
+    const auto with = load_or_fail(more);
+    const Status accepted = check_custodians(*before_, *with);
+    EXPECT_TRUE(accepted) << (accepted ? "" : accepted.error().message);
+    Files all_but = files;
+    for (const auto& [name, key] : keys_) {
+      if (name != party) all_but = sign_as_custodian(std::move(all_but), name, key);
+    }
+    EXPECT_FALSE(check_custodians(*before_, *load_or_fail(all_but))) << party << " is needed";
+  }
+
+  Files before_files_;
+  Keys keys_;
+  std::shared_ptr<const Agreement> before_;
+};
+
+// The control for all that follows: what only tightens elsewhere needs nobody.
+TEST_F(Custody, AClauseThatTightensNeedsNoCustodian) {
+  const Files files = amended([](Files& all) {
+    all.at("clauses/6-secrets.md") += "\n```cedar\n@clause(\"6.9\")\nforbid (principal, action == Action::\"ask\", resource)\n"
+                                      "when { context.tools_offered > 900 };\n```\n";
+  });
+  const auto next = load_or_fail(files);
+  ASSERT_TRUE(next);
+  EXPECT_TRUE(touched_lines(*before_, *next).empty());
+  EXPECT_TRUE(check_custodians(*before_, *next));
+  EXPECT_TRUE(wider_terms(*before_, *next).empty());
+}
+
+TEST_F(Custody, AToolInAMilderClass) {
+  const Files files = amended([](Files& all) {
+    replace(all, "agreement.toml", "id    = \"fire_plan\"\nclass = \"force\"", "id    = \"fire_plan\"\nclass = \"write\"");
+  });
+  expect_guarded(signed_with(files, keys_, kVendor), kVendor, {"R1", "Model vendor", "`fire_plan`"});
+  const auto wider = wider_terms(*before_, *load_or_fail(files));
+  ASSERT_EQ(wider.size(), 1u);
+  EXPECT_EQ(wider[0], "tool `fire_plan` moves from class `force` to `write`");
+}
+
+// The operator names a key of its own for the vendor and signs with it: the new agreement is signed by every party
+// that it names, and still not by the vendor.
+TEST_F(Custody, AnotherKeyForAParty) {
+  Keys swapped = keys_;
+  swapped.erase(kVendor);
+  swapped.emplace(kVendor, PrivateKey::generate());
+  const Files files = signed_with(amended([&](Files& all) { all = keyed(all, swapped); }), swapped);
+  const auto next = load_or_fail(files);
+  EXPECT_TRUE(next->check_signatures()) << "the guard alone must refuse it";
+  expect_guarded(files, kVendor, {"R1", "name or key of `Model vendor`"});
+}
+
+TEST_F(Custody, ARedLineStruck) {
+  const Files files = amended([](Files& all) {
+    replace(all, "redlines.md", "| R6 | overseer | ask, release, act | no secret passes, in an emergency neither |\n", "");
+    replace(all, "redlines.md", "R6: ask, release, act => !context.content.labels.contains(\"secret\")\n", "");
+  });
+  expect_guarded(signed_with(files, keys_, "Inspectorate"), "Inspectorate", {"R6", "the line is struck"});
+}
+
+TEST_F(Custody, ALabelDropped) {
+  const Files files = amended([](Files& all) {
+    replace(all, "agreement.toml", "  \"bulk_person_analysis\",\n", "");
+    replace(all, "redlines.md", ", \"bulk_person_analysis\"", "");
+    for (auto& [path, text] : all) {
+      for (size_t at; (at = text.find("\"bulk_person_analysis\", ")) != std::string::npos;) text.erase(at, 24);
+      for (size_t at; (at = text.find(", \"bulk_person_analysis\"")) != std::string::npos;) text.erase(at, 24);
+    }
+    // Its examples go with it.
+    for (auto& [path, text] : all) {
+      for (size_t at; (at = text.find("bulk_person_analysis")) != std::string::npos;) {
+        const size_t begin = text.rfind('\n', at) + 1;
+        text.erase(begin, text.find('\n', at) + 1 - begin);
+      }
+    }
+  });
+  expect_guarded(signed_with(files, keys_, kVendor), kVendor, {"R3", "the list of labels changes"});
+}
+
+TEST_F(Custody, ACustodianRenamed) {
+  // Another role is named as custodian of the line.
+  const Files other = amended([](Files& all) { replace(all, "redlines.md", "| R1 | vendor |", "| R1 | operator |"); });
+  expect_guarded(signed_with(other, keys_, kVendor), kVendor, {"R1", "the line itself changes"});
+  // The party gets another name, with a key of the operator's.
+  Keys renamed = keys_;
+  renamed.erase(kVendor);
+  renamed.emplace("Vendor of models", PrivateKey::generate());
+  const Files files = signed_with(amended([&](Files& all) {
+    replace(all, "agreement.toml", "name = \"Model vendor\"", "name = \"Vendor of models\"");
+    all = keyed(all, renamed);
+  }), renamed);
+  expect_guarded(files, kVendor, {"R1", "`Vendor of models`"});
+}
+
+TEST_F(Custody, RolesSchemaAndPinnedDetectors) {
+  const Files role = amended([](Files& all) { replace(all, "agreement.toml", "[purposes]", "clerk = \"files papers\"\n\n[purposes]"); });
+  expect_guarded(signed_with(role, keys_, kVendor), kVendor, {"R5", "the roles `clerk` change"});
+  const Files schema = amended([](Files& all) { all["schema.cedarschema"] = "entity Ward;\n"; });
+  expect_guarded(signed_with(schema, keys_, kVendor), kVendor, {"the schema changes"});
+  const Files pinned = amended([](Files& all) {
+    replace(all, "agreement.toml", "[labels]\n", "[labels]\ndetectors = \"" + std::string(64, 'a') + "\"\n");
+  });
+  expect_guarded(signed_with(pinned, keys_, kVendor), kVendor, {"R2", "the pinned detectors change"});
+}
+
+TEST_F(Custody, AnOldRevisionDoesNotFollow) {
+  const auto next = load_or_fail(amended([](Files&) {}));
+  EXPECT_TRUE(check_follows(*before_, *next));
+  EXPECT_EQ(check_follows(*next, *before_).error().code, Code::kConflict);
+  EXPECT_EQ(check_follows(*before_, *before_).error().code, Code::kConflict);
+}
+
+}  // namespace
+}  // namespace proviso::agreement

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""An operator who holds every key but the vendor's cannot change what the vendor's red lines rest on: not while the
+gate runs, not over a restart. With the vendor's old key it takes effect, and the log verifies either way."""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from gate import BIN, Checks, Gate  # noqa: E402
+from upstream import Upstream  # noqa: E402
+
+checks = Checks("gate.custody")
+check = checks.check
+VENDOR = "Model vendor"
+
+
+def proviso(*args):
+    done = subprocess.run([os.path.join(BIN, "proviso"), *args], capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stdout + done.stderr
+
+
+def until(condition, seconds=20.0):
+    start = time.monotonic()
+    while time.monotonic() - start < seconds:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def party_key(gate, party):
+    return os.path.join(gate.state, "sample", "parties", re.sub("[^a-z]+", "-", party.lower()) + ".key")
+
+
+def parties_of(toml):
+    return re.findall(r'\[\[party\]\]\nname = "([^"]*)"', toml)
+
+
+def with_key(toml, party, line):
+    return re.sub(r'(name = "%s"\nrole = "[^"]*"\nkey  = )"[^"]*"' % party, lambda m: m.group(1) + '"' + line + '"', toml)
+
+
+def sign_all(gate, folder, toml, other=None):
+    for party in parties_of(toml):
+        key = other if other and party == VENDOR else party_key(gate, party)
+        code, said = proviso("agreement", "sign", folder, "--party", party, "--key", key)
+        check("signed for " + party, code == 0, said)
+
+
+def starts(gate):
+    """Whether it starts, and what it said if not."""
+    command = [os.path.join(BIN, "proviso"), "serve", "--state", gate.state, "--listen", "127.0.0.1:0", "--no-worker", "--json"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    except subprocess.TimeoutExpired:
+        return 0, "it serves"
+    return done.returncode, done.stdout + done.stderr
+
+
+def main():
+    with Upstream() as upstream, Gate(upstream) as gate:
+        folder = gate.state + "/agreement"
+        first = gate.state + "/first"
+        shutil.copytree(folder, first)
+        file = folder + "/agreement.toml"
+        toml = open(file).read()
+
+        def status():
+            _, out = proviso("agreement", "status", "--state", gate.state, "--json")
+            return json.loads(out)["agreement"]
+
+        # The operator names a key of its own for the vendor, and every party of the new agreement signs.
+        forged = os.path.join(gate.state, "forged")
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "forged", "-f", forged], check=True)
+        line = open(forged + ".pub").read().strip()
+        changed = with_key(toml, VENDOR, line).replace("revision    = 1", "revision    = 2")
+        check("the key is another", changed.count(line) == 1)
+        with open(file, "w") as out:
+            out.write(changed)
+        sign_all(gate, folder, changed, forged)
+        code, said = proviso("agreement", "check", folder)
+        check("it is signed by every party that it names", code == 0 and "signed by every party" in said, said)
+        check("a running gate refuses it", until(lambda: "custodian" in status()["pending"]), status())
+        pending = status()["pending"]
+        check("and names line, party and change", "red line `R1`" in pending and "`%s`" % VENDOR in pending
+              and "name or key" in pending, pending)
+        check("revision 1 stays", status()["revision"] == 1)
+        check("requests go on", gate.chat("script: say hi", headers={"Proviso-Purpose": "analysis"})[0] == 200)
+        gate.stop()
+        code, said = starts(gate)
+        check("a start refuses it too", code != 0 and "red line `R1`" in said and VENDOR in said, said)
+
+        # With the key that revision 1 names it takes effect.
+        code, said = proviso("agreement", "sign", folder, "--party", VENDOR, "--custodian", "--key", party_key(gate, VENDOR))
+        check("the custodian signs", code == 0, said)
+        gate.start()
+        check("and it is in force", status()["revision"] == 2, status())
+        check("everything verifies", gate.verify()[0] == 0, gate.verify()[1])
+
+        # A tool in a milder class, its custodian's key still the one in force: signed by all it takes effect (the control).
+        milder = open(file).read().replace('id    = "fire_plan"\nclass = "force"', 'id    = "fire_plan"\nclass = "write"')
+        milder = milder.replace("revision    = 2", "revision    = 3")
+        with open(file, "w") as out:
+            out.write(milder)
+        sign_all(gate, folder, milder, forged)
+        check("signed by its custodian it takes effect", until(lambda: status()["revision"] == 3), status())
+
+        # The old revision is signed by everybody still, and does not come back.
+        gate.stop()
+        shutil.rmtree(folder)
+        shutil.copytree(first, folder)
+        code, said = starts(gate)
+        check("an old revision does not start", code != 0 and "does not follow" in said, said)
+    return checks.exit()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
