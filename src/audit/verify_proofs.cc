@@ -154,7 +154,9 @@ int prove_place(const std::string& place, bool as_json) {
   }
   for (const Judged& one : all) print_judged(one, !found.records.empty());
   for (const std::string& one : *solvers) fmt::print("by {}\n", one);
-  fmt::print("{}\n", holds ? "PROVEN: every red line, for every possible request" : "NOT PROVEN");
+  const bool nothing = std::ranges::all_of(all, [](const Judged& one) { return one.proof.nothing_to_prove(); });
+  fmt::print("{}\n", !holds ? "NOT PROVEN" : nothing ? "nothing to prove: there are no red lines"
+                                                       : "PROVEN: every red line, for every possible request");
   return holds ? 0 : 1;
 }
 
