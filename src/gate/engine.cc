@@ -135,6 +135,7 @@ oversight::Source Engine::ledger_source() {
   source.origin = options_.origin;
   source.size = [this] { return log_->state().size; };
   source.entry = [this](uint64_t index) { return log_->entry(index); };
+  source.scan = [this](uint64_t from, const ledger::EntryVisit& visit) { return log_->scan(from, visit); };
   source.open_contents = [this](uint64_t index) { return vault_->open_record(index); };
   return source;
 }

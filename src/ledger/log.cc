@@ -77,6 +77,7 @@ class LogImpl final : public Log {
   Result<std::vector<Receipt>> sign() override;
   Status publish() override;
   Result<std::string> entry(uint64_t index) const override;
+  Status scan(uint64_t from, const EntryVisit& visit) const override;
   Result<Receipt> receipt(uint64_t index) const override;
 
  private:
@@ -435,6 +436,17 @@ Result<std::string> LogImpl::entry(uint64_t index) const {
   std::string bytes;
   PV_TRY(const auto frame, frame_of(index, bytes));
   return std::string(frame.body.entries[index - frame.head.first_index]);
+}
+
+Status LogImpl::scan(uint64_t from, const EntryVisit& visit) const {
+  std::string bytes;
+  for (uint64_t next = from; next < state().size;) {
+    PV_TRY(const auto frame, frame_of(next, bytes));
+    for (; next < frame.head.end_index(); ++next) {
+      PV_TRY_VOID(visit(next, frame.body.entries[next - frame.head.first_index]));
+    }
+  }
+  return {};
 }
 
 Result<Receipt> LogImpl::receipt(uint64_t index) const {

@@ -34,6 +34,8 @@ struct LogOptions {
   std::vector<note::VerifierKey> former_keys = {};
 };
 
+using EntryVisit = std::function<Status(uint64_t index, std::string_view entry)>;
+
 // Why a log cannot go on is an Error; where it stands is this.
 struct LogState {
   uint64_t size = 0;
@@ -70,6 +72,9 @@ class Log {
   virtual Status publish() = 0;
   // Entry bytes by index, from disk. Thread-safe.
   virtual Result<std::string> entry(uint64_t index) const = 0;
+  // Every entry from `from` on, in order, each batch read once; stops at the first error that `visit`
+  // returns. Thread-safe; what is appended meanwhile may be seen or not.
+  virtual Status scan(uint64_t from, const EntryVisit& visit) const = 0;
   // The receipt of any signed entry again, bit for bit as it was first given. Thread-safe.
   virtual Result<Receipt> receipt(uint64_t index) const = 0;
 };
@@ -92,7 +97,7 @@ class LogReader {
   virtual Result<Digest> subtree(uint64_t start, uint64_t end) const = 0;  // from tiles or entries
   virtual Result<std::string> checkpoint() const = 0;                      // the published note
   // Every entry from `from` on, in order; stops at the first error that `visit` returns.
-  using Visit = std::function<Status(uint64_t index, std::string_view entry)>;
+  using Visit = EntryVisit;
   virtual Status scan(uint64_t from, const Visit& visit) const = 0;
   // Re-reads every byte: frames, tiles and bundles against entries, checkpoint against root and
   // `log_key` (a verifier key's text). Each fault is named by file, place and what is wrong.

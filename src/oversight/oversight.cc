@@ -52,18 +52,18 @@ Status Oversight::read_index() {
     if (index >= source_.size()) {
       return fail(Code::kCorrupt, fmt::format("the state speaks of leaf {}, which the log does not have", index));
     }
-    PV_TRY_VOID(read_leaf(index));
+    PV_TRY(const std::string entry, source_.entry(index));
+    PV_TRY_VOID(read_leaf(index, entry));
   }
   return {};
 }
 
 Status Oversight::read_tail(uint64_t from) {
-  for (uint64_t index = from; index < source_.size(); ++index) PV_TRY_VOID(read_leaf(index));
-  return {};
+  PV_TRY_VOID(source_.scan(from, [this](uint64_t index, std::string_view entry) { return read_leaf(index, entry); }));
+  return flush({0});  // so that the next start need not read it again
 }
 
-Status Oversight::read_leaf(uint64_t index) {
-  PV_TRY(const std::string entry, source_.entry(index));
+Status Oversight::read_leaf(uint64_t index, std::string_view entry) {
   PV_TRY(const audit::Leaf leaf, audit::Leaf::parse(entry));
   if (!can_matter(leaf, !leaves_of_.empty())) return {};
   const auto bytes = source_.open_contents(index);

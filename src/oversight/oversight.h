@@ -24,6 +24,8 @@ struct Source {
   std::string origin;
   std::function<uint64_t()> size;                              // leaves that are durable or about to be
   std::function<Result<std::string>(uint64_t)> entry;          // a leaf's text
+  // Every leaf from an index on, in order, until `visit` fails.
+  std::function<Status(uint64_t, const std::function<Status(uint64_t, std::string_view)>&)> scan;
   std::function<Result<std::string>(uint64_t)> open_contents;  // what the vault has of it
 };
 
@@ -63,7 +65,7 @@ class Oversight {
   Oversight(state::Store& store, const identity::Directory& people, Source source, size_t open_per_person);
   Status read_index();
   Status read_tail(uint64_t from);
-  Status read_leaf(uint64_t index);
+  Status read_leaf(uint64_t index, std::string_view entry);
   void note(uint64_t index, const std::string& subject);
   void drop(const std::string& subject);
 

@@ -284,11 +284,44 @@ TEST(Verify, FindsARecordThatIsNotTheLeafs) {
   EXPECT_TRUE(names(verdict, "leaf 0", "vault", "not the one that the leaf names")) << all(verdict);
 }
 
+// A tombstone that calls on the agreement: it names the period that the agreement names, and that was over.
+TEST(Replay, AnErasureOnTheAgreementsAuthorityIsCheckedAgainstIt) {
+  const std::string rule = "\n[[retention]]\nclass = \"default\"\nmonths = 1\n";
+  constexpr int64_t kSecondOfMarch = 1'772'409'600;
+  const struct {
+    std::string terms;
+    int64_t months;
+    int64_t at;
+    const char* part;
+    const char* why;  // empty: nothing is wrong
+  } cases[] = {
+      {rule, 1, kSecondOfMarch, "", ""},
+      {rule, 1, kSecondOfMarch - 2 * 86'400, "time", "keeps it until 2026-03-01"},
+      {rule, 0, kSecondOfMarch, "agreement", "it says 1"},
+      {"", 1, kSecondOfMarch, "agreement", "it says no period"},
+  };
+  for (const auto& c : cases) {
+    House house(c.terms);
+    house.live_a_day();
+    house.state.clock.set({c.at});
+    exchange::Facts more;
+    more.set("shred.months", c.months);
+    house.bury(0, 7, 8, more);
+    ASSERT_OK(house.state.vault->erase("default/2026-01"));
+    const auto verdict = house.verdict();
+    ASSERT_EQ(verdict.replay.tombstones.size(), 1u);
+    EXPECT_TRUE(verdict.replay.tombstones[0].by_agreement);
+    EXPECT_EQ(verdict.exit_code(), *c.why == '\0' ? 3 : 1) << all(verdict);
+    if (*c.why != '\0') EXPECT_TRUE(names(verdict, "leaf 8", c.part, c.why)) << all(verdict);
+  }
+}
+
 TEST(VerifyReceipt, ProvesAnOmission) {
   House house;
   house.live_a_day();
   house.state.close();
-  const auto key = ledger::read_verifier_key(house.state.place.keys() + "/receipt.pub")->text();
+  const auto key =
+      *chain_of(ledger::read_verifier_key(house.state.place.keys() + "/receipt.pub")->text(), "");
   const auto log = ledger::LogReader::open(house.state.place.dir()).value();
   for (const auto& receipt : house.receipts) EXPECT_OK(verify_receipt(receipt, key, log.get()));
 
@@ -313,7 +346,7 @@ TEST(VerifyReceipt, ProvesAnOmission) {
   const auto omitted = verify_receipt(house.receipts[3], key, cut.get());
   ASSERT_FALSE(omitted);
   EXPECT_NE(omitted.error().message.find("omitted"), std::string::npos);
-  EXPECT_FALSE(verify_receipt(house.receipts[3], house.state.place.log_key(), log.get()));
+  EXPECT_FALSE(verify_receipt(house.receipts[3], *chain_of(house.state.place.log_key(), ""), log.get()));
 }
 
 }  // namespace

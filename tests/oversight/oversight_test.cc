@@ -61,6 +61,13 @@ class Ledger {
     source.origin = test::kOrigin;
     source.size = [this] { return entries_.size(); };
     source.entry = [this](uint64_t i) -> Result<std::string> { return ++read_, entries_.at(i); };
+    source.scan = [this](uint64_t from, const auto& visit) -> Status {
+      for (uint64_t i = from; i < entries_.size(); ++i) {
+        ++read_;
+        if (Status seen = visit(i, entries_[i]); !seen) return seen;
+      }
+      return {};
+    };
     source.open_contents = [this](uint64_t i) -> Result<std::string> {
       if (shredded_ == i) return fail(Code::kUnavailable, "shredded");
       return contents_.at(i);
@@ -126,21 +133,20 @@ TEST(Oversight, AStartReadsLittle) {
   EXPECT_EQ(oversight->stops()->all()[0].leaf, 1u);
 }
 
-// What is being written while the index is, is read again.
+// What is being written while the index is, is read again at the next start; without begin() it would be lost.
 TEST(Oversight, AnIndexNeverPassesWhatIsPending) {
-  House house;
-  Ledger ledger;
-  const Hold hold = house.opened();
-  const auto first = start(house, ledger);
-  {
-    const auto pending = first->begin();
-    ledger.open(hold);
+  for (const bool begun : {true, false}) {
+    House house;
+    Ledger ledger;
+    const Hold hold = house.opened();
+    const auto first = start(house, ledger);
+    std::optional<Oversight::Pending> pending;
+    if (begun) pending.emplace(first->begin());
+    ledger.open(hold);  // durable, and this process does not get to apply it
     for (uint64_t i = 0; i < 2 * kTailLeavesMax; ++i) ledger.allow("ask", "");
-    ASSERT_TRUE(first->flush(kNow));  // the leaf is durable, this process did not get to apply it
-    EXPECT_TRUE(start(house, ledger)->docket().get(hold.terms.id));
+    ASSERT_TRUE(first->flush(kNow));
+    EXPECT_EQ(start(house, ledger)->docket().get(hold.terms.id).has_value(), begun);
   }
-  ASSERT_TRUE(first->flush(kNow));
-  EXPECT_FALSE(start(house, ledger)->docket().get(hold.terms.id)) << "without begin() it would be lost";
 }
 
 TEST(Oversight, ConsumptionOutlivesTheIndex) {
