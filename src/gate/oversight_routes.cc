@@ -189,6 +189,7 @@ http::Task<Step<>> OversightRoutes::note(Passage& passage, std::string_view verb
   record.leaf.agreement = passage.in_force->agreement->digest();
   record.facts = std::move(facts);
   record.payloads = std::move(payloads);
+  record.retention_class = std::string(agreement::kPermanentClass);  // who approved what is not forgotten with it
   co_return co_await corridor_.write(passage, std::move(record));
 }
 
