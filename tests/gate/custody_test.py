@@ -101,8 +101,8 @@ def main():
         check("and it is in force", status()["revision"] == 2, status())
         check("everything verifies", gate.verify()[0] == 0, gate.verify()[1])
 
-        # A tool in a milder class, its custodian's key still the one in force: signed by all it takes effect (the control).
-        milder = open(file).read().replace('id    = "fire_plan"\nclass = "force"', 'id    = "fire_plan"\nclass = "write"')
+        # A tool in another class, its custodian's key still the one in force: signed by all it takes effect (the control).
+        milder = open(file).read().replace('id    = "stock_level"\nclass = "read"', 'id    = "stock_level"\nclass = "write"')
         milder = milder.replace("revision    = 2", "revision    = 3")
         with open(file, "w") as out:
             out.write(milder)
