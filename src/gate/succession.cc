@@ -1,5 +1,6 @@
 #include "gate/succession.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "agreement/custody.h"
@@ -8,19 +9,24 @@
 
 namespace proviso::gate {
 
+// Every leaf names the agreement that it stands under, so the newest ones tell; those of a swap can cross, and then
+// the swap's own leaf is among them.
 Result<std::shared_ptr<const agreement::Agreement>> last_in_force(Engine& engine) {
-  for (uint64_t index = engine.log().state().size; index > 0; --index) {
-    PV_TRY(const std::string entry, engine.log().entry(index - 1));
+  const uint64_t size = engine.log().state().size;
+  Digest named;
+  bool adopted = false;
+  PV_TRY_VOID(engine.log().scan(size - std::min(size, kNewestLeavesMax), [&](uint64_t, std::string_view entry) -> Status {
     PV_TRY(const audit::Leaf leaf, audit::Leaf::parse(entry));
-    if (leaf.verb != "agreement") continue;
-    auto found = audit::AgreementShelf(engine.options().layout.agreements()).get(leaf.agreement);
-    if (!found) {
-      return fail_at("the agreement last in force cannot be read, so nobody can tell what may follow it; restore it "
-                     "from a backup", std::move(found).error());
-    }
-    return *found;
-  }
-  return nullptr;
+    const bool adopts = leaf.verb == "agreement";
+    if (adopts || (!adopted && leaf.agreement != Digest{})) named = leaf.agreement;
+    adopted = adopted || adopts;
+    return {};
+  }));
+  if (named == Digest{}) return nullptr;
+  auto found = audit::AgreementShelf(engine.options().layout.agreements()).get(named);
+  if (found) return *found;
+  return fail_at("the agreement last in force cannot be read, so nobody can tell what may follow it; restore it "
+                 "from a backup", std::move(found).error());
 }
 
 Status may_follow(const agreement::Agreement& in_force, const agreement::Agreement& next) {

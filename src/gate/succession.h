@@ -8,7 +8,9 @@
 
 namespace proviso::gate {
 
-// The agreement that the ledger's newest `agreement` leaf names; null if there is none. kNotFound or kUnverified if
+inline constexpr uint64_t kNewestLeavesMax = 50'000;  // more than are written while loops cross a swap (10 s)
+
+// The agreement that the ledger's newest leaves stand under; null if there is none. kNotFound or kUnverified if
 // its kept folder is gone or altered: then nobody can tell what may follow it.
 Result<std::shared_ptr<const agreement::Agreement>> last_in_force(Engine& engine);
 
