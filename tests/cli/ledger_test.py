@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from gate import BIN, Checks, Gate  # noqa: E402
@@ -149,6 +150,9 @@ def rebuild(upstream, state, home):
     with Gate(upstream=upstream, state=copy) as gate:
         gate.keys = keys
         check("every key does what it did", chat(gate) == answers and 401 in answers, (answers, chat(gate)))
+        deadline = time.monotonic() + 10  # they come with the next checkpoint
+        while not os.path.isdir(copy + "/log/tile/entries") and time.monotonic() < deadline:
+            time.sleep(0.05)
         check("the tiles are there again", os.path.isdir(copy + "/log/tile/entries"))
     # Without a leaf that it needs nothing is replaced.
     kept = open(copy + "/state.db", "rb").read()
