@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -240,19 +241,19 @@ class Tour {
   // The model is made to call a tool that spends; what it asks for is its own.
   Result<Answer> order(int quantity) {
     return chat("logistics",
-                fmt::format(R"({{"model":"local","max_tokens":120,"messages":[{{"role":"user","content":"Order axles."}}],)"
+                fmt::format(R"({{"model":"local","max_tokens":70,"messages":[{{"role":"user","content":"Order axles."}}],)"
                             R"("tools":[{{"type":"function","function":{{"name":"order_parts","parameters":{{"type":"object",)"
                             R"("properties":{{"part":{{"enum":["axle"]}},"quantity":{{"enum":[{}]}}}},)"
                             R"("required":["part","quantity"]}}}}}}],)"
-                            R"("parallel_tool_calls":false,"tool_choice":{{"type":"function","function":{{"name":"order_parts"}}}}}})",
+                            R"("tool_choice":{{"type":"function","function":{{"name":"order_parts"}}}}}})",
                             quantity),
                 "planner");
   }
 
-  // The next hold that is open, as soon as it is.
-  Result<std::string> open_hold() {
+  // The next hold that is open, as soon as it is; none once the question is answered.
+  Result<std::optional<std::string>> open_hold(const std::atomic<bool>& answered) {
     const http::Time until = http::Loop::now() + kSceneMax;
-    while (http::Loop::now() < until) {
+    while (http::Loop::now() < until && !answered) {
       PV_TRY(const Answer answer, request("commander", "GET", "/proviso/holds", "", ""));
       json::Parser parser;
       PV_TRY(const json::Element parsed, parser.parse(answer.body));
@@ -262,11 +263,12 @@ class Tour {
         std::string_view id, state;
         if (hold.at_key("id").get(id) == simdjson::SUCCESS && hold.at_key("state").get(state) == simdjson::SUCCESS &&
             state == "open" && met_.insert(std::string(id)).second) {
-          return std::string(id);
+          return std::optional<std::string>(id);
         }
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
+    if (answered) return std::optional<std::string>();
     return fail(Code::kTimeout, "nothing waits for approval");
   }
 
@@ -293,16 +295,12 @@ class Tour {
 
   Status held_order() {
     Result<Answer> answer = fail(Code::kInternal, "no answer");
-    std::thread asking([&] { answer = order(4); });
-    const Result<std::string> hold = open_hold();
-    Status approved = hold ? Status() : Status(std::unexpected(hold.error()));
-    if (hold) {
-      print(fmt::format("  a planner's model calls `order_parts`, which spends: clause 2.4 holds it as {}\n"
-                        "  two people read the rendering and sign exactly it, with ssh-keygen", *hold));
-    }
-    for (const char* role : {"commander", "legal"}) {
-      if (approved) approved = approve(*hold, role);
-    }
+    std::atomic<bool> answered = false;
+    std::thread asking([&] {
+      answer = order(4);
+      answered = true;
+    });
+    const Status approved = approve_all(answered);
     asking.join();
     if (!approved) return approved;
     if (!answer) return std::unexpected(answer.error());
@@ -311,6 +309,18 @@ class Tour {
     }
     print("  then, and not before, the call left the gate; the intent that let it go used the approvals up");
     return {};
+  }
+
+  // A small model may call twice in one answer: each call waits for approvals of its own.
+  Status approve_all(const std::atomic<bool>& answered) {
+    for (size_t count = 0;; ++count) {
+      PV_TRY(const auto hold, open_hold(answered));
+      if (!hold) return count > 0 ? Status() : fail(Code::kInvalid, "nothing was held");
+      print(count == 0 ? fmt::format("  a planner's model calls `order_parts`, which spends: clause 2.4 holds it as {}\n"
+                                     "  two people read the rendering and sign exactly it, with ssh-keygen", *hold)
+                       : fmt::format("  the model calls it again; that is another action to approve: {}", *hold));
+      for (const char* role : {"commander", "legal"}) PV_TRY_VOID(approve(*hold, role));
+    }
   }
 
   Status approve(const std::string& hold, const std::string& role) {
@@ -323,12 +333,15 @@ class Tour {
 
   Status altered_approval() {
     Result<Answer> answer = fail(Code::kInternal, "no answer");
-    std::thread asking([&] { answer = order(400); });
-    const Result<std::string> hold = open_hold();
-    Status refused = hold ? Status() : Status(std::unexpected(hold.error()));
-    if (hold) refused = refuse_altered(*hold);
-    if (hold && refused) {
-      const auto denied = as("legal", {"hold", "deny", *hold, "--as", "legal", "--reason", "nobody needs so many", "--key",
+    std::atomic<bool> answered = false;
+    std::thread asking([&] {
+      answer = order(400);
+      answered = true;
+    });
+    const auto hold = open_hold(answered);
+    Status refused = hold && *hold ? refuse_altered(**hold) : Status(fail(Code::kInvalid, "nothing was held"));
+    if (refused) {
+      const auto denied = as("legal", {"hold", "deny", **hold, "--as", "legal", "--reason", "nobody needs so many", "--key",
                                        gate::Layout{state_}.sample_approvers() + "/legal"});
       if (!denied || denied->status != 0) refused = fail(Code::kInvalid, "legal could not deny");
     }
