@@ -100,6 +100,10 @@ Decision Agreement::decide(exchange::Verb verb, const exchange::Facts& facts) co
   }
   cedar::Response response;
   impl_->engine->is_authorized(question->request, *entities, response);
+  if (response.cut_short && response.errors.empty()) {  // not every rule was asked, and none says so itself
+    refusal.reason = "the rules need more steps for this request than one decision may take, so nothing passes";
+    return refusal;
+  }
   Decision decision = judged(*impl_, response);
   decision.reason = reason_of(*impl_, question->request, *entities, response, decision);
   return decision;

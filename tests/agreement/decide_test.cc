@@ -1,4 +1,6 @@
 // Decisions as data (decisions.json), and what holds of every decision: determinism, threads, errors.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <thread>
@@ -153,6 +155,24 @@ TEST(Decide, ARunTimeErrorInAnyPolicyDenies) {
   // The negative control: the same request without the overflow is allowed.
   facts.set("context.content.bytes", int64_t{0});
   EXPECT_EQ(agreement->decide(exchange::Verb::kAsk, facts).outcome, Outcome::kAllow);
+}
+
+// A decision that would take too long is cut before every forbid was asked: it denies, and holds nothing.
+TEST(Decide, WhatTakesTooLongIsDenied) {
+  Files files = folder("tests/agreement/base");
+  constexpr int kRulesEach = 6'800;  // three times that needs more steps than a decision has
+  for (int file = 2; file <= 4; ++file) {
+    std::string text = fmt::format("# {} Many\n\nMany rules.\n\n```cedar\n", file);
+    for (int i = 0; i < kRulesEach; ++i) {
+      text += "@hold(\"x\") forbid (principal, action, resource) when { context.moment.break_glass };\n";
+    }
+    files[fmt::format("clauses/{}-many.md", file)] = text + "```\n";
+  }
+  const auto agreement = load_or_fail(files);
+  ASSERT_TRUE(agreement);
+  const Decision got = agreement->decide(exchange::Verb::kAsk, facts_of("staff", "work"));
+  EXPECT_EQ(got.outcome, Outcome::kDeny);
+  EXPECT_NE(got.reason.find("more steps"), std::string::npos) << got.reason;
 }
 
 TEST(Decide, SameFactsSameDecision) {
