@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "base/visible.h"
 #include "tools/definition.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -20,6 +21,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto same = tools::read_definition(*written, "s", "i");
   PV_CHECK(same.has_value() && same->digest == definition->digest);
   const std::string shown = tools::shown_definition(definition->json, again);
-  PV_CHECK(tools::shown_text(shown) == shown);
+  PV_CHECK(visible(shown) == shown);
   return 0;
 }

@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
-#include "base/json.h"
+#include "cli/answer.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/state_holder.h"
@@ -20,11 +20,6 @@ struct ApproverOptions {
   bool as_json = false;
 };
 
-std::string text_of(json::Element object, std::string_view name) {
-  std::string_view text;
-  return object.at_key(name).get(text) == simdjson::SUCCESS ? std::string(text) : std::string();
-}
-
 Status change(const ApproverOptions& options, std::string_view path, const std::string& body,
               std::string_view words) {
   PV_TRY(const std::string answer, act_on_register(options.state, "POST", path, body));
@@ -34,7 +29,7 @@ Status change(const ApproverOptions& options, std::string_view path, const std::
   }
   json::Parser parser;
   PV_TRY(const json::Element parsed, parser.parse(answer));
-  print(fmt::format("`{}` {} {}", text_of(parsed, "person"), words, text_of(parsed, "fingerprint")));
+  print(fmt::format("`{}` {} {}", cell_of(parsed, "person"), words, cell_of(parsed, "fingerprint")));
   return {};
 }
 
@@ -63,12 +58,7 @@ Status list(const ApproverOptions& options) {
   if (parsed.at_key("approvers").get(keys) != simdjson::SUCCESS) return fail(Code::kInvalid, "not a list of keys");
   print(fmt::format("{:<16} {:<52} {}", "person", "key", "roles"));
   for (const json::Element key : keys) {
-    std::vector<std::string_view> roles;
-    json::Array array;
-    if (key.at_key("roles").get(array) == simdjson::SUCCESS) {
-      for (const json::Element role : array) roles.push_back(role.get_string().value());
-    }
-    print(fmt::format("{:<16} {:<52} {}", text_of(key, "person"), text_of(key, "fingerprint"), fmt::join(roles, ", ")));
+    print(fmt::format("{:<16} {:<52} {}", cell_of(key, "person"), cell_of(key, "fingerprint"), cells_of(key, "roles")));
   }
   return {};
 }

@@ -6,30 +6,13 @@
 #include <cstdlib>
 
 #include "base/file.h"
-#include "base/json.h"
-#include "http/client.h"
+#include "cli/answer.h"
 
 namespace proviso::cli {
 namespace {
 
 constexpr std::chrono::minutes kAnswerMax{10};  // a held command waits for people
-constexpr uint64_t kAnswerBytesMax = 16 << 20;
 constexpr size_t kKeyFileBytesMax = 4096;
-
-struct Answer {
-  int status = 0;
-  std::string body;
-};
-
-http::Task<Result<Answer>> ask(http::Loop& loop, http::ClientConfig config, http::RequestSpec spec) {
-  Result<std::unique_ptr<http::Client>> client = http::Client::create(loop, std::move(config));
-  if (!client) co_return std::unexpected(std::move(client.error()));
-  Result<http::Reply> reply = co_await (*client)->send(std::move(spec));
-  if (!reply) co_return std::unexpected(std::move(reply.error()));
-  Result<std::string> body = co_await reply->read_all(kAnswerBytesMax);
-  if (!body) co_return std::unexpected(std::move(body.error()));
-  co_return Answer{reply->status(), std::move(*body)};
-}
 
 std::string from_environment(const char* name, std::string otherwise) {
   const char* value = std::getenv(name);
@@ -92,9 +75,7 @@ Result<std::string> ask_as_user(const GateUser& user, std::string_view method, s
   if (!user.purpose.empty()) spec.headers.add("Proviso-Purpose", user.purpose);
   spec.body = std::move(body);
   spec.deadline = http::Loop::now() + kAnswerMax;
-  PV_TRY(auto loops, http::Loops::create({.count = 1}));
-  http::Loop& loop = loops->at(0);
-  Result<Answer> answer = http::block_on(loop, ask(loop, std::move(config), std::move(spec)));
+  Result<Answer> answer = fetch(std::move(config), std::move(spec));
   if (!answer) return fail_at("`" + gate + "`", answer.error());
   if (answer->status != 200) return std::unexpected(error_of(*answer));
   while (answer->body.ends_with('\n')) answer->body.pop_back();

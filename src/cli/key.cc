@@ -1,7 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "base/json.h"
+#include "cli/answer.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/state_holder.h"
@@ -47,14 +47,9 @@ std::string id_body(const KeyOptions& options) {
   return body;
 }
 
-std::string field(json::Element object, std::string_view name) {
-  std::string_view text;
-  return object.at_key(name).get(text) == simdjson::SUCCESS ? std::string(text) : std::string();
-}
-
 void show_new(json::Element answer) {
-  print(fmt::format("{}\n  id       {}\n  person   {}\n  expires  {}", bold(field(answer, "key")),
-                    field(answer, "id"), field(answer, "person"), field(answer, "expires")));
+  print(fmt::format("{}\n  id       {}\n  person   {}\n  expires  {}", bold(cell_of(answer, "key")),
+                    cell_of(answer, "id"), cell_of(answer, "person"), cell_of(answer, "expires")));
   fmt::print(stderr, "the key is shown this once and stored nowhere\n");
 }
 
@@ -63,13 +58,13 @@ void show_list(json::Element answer) {
   if (answer.at_key("keys").get(keys) != simdjson::SUCCESS) return;
   print(fmt::format("{:<20} {:<16} {:<14} {:<22} {}", "id", "person", "purpose", "expires", "revoked"));
   for (json::Element key : keys) {
-    print(fmt::format("{:<20} {:<16} {:<14} {:<22} {}", field(key, "id"), field(key, "person"),
-                      field(key, "purpose"), field(key, "expires"), field(key, "revoked")));
+    print(fmt::format("{:<20} {:<16} {:<14} {:<22} {}", cell_of(key, "id"), cell_of(key, "person"),
+                      cell_of(key, "purpose"), cell_of(key, "expires"), cell_of(key, "revoked")));
   }
 }
 
 void show_revoked(json::Element answer) {
-  print(fmt::format("{} is revoked since {}", field(answer, "id"), field(answer, "revoked")));
+  print(fmt::format("{} is revoked since {}", cell_of(answer, "id"), cell_of(answer, "revoked")));
 }
 
 int finish(const Result<std::string>& answer, bool as_json, void (*show)(json::Element)) {

@@ -1,7 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "base/json.h"
+#include "cli/answer.h"
 #include "cli/command.h"
 #include "cli/gate_client.h"
 #include "cli/output.h"
@@ -15,11 +15,6 @@ struct StopOptions {
   std::string reason;
   bool as_json = false;
 };
-
-std::string text_of(json::Element object, std::string_view name) {
-  std::string_view text;
-  return object.at_key(name).get(text) == simdjson::SUCCESS ? std::string(text) : std::string();
-}
 
 Status change(const StopOptions& options, std::string_view path, std::string_view type) {
   std::string body;
@@ -59,8 +54,8 @@ Status list(const StopOptions& options) {
   if (parsed.at_key("stops").get(stops) != simdjson::SUCCESS) return fail(Code::kInvalid, "not a list of stops");
   print(fmt::format("{:<8} {:<24} {:<21} {}", "type", "id", "since", "reason"));
   for (const json::Element stop : stops) {
-    print(fmt::format("{:<8} {:<24} {:<21} {}", text_of(stop, "type"), text_of(stop, "id"), text_of(stop, "since"),
-                      text_of(stop, "reason")));
+    print(fmt::format("{:<8} {:<24} {:<21} {}", cell_of(stop, "type"), cell_of(stop, "id"), cell_of(stop, "since"),
+                      cell_of(stop, "reason")));
   }
   return {};
 }

@@ -8,8 +8,8 @@
 #include <cstdio>
 
 #include "base/file.h"
-#include "base/json.h"
 #include "cli/admin_client.h"
+#include "cli/answer.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "gate/config.h"
@@ -27,22 +27,6 @@ struct ToolsOptions {
   std::string tool_class;
   bool as_json = false;
 };
-
-std::string field(json::Element object, std::string_view name) {
-  std::string_view text;
-  return object.at_key(name).get(text) == simdjson::SUCCESS ? std::string(text) : std::string();
-}
-
-std::string labels_of(json::Element row) {
-  std::string out;
-  json::Array labels;
-  if (row.at_key("labels").get(labels) != simdjson::SUCCESS) return out;
-  for (const json::Element label : labels) {
-    std::string_view text;
-    if (label.get(text) == simdjson::SUCCESS) out += (out.empty() ? "" : ",") + std::string(text);
-  }
-  return out;
-}
 
 Result<std::string> ask(const ToolsOptions& options) {
   PV_TRY(std::optional<std::string> answer, ask_gate(options.state, "GET", "/tools", ""));
@@ -64,8 +48,8 @@ int list(const ToolsOptions& options) {
   if (!rows) return complain(rows.error());
   print(fmt::format("{:<34} {:<12} {:<14} {:<16} {}", "id", "server", "state", "labels", "digest"));
   for (const json::Element row : rows->get_array().value_unsafe()) {
-    print(fmt::format("{:<34} {:<12} {:<14} {:<16} {}", tools::shown_text(field(row, "id")), field(row, "server"),
-                      tools::shown_text(field(row, "state")), labels_of(row), field(row, "digest")));
+    print(fmt::format("{:<34} {:<12} {:<14} {:<16} {}", cell_of(row, "id"), cell_of(row, "server"), cell_of(row, "state"),
+                      cells_of(row, "labels"), cell_of(row, "digest")));
   }
   return 0;
 }
@@ -79,12 +63,12 @@ int pin(const ToolsOptions& options) {
   if (!rows) return complain(rows.error());
   bool any = false;
   for (const json::Element row : rows->get_array().value_unsafe()) {
-    const std::string entry = field(row, "entry");
-    const std::string id = field(row, "id");
-    const bool wanted = options.id.empty() ? field(row, "state") != "admitted" : options.id == id;
+    const std::string entry = text_of(row, "entry");
+    const std::string id = text_of(row, "id");
+    const bool wanted = options.id.empty() ? text_of(row, "state") != "admitted" : options.id == id;
     if (!wanted || entry.empty()) continue;
     any = true;
-    const std::string labels = labels_of(row);
+    const std::string labels = cells_of(row, "labels");
     if (!labels.empty()) print(fmt::format("# its description was labelled: {}", labels));
     std::string text = entry;
     if (!options.tool_class.empty()) {
@@ -105,7 +89,7 @@ Result<std::string> challenge_of(const ToolsOptions& options) {
   json::Parser parser;
   PV_TRY(const json::Element rows, parser.parse(*answer));
   for (const json::Element row : rows.get_array().value_unsafe()) {
-    if (field(row, "server") == options.id && !field(row, "challenge").empty()) return field(row, "challenge");
+    if (text_of(row, "server") == options.id && !text_of(row, "challenge").empty()) return text_of(row, "challenge");
   }
   return std::string();
 }

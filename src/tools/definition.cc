@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <array>
 
 #include "base/bytes.h"
+#include "base/visible.h"
 
 namespace proviso::tools {
 namespace {
@@ -18,47 +18,11 @@ using exchange::UntrustedText;
 constexpr std::string_view kPinDomain = "proviso-tool-v1\n";
 constexpr std::string_view kChannelDomain = "proviso-channel-v1\n";
 
-// Reads one code point off the front; well-formed UTF-8, as the parser guarantees.
-uint32_t take_code_point(std::string_view& text) {
-  const auto byte = [&text](size_t i) { return static_cast<uint32_t>(static_cast<unsigned char>(text[i])); };
-  const uint32_t first = byte(0);
-  const size_t size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-  uint32_t point = size == 1 ? first : first & (0x7fU >> size);
-  for (size_t i = 1; i < size; ++i) point = (point << 6) | (byte(i) & 0x3f);
-  text.remove_prefix(size);
-  return point;
-}
-
-// Characters that change how text is shown, or hide it: C0 but for line ends and tabs, DEL and C1, direction
-// marks, zero-width and tag characters, variation selectors beyond the common two, line separators.
-bool is_hidden(uint32_t point) {
-  if (point == '\n' || point == '\t') return false;
-  struct Range {
-    uint32_t from, to;
-  };
-  constexpr std::array<Range, 12> kHidden = {{{0x00, 0x1f},
-                                              {0x7f, 0x9f},
-                                              {0xad, 0xad},
-                                              {0x61c, 0x61c},
-                                              {0x180e, 0x180e},
-                                              {0x200b, 0x200f},
-                                              {0x2028, 0x202e},
-                                              {0x2060, 0x206f},
-                                              {0xfeff, 0xfeff},
-                                              {0xfff9, 0xfffb},
-                                              {0x1d173, 0x1d17a},
-                                              {0xe0000, 0xe0fff}}};
-  for (const Range& range : kHidden) {
-    if (point >= range.from && point <= range.to) return true;
-  }
-  return false;
-}
-
 void show(json::Writer& writer, json::Element value) {
   if (value.is_object()) {
     writer.begin_object();
     for (const auto field : value.get_object().value_unsafe()) {
-      writer.key(shown_text(field.key));
+      writer.key(visible(field.key));
       show(writer, field.value);
     }
     writer.end_object();
@@ -67,7 +31,7 @@ void show(json::Writer& writer, json::Element value) {
     for (const json::Element item : value.get_array().value_unsafe()) show(writer, item);
     writer.end_array();
   } else if (value.is_string()) {
-    writer.string(shown_text(value.get_string().value_unsafe()));
+    writer.string(visible(value.get_string().value_unsafe()));
   } else {
     writer.element(value);
   }
@@ -198,21 +162,6 @@ Result<Definition> read_definition(json::Element value, std::string_view server,
   }
   definition.digest = sha256({kPinDomain, identity, "\n", json::canonical_with_numbers(value)});
   return definition;
-}
-
-std::string shown_text(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    std::string_view rest = text;
-    const uint32_t point = take_code_point(rest);
-    if (is_hidden(point)) {
-      out += fmt::format("\\u{{{:x}}}", point);
-    } else {
-      out.append(text.substr(0, text.size() - rest.size()));
-    }
-    text = rest;
-  }
-  return out;
 }
 
 std::string shown_definition(std::string_view definition_json, json::Parser& parser) {

@@ -35,10 +35,8 @@ std::string server_identity(std::string_view id, std::string_view where);
 // kInvalid: no object, no name, a bad `x-mcp-header`; kLimit. The sentence names the tool where it can.
 Result<Definition> read_definition(json::Element value, std::string_view server, std::string_view identity);
 
-// What a client may see of it: text that a terminal or a reader would obey (control characters, direction
-// marks, invisible characters) written as "\u{1b}".
+// What a client may see of it: hidden characters are written out (base/visible.h).
 std::string shown_definition(std::string_view definition_json, json::Parser& parser);
-std::string shown_text(std::string_view text);
 
 // The digest of a channel of a server that is no tool: "resources", "prompts", "completions", "sampling",
 // "elicitation", "roots". The agreement speaks of it as of a tool named `channel_tool()`.

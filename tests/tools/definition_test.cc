@@ -41,9 +41,6 @@ TEST(Definition, WhateverElseChangesIsAnotherDigest) {
 }
 
 TEST(Definition, HiddenCharactersAreShown) {
-  EXPECT_EQ(shown_text("plain \xc3\xbc\n\t\xf0\x9f\x8c\x8d"), "plain \xc3\xbc\n\t\xf0\x9f\x8c\x8d");
-  EXPECT_EQ(shown_text("a\x1b[31mb\x7f"), "a\\u{1b}[31mb\\u{7f}");
-  EXPECT_EQ(shown_text("a\xe2\x80\xae" "b\xe2\x80\x8b" "c\xf3\xa0\x81\x81"), "a\\u{202e}b\\u{200b}c\\u{e0041}");
   json::Parser parser;
   EXPECT_EQ(shown_definition(R"({"name":"t","description":"x\u0007","n":[1.5,true,null]})", parser),
             R"({"name":"t","description":"x\\u{7}","n":[1.5,true,null]})");
