@@ -4,6 +4,7 @@
 
 #include "audit/json_members.h"
 #include "base/json.h"
+#include "base/visible.h"
 
 namespace proviso::audit {
 namespace {
@@ -11,35 +12,12 @@ namespace {
 constexpr std::string_view kActionFormat = "proviso-action/1";
 constexpr std::string_view kStatementFormat = "proviso-approval/1";
 
-// Characters that a reader does not see, or that move what they see.
-bool hidden(uint32_t c) {
-  return (c < 0x20 && c != '\n') || (c >= 0x7f && c < 0xa0) || c == 0xad || (c >= 0x200b && c <= 0x200f) ||
-         (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
-         (c >= 0xfe00 && c <= 0xfe0f) || (c >= 0xe0000 && c <= 0xe01ff);
-}
-
-// The character at `at` of well-formed UTF-8, and how many bytes it takes.
-std::pair<uint32_t, size_t> character(std::string_view text, size_t at) {
-  const auto byte = [&](size_t i) { return static_cast<uint32_t>(static_cast<unsigned char>(text[at + i])); };
-  const uint32_t first = byte(0);
-  if (first < 0x80) return {first, 1};
-  const size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  uint32_t value = first & (0xffu >> (length + 1));
-  for (size_t i = 1; i < length; ++i) value = (value << 6) | (byte(i) & 0x3f);
-  return {value, length};
-}
-
+// As a reader sees it, with what stands on further lines set below the first.
 std::string shown(std::string_view text, std::string_view indent) {
   std::string out;
-  for (size_t at = 0; at < text.size();) {
-    const auto [c, length] = character(text, at);
-    if (hidden(c)) {
-      out += fmt::format("\\u{{{:x}}}", c);
-    } else {
-      out += text.substr(at, length);
-      if (c == '\n') out += indent;
-    }
-    at += length;
+  for (const char c : visible(text)) {
+    out += c;
+    if (c == '\n') out += indent;
   }
   return out;
 }
@@ -79,6 +57,22 @@ std::string pretty(std::string_view arguments) {
   std::string out;
   put_pretty(out, *parsed, "  ");
   return out;
+}
+
+constexpr std::string_view kBelow = "            ";  // under what a line says
+constexpr std::string_view kHeldBy = "held by";
+constexpr std::string_view kAgreement = "agreement";
+
+std::string line(std::string_view name, std::string_view text) {
+  return fmt::format("{:<11} {}\n", name, shown(text, kBelow));
+}
+
+std::string what_is_wanted(const Action& action) {
+  return fmt::format("{} `{}`", exchange::verb_name(action.verb), action.resource_id);
+}
+
+std::string last_lines(const Action& action) {
+  return line("", action.agreement.hex()) + "arguments\n  " + shown(pretty(action.arguments), "  ") + "\n";
 }
 
 Result<json::Object> object_of(json::Parser& parser, std::string_view text, std::string_view format) {
@@ -149,20 +143,56 @@ std::string canonical_arguments(std::string_view text) {
   return canonical ? std::move(*canonical) : std::string(text);
 }
 
-std::string rendering_of(const Action& action, const RenderingWords& words) {
+std::string request_arguments(std::string_view request, std::string_view anthropic_version,
+                              std::string_view anthropic_beta) {
+  if (anthropic_version.empty() && anthropic_beta.empty()) return std::string(request);
   std::string out;
-  const auto line = [&](std::string_view name, std::string_view text) {
-    out += fmt::format("{:<11} {}\n", name, shown(text, "            "));
-  };
-  line("who asks", fmt::format("{} ({})", action.requester, fmt::join(words.roles, ", ")));
-  line("purpose", action.purpose);
-  line("wants to", fmt::format("{} `{}`, {}", exchange::verb_name(action.verb), action.resource_id,
-                               words.resource));
-  for (const std::string& clause : words.clauses) line("held by", clause);
-  line("agreement", words.agreement);
-  line("", action.agreement.hex());
-  out += "arguments\n  " + shown(pretty(action.arguments), "  ") + "\n";
+  json::Writer(out)
+      .begin_object()
+      .key("anthropic_beta")
+      .string(anthropic_beta)
+      .key("anthropic_version")
+      .string(anthropic_version)
+      .key("request")
+      .raw(request)
+      .end_object();
   return out;
+}
+
+std::string rendering_of(const Action& action, const RenderingWords& words) {
+  std::string out = line("who asks", fmt::format("{} ({})", action.requester, fmt::join(words.roles, ", ")));
+  out += line("purpose", action.purpose);
+  out += line("wants to", fmt::format("{}, {}", what_is_wanted(action), words.resource));
+  for (const std::string& clause : words.clauses) out += line(kHeldBy, clause);
+  out += line(kAgreement, words.agreement);
+  out += last_lines(action);
+  return out;
+}
+
+bool renders(std::string_view rendering, const Action& action) {
+  const auto take = [&](std::string_view start) {
+    const bool there = rendering.starts_with(start);
+    if (there) rendering.remove_prefix(start.size());
+    return there;
+  };
+  const auto take_rest_of_line = [&] {
+    const size_t end = rendering.find('\n');
+    if (end != std::string_view::npos) rendering.remove_prefix(end + 1);
+    return end != std::string_view::npos;
+  };
+  const auto begun = [](std::string text) { return text.substr(0, text.size() - 1); };
+  if (!take(begun(line("who asks", action.requester + " ("))) || !take_rest_of_line()) return false;
+  if (!take(line("purpose", action.purpose))) return false;
+  if (!take(begun(line("wants to", what_is_wanted(action) + ","))) || !take_rest_of_line()) return false;
+  const std::string last = last_lines(action);
+  if (!rendering.ends_with(last)) return false;
+  rendering.remove_suffix(last.size());
+  while (!rendering.empty()) {
+    const bool known = rendering.starts_with(begun(line(kHeldBy, ""))) || rendering.starts_with(begun(line(kAgreement, ""))) ||
+                       rendering.starts_with(kBelow);
+    if (!known || !take_rest_of_line()) return false;
+  }
+  return true;
 }
 
 std::string Approval::text() const {

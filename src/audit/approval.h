@@ -39,6 +39,9 @@ struct Action {
 };
 // RFC 8785 where that can be; otherwise, for no JSON or a number that is no integer, `text` itself.
 std::string canonical_arguments(std::string_view text);
+// What asking a model is, exactly: the request as it came and, unless both are empty, what its headers add.
+std::string request_arguments(std::string_view request, std::string_view anthropic_version,
+                              std::string_view anthropic_beta);
 
 // A hold as people sign it: an action that waits, and until when.
 struct HoldTerms {
@@ -59,6 +62,9 @@ struct RenderingWords {
   std::vector<std::string> clauses;  // "4.3 Training (a legal and a security officer)"
 };
 std::string rendering_of(const Action& action, const RenderingWords& words);
+// True if `rendering` is one of this action, whatever the words: who asks, purpose, verb, resource, agreement and
+// arguments stand in it where an approver reads them, and nothing else looks like them.
+bool renders(std::string_view rendering, const Action& action);
 
 // One vote on a hold. Any changed byte is another statement.
 struct Approval {

@@ -10,7 +10,8 @@
 #include "audit/approval.h"
 #include "base/bytes.h"
 #include "base/file.h"
-#include "base/json.h"
+#include "base/visible.h"
+#include "cli/answer.h"
 #include "cli/child.h"
 #include "cli/command.h"
 #include "cli/gate_client.h"
@@ -39,22 +40,6 @@ std::string path_of(const HoldOptions& options, std::string_view what = "") {
   return fmt::format("/proviso/holds/{}{}", options.id, what);
 }
 
-std::string text_of(json::Element object, std::string_view name) {
-  std::string_view text;
-  return object.at_key(name).get(text) == simdjson::SUCCESS ? std::string(text) : std::string();
-}
-
-std::vector<std::string> texts_of(json::Element object, std::string_view name) {
-  std::vector<std::string> out;
-  json::Array array;
-  if (object.at_key(name).get(array) != simdjson::SUCCESS) return out;
-  for (const json::Element item : array) {
-    std::string_view text;
-    if (item.get(text) == simdjson::SUCCESS) out.emplace_back(text);
-  }
-  return out;
-}
-
 // A hold as the gate shows it, checked as far as it can be here: the digests that will be signed are those of
 // the texts that are read.
 struct Shown {
@@ -73,6 +58,9 @@ Result<Shown> shown_of(json::Element answer) {
   shown.terms.action = action.digest();
   shown.terms.agreement = action.agreement;
   shown.rendering = text_of(answer, "rendering");
+  if (!audit::renders(shown.rendering, action)) {
+    return fail(Code::kUnverified, "what the gate gives to read is not what it gives to sign; tell your overseer");
+  }
   shown.terms.rendering = sha256(shown.rendering);
   int64_t time = 0;
   if (answer.at_key("expires_at").get(time) != simdjson::SUCCESS) {
@@ -99,9 +87,9 @@ Status list(const HoldOptions& options) {
                     "expires", "waits for"));
   for (const json::Element hold : holds) {
     if (!options.all && text_of(hold, "state") != "open") continue;
-    print(fmt::format("{:<34} {:<10} {:<8} {:<20} {:<12} {:<21} {}", text_of(hold, "id"), text_of(hold, "state"),
-                      text_of(hold, "verb"), text_of(hold, "resource"), text_of(hold, "requester"),
-                      text_of(hold, "expires"), fmt::join(texts_of(hold, "awaits"), ", ")));
+    print(fmt::format("{:<34} {:<10} {:<8} {:<20} {:<12} {:<21} {}", cell_of(hold, "id"), cell_of(hold, "state"),
+                      cell_of(hold, "verb"), cell_of(hold, "resource"), cell_of(hold, "requester"),
+                      cell_of(hold, "expires"), cells_of(hold, "awaits")));
   }
   return {};
 }
@@ -115,10 +103,10 @@ Status show(const HoldOptions& options) {
   json::Parser parser;
   PV_TRY(const json::Element parsed, parser.parse(answer));
   PV_TRY(const Shown shown, shown_of(parsed));
-  print(fmt::format("{} is {}, until {}", bold(shown.terms.id), text_of(parsed, "state"),
-                    text_of(parsed, "expires")));
+  print(fmt::format("{} is {}, until {}", bold(visible_line(shown.terms.id)), cell_of(parsed, "state"),
+                    cell_of(parsed, "expires")));
   print(shown.rendering);
-  print(fmt::format("waits for   {}", fmt::join(shown.awaits, ", ")));
+  print(fmt::format("waits for   {}", cells_of(parsed, "awaits")));
   return {};
 }
 

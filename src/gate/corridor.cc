@@ -37,11 +37,6 @@ Turned invalid(std::string message) {
   return Turned{ErrorKind::kInvalidRequest, std::move(message), "invalid_request"};
 }
 
-// Printable ASCII: what may become a fact, a header or part of a message of ours.
-bool is_plain(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
-}
-
 Matter matter_of(const exchange::ToolCall& tool_call, Content content) {
   Matter matter;
   matter.verb = exchange::Verb::kAct;
@@ -53,21 +48,18 @@ Matter matter_of(const exchange::ToolCall& tool_call, Content content) {
   return matter;
 }
 
+constexpr std::string_view kUsualVersion = "2023-06-01";  // what a client without the header means
 constexpr int32_t kHeaderGroup = -1;  // of no message: a text of its own
 
 // What the corridor takes from headers beside the key: each once, each plain.
 Step<> take_headers(const http::Headers& headers, Passage& passage) {
-  for (const char* name : {"Proviso-Purpose", "x-api-key", "authorization", "anthropic-beta"}) {
+  for (const char* name : {"x-api-key", "authorization", "anthropic-beta"}) {
     if (headers.count(name) <= 1) continue;
     return std::unexpected(invalid(fmt::format("header `{}` is there more than once", name)));
   }
-  passage.purpose =
-      std::string(headers.get_or("Proviso-Purpose", passage.principal.default_purpose));
-  if (passage.purpose.size() > kPurposeBytesMax || !is_plain(passage.purpose)) {
-    return std::unexpected(invalid(fmt::format(
-        "a purpose is a word of the agreement: at most {} printable ASCII characters",
-        kPurposeBytesMax)));
-  }
+  auto purpose = purpose_of(headers, passage.principal.default_purpose);
+  if (!purpose) return std::unexpected(invalid(std::move(purpose.error().message)));
+  passage.purpose = std::move(*purpose);
   passage.beta = std::string(headers.get_or("anthropic-beta", ""));
   if (passage.beta.size() > kBetaBytesMax || !is_plain(passage.beta)) {
     return std::unexpected(invalid(fmt::format(
@@ -76,11 +68,24 @@ Step<> take_headers(const http::Headers& headers, Passage& passage) {
   return {};
 }
 
+// The version of Anthropic's protocol where it is not the usual one: it changes what a request means.
+std::string special_version(const Passage& passage) {
+  if (passage.protocol != exchange::Protocol::kAnthropicMessages) return {};
+  const std::string_view name = exchange::anthropic_version_name(passage.request.anthropic_version);
+  return name == kUsualVersion ? std::string() : std::string(name);
+}
+
 void put_ids(http::Headers& headers, std::string_view exchange_id) {
   if (exchange_id.empty()) return;
   headers.add("Proviso-Exchange", exchange_id);
   headers.add("x-request-id", exchange_id);
   headers.add("request-id", exchange_id);
+}
+
+// A refusal's own leaf says what became of the exchange; of a hold that came to nothing no leaf does yet, and
+// where nothing can be written none will.
+bool leaves_no_outcome(const Turned& turned) {
+  return turned.code != "clause_denied" && turned.code != "record_failed";
 }
 
 const char* outcome_of(const Turned& turned) {
@@ -169,7 +174,7 @@ http::Task<Step<>> Corridor::enter(http::Call& call, Passage& passage) {
 
   exchange::ReadOptions options;
   if (passage.protocol == exchange::Protocol::kAnthropicMessages) {
-    const std::string_view version = headers.get_or("anthropic-version", "2023-06-01");
+    const std::string_view version = headers.get_or("anthropic-version", kUsualVersion);
     const auto known = exchange::parse_anthropic_version(version);
     if (!known) {
       co_return std::unexpected(invalid(
@@ -256,9 +261,12 @@ http::Task<Step<>> Corridor::ask(http::Call& call, Passage& passage) {
   matter.resource_type = "Model";
   matter.resource_id = passage.request.model;
   matter.content = Judge::content_of(inspector_for(passage), passage.request.pieces);
-  matter.arguments = passage.body;
+  const std::string version = special_version(passage);
+  const std::string asked = audit::request_arguments(passage.body, version, passage.beta);
+  matter.arguments = asked;
   matter.record.set("exchange.inspector", house_.inspector.version());
   if (!passage.beta.empty()) matter.record.set("exchange.anthropic_beta", passage.beta);
+  if (!version.empty()) matter.record.set("exchange.anthropic_version", version);
   if (passage.outgoing.prepared) {
     const std::string_view path = models::endpoint_path(passage.endpoint);
     matter.record.set(models::kPromptFact, models::prompt_digest(path, passage.outgoing.body).hex());
@@ -419,9 +427,7 @@ http::Task<Step<>> Corridor::release_whole(http::Call& call, Passage& passage,
     co_return std::unexpected(std::move(acted.error()));
   }
   Step<agreement::Decision> decided = co_await decisive.decide(std::move(matter), patience);
-  if (!decided && !decided.error().hold.empty()) {
-    co_return co_await abandon(passage, std::move(decided.error()));
-  }
+  if (!decided && leaves_no_outcome(decided.error())) co_return co_await abandon(passage, std::move(decided.error()));
   if (!decided) co_return std::unexpected(std::move(decided.error()));
 
   http::Response response;

@@ -28,11 +28,14 @@ Turned ended(std::string_view state, const std::string& hold) {
   return turned;
 }
 
-Turned turned_by(Error error) {
+// Why no hold could be opened, in Docket::plan_hold()'s words. What is too long to be read stays too long.
+Turned not_opened(Error error) {
   Turned turned;
-  turned.kind = ErrorKind::kRateLimit;
-  turned.code = "too_many_holds";
+  const bool for_good = error.code == Code::kUnsupported;
+  turned.kind = for_good ? ErrorKind::kDenied : ErrorKind::kRateLimit;
+  turned.code = for_good ? "hold_too_long" : "too_many_holds";
   turned.message = std::move(error.message);
+  turned.decided = for_good;
   return turned;
 }
 
@@ -152,7 +155,10 @@ http::Task<Step<std::string>> Decisive::hold(const Matter& matter, Judged judged
   }
   const UtcSeconds expires{passage_.time.value + house.config.oversight.hold_seconds};
   auto made = house.oversight.docket().plan_hold(std::move(wanted), passage_.time, expires);
-  if (!made) co_return std::unexpected(turned_by(std::move(made.error())));
+  if (!made) {
+    Step<> written = co_await write(matter, std::move(judged), matter.payloads);
+    co_return std::unexpected(written ? not_opened(std::move(made.error())) : std::move(written.error()));
+  }
   oversight::put_hold(judged.facts, *made);
   Payloads payloads = matter.payloads;
   payloads.emplace_back("action", made->action.text());

@@ -14,10 +14,6 @@ constexpr std::string_view kVersionKey = "io.modelcontextprotocol/protocolVersio
 constexpr std::string_view kCapabilitiesKey = "io.modelcontextprotocol/clientCapabilities";
 constexpr std::string_view kLogLevelKey = "io.modelcontextprotocol/logLevel";
 
-bool is_plain(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
-}
-
 // The host of "http://host:port"; empty if it is no origin of http.
 std::string_view host_of(std::string_view origin) {
   const size_t scheme = origin.find("://");
@@ -147,7 +143,7 @@ http::Task<void> Mcp::refuse(http::Call& call, Refusal refusal) {
 
 Mcp::Checked<Mcp::Sender> Mcp::identify(const http::Call& call) const {
   const http::Headers& headers = call.head().headers;
-  for (const char* name : {"Proviso-Purpose", "x-api-key", "authorization"}) {
+  for (const char* name : {"x-api-key", "authorization"}) {
     if (headers.count(name) <= 1) continue;
     return std::unexpected(Refusal{400, tools::kInvalidRequest,
                                    fmt::format("header `{}` is there more than once", name), "", ""});
@@ -157,11 +153,9 @@ Mcp::Checked<Mcp::Sender> Mcp::identify(const http::Call& call) const {
     return std::unexpected(Refusal{401, tools::kInvalidRequest, std::move(principal.error().message), "", ""});
   }
   Sender sender;
-  sender.purpose = std::string(headers.get_or("Proviso-Purpose", principal->default_purpose));
-  if (sender.purpose.size() > kPurposeBytesMax || !is_plain(sender.purpose)) {
-    return std::unexpected(Refusal{400, tools::kInvalidRequest,
-                                   "a purpose is a word of the agreement, in printable ASCII", "", ""});
-  }
+  auto purpose = purpose_of(headers, principal->default_purpose);
+  if (!purpose) return std::unexpected(Refusal{400, tools::kInvalidRequest, std::move(purpose.error().message), "", ""});
+  sender.purpose = std::move(*purpose);
   sender.principal = std::move(*principal);
   return sender;
 }

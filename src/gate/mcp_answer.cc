@@ -143,6 +143,7 @@ http::Task<void> McpWalk::turn(Turned turned) {
   int code = tools::kUpstreamFailed;
   if (turned.kind == ErrorKind::kTimeout) code = tools::kUpstreamLate;
   if (turned.kind == ErrorKind::kUnavailable) code = tools::kNotRecorded;
+  if (turned.kind == ErrorKind::kInvalidRequest) code = tools::kInvalidParams;
   if (turned.kind == ErrorKind::kDenied || turned.kind == ErrorKind::kAuthentication) code = tools::kDenied;
   std::string data;
   json::Writer writer(data);

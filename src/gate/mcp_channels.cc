@@ -86,7 +86,7 @@ http::Task<Step<>> McpWalk::pass_on(Message notification) {
   if (!decision) co_return std::unexpected(std::move(decision.error()));
   if (decision->outcome != agreement::Outcome::kAllow) {
     refused_ = std::move(*decision);
-    co_return std::unexpected(Turned{exchange::ErrorKind::kDenied, "", "refused", true, ""});
+    co_return std::unexpected(Turned{exchange::ErrorKind::kDenied, "", "refused", true});
   }
   std::string message = tools::notification_text(notification.method, params);
   if (whole_) {
@@ -199,7 +199,7 @@ http::Task<Step<>> McpWalk::questions_released(std::string result_text) {
   if (!document || document->get(result) != simdjson::SUCCESS) co_return Step<>{};
   if (tools::text_member(result, "requestState").value_or("").size() > kRequestStateBytesMax) {
     co_return std::unexpected(Turned{exchange::ErrorKind::kUpstream, "the tool server's `requestState` is too long",
-                                     "failed:limit", false, ""});
+                                     "failed:limit"});
   }
   const auto requests = tools::object_member(result, "inputRequests");
   if (!requests) co_return Step<>{};
@@ -217,7 +217,7 @@ http::Task<Step<>> McpWalk::questions_released(std::string result_text) {
           fmt::format("the tool server asks by `{}`, which the agreement's registry does not admit of it or the "
                       "client cannot answer",
                       method),
-          "refused:channel", false, ""});
+          "refused:channel"});
     }
     const std::string tool = admitted->id;
     Step<agreement::Decision> decision = co_await release(tool, json::to_text(field.value), "open");
@@ -226,7 +226,7 @@ http::Task<Step<>> McpWalk::questions_released(std::string result_text) {
       Step<> ended = co_await abandon("refused:channel");
       if (!ended) co_return std::unexpected(std::move(ended.error()));
       refused_ = std::move(*decision);
-      co_return std::unexpected(Turned{exchange::ErrorKind::kDenied, "", "refused", true, ""});
+      co_return std::unexpected(Turned{exchange::ErrorKind::kDenied, "", "refused", true});
     }
   }
   co_return Step<>{};

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "base/visible.h"
 #include "gate/mcp.h"
 
 namespace proviso::gate {
@@ -125,7 +126,7 @@ Mcp::Checked<McpTarget> Mcp::tool_target(const McpRequest& request, std::string_
       why = "is not offered by its server now";
     }
     return std::unexpected(Refusal{200, tools::kInvalidParams,
-                                   fmt::format("the tool `{}` {}", tools::shown_text(name.substr(0, 128)), why),
+                                   fmt::format("the tool `{}` {}", visible(name.substr(0, 128)), why),
                                    fmt::format(R"({{"state":"{}"}})", standing_name(offer.standing)),
                                    request.message.id});
   }

@@ -14,13 +14,25 @@ using tools::Message;
 Turned failed(Error error) {
   const bool late = error.code == Code::kTimeout;
   return Turned{late ? ErrorKind::kTimeout : ErrorKind::kUpstream, std::move(error.message),
-                fmt::format("failed:{}", code_name(error.code)), false, ""};
+                fmt::format("failed:{}", code_name(error.code))};
 }
 
 void merge(Content& into, const Content& more) {
   into.add(more.labels, more.top_score, more.marking);
   into.bytes += more.bytes;
   into.unreadable_parts += more.unreadable_parts;
+}
+
+// A request's `_meta` as a server gets it: without what is between a client and this gate, and with a progress
+// token of ours. None if there is none.
+std::optional<std::string> lasting_meta(json::Object params, std::optional<std::string> token) {
+  const auto given = tools::object_member(params, "_meta");
+  if (!given) return std::nullopt;
+  return tools::changed(*given, {{"progressToken", std::move(token)},
+                                 {"io.modelcontextprotocol/protocolVersion", std::nullopt},
+                                 {"io.modelcontextprotocol/clientInfo", std::nullopt},
+                                 {"io.modelcontextprotocol/clientCapabilities", std::nullopt},
+                                 {"io.modelcontextprotocol/logLevel", std::nullopt}});
 }
 
 // The members that make a request what it is: a retry with answers is the same request.
@@ -96,6 +108,7 @@ Step<> McpWalk::take_state() {
   if (!state) {
     return std::unexpected(Turned{ErrorKind::kInvalidRequest, std::move(state.error().message), ""});
   }
+  sealed_state_ = sealed;
   request_.message.params = tools::changed(params, {{"requestState", json::quoted(*state)}});
   return {};
 }
@@ -112,28 +125,27 @@ Content McpWalk::inspected(Channel channel, std::string_view json_text) {
   return Judge::content_of(corridor_.inspector_for(passage_), tools::pieces_of_json(channel, *document));
 }
 
-// What people approve, where the agreement holds it: tool, server, definition and arguments, and nothing of what
-// changes from one attempt to the next.
+// What people approve, where the agreement holds it: tool, server, definition and all that the server would get,
+// but for what changes from one attempt to the next.
 std::string McpWalk::what_is_done(std::string_view tool, std::string_view content) {
   std::string out;
   json::Writer writer(out);
   writer.begin_object();
+  writer.key("definition").string(target_.definition);
+  writer.key("method").string(request_.message.method);
   const auto document = parser_.parse(content);
   json::Object params;
   if (document && document->get(params) == simdjson::SUCCESS) {
-    for (const char* name : {"arguments", "name", "uri"}) {
-      json::Element value;
-      if (params.at_key(name).get(value) == simdjson::SUCCESS) {
-        writer.key(name).raw(json::canonical_with_numbers(value));
-      }
-    }
+    const std::optional<std::string> meta = lasting_meta(params, std::nullopt);
+    writer.key("params").raw(tools::changed(params, {{"_meta", meta == "{}" ? std::nullopt : meta}}));
+  } else {
+    writer.key("params").raw(content);
   }
-  writer.key("definition").string(target_.definition);
-  writer.key("method").string(request_.message.method);
   writer.key("server").string(target_.server);
   writer.key("tool").string(tool);
   writer.end_object();
-  return audit::canonical_arguments(out);
+  const auto written = parser_.parse(out);
+  return written ? json::canonical_with_numbers(*written) : out;
 }
 
 http::Task<Step<Acted>> McpWalk::act(std::string tool, std::string content) {
@@ -277,6 +289,12 @@ http::Task<Step<>> McpWalk::abandon(std::string outcome) {
 }
 
 http::Task<void> McpWalk::carry_out() {
+  if (!sealed_state_.empty()) {
+    if (Status used = shared_.states.use(owner(), sealed_state_, house_.committer.now()); !used) {
+      co_await fall_through(Turned{ErrorKind::kInvalidRequest, std::move(used.error().message), "refused:request_state"});
+      co_return;
+    }
+  }
   std::string answers;
   for (size_t round = 0; round < kInputRoundsMax; ++round) {
     Step<tools::Ask> ask = co_await ask_for();
@@ -318,9 +336,25 @@ http::Task<void> McpWalk::fall_through(Turned turned) {
 
 std::string McpWalk::progress_token() const { return json::quoted(passage_.id); }
 
+// A call may have waited for people for an hour: what runs is still what they read.
+bool McpWalk::still_pinned() const {
+  const agreement::Agreement& agreement = *passage_.in_force->agreement;
+  if (request_.message.method != "tools/call") {
+    const agreement::Tool* const channel = agreement.tool(target_.tool);
+    return channel != nullptr && channel->definition == target_.definition;
+  }
+  const Offer offer = shared_.book.find(agreement, target_.tool);
+  return offer.standing == Standing::kAdmitted && offer.registered->definition == target_.definition;
+}
+
 http::Task<Step<tools::Ask>> McpWalk::ask_for() {
   Result<std::shared_ptr<const Listing>> listing = co_await desk_.listing(target_.server);
   if (!listing) co_return std::unexpected(failed(std::move(listing.error())));
+  if (!still_pinned()) {
+    co_return std::unexpected(Turned{ErrorKind::kDenied,
+                                     fmt::format("`{}` has changed since this was decided; nothing was done", target_.tool),
+                                     "refused:definition"});
+  }
   const tools::Eras& eras = (*listing)->greeting.eras;
   upstream_era_ = eras.has(request_.era) ? request_.era : eras.modern ? Era::kModern : Era::kLegacy;
   tools::Ask ask;
@@ -338,16 +372,9 @@ http::Task<Step<tools::Ask>> McpWalk::ask_for() {
   if (!document || document->get(params) != simdjson::SUCCESS) {
     co_return std::unexpected(failed(Error{Code::kInternal, "the request cannot be read again"}));
   }
-  std::optional<std::string> meta;
-  if (const auto given = tools::object_member(params, "_meta")) {
-    std::optional<std::string> token;
-    if (!client_token_.empty()) token = progress_token();
-    meta = tools::changed(*given, {{"progressToken", token},
-                                   {"io.modelcontextprotocol/protocolVersion", std::nullopt},
-                                   {"io.modelcontextprotocol/clientInfo", std::nullopt},
-                                   {"io.modelcontextprotocol/clientCapabilities", std::nullopt},
-                                   {"io.modelcontextprotocol/logLevel", std::nullopt}});
-  }
+  std::optional<std::string> token;
+  if (!client_token_.empty()) token = progress_token();
+  const std::optional<std::string> meta = lasting_meta(params, token);
   ask.params = tools::changed(params, {{"_meta", meta}});
   if (upstream_era_ == Era::kLegacy) {
     Result<tools::Session> session =

@@ -131,6 +131,7 @@ class McpWalk {
   Step<> take_state();
   http::Task<void> carry_out();
   http::Task<Step<tools::Ask>> ask_for();
+  [[nodiscard]] bool still_pinned() const;
   http::Task<Step<tools::Message>> call(tools::Ask ask);
   http::Task<Step<tools::Message>> listen(Running running);
   http::Task<void> fall_through(Turned turned);
@@ -183,6 +184,7 @@ class McpWalk {
   tools::Era upstream_era_ = tools::Era::kModern;
   std::string client_token_;        // the client's progressToken as JSON text, or empty
   std::string request_digest_;
+  std::string sealed_state_;        // a `requestState` as the client brought it back
   std::optional<agreement::Decision> refused_;  // why a running call was stopped
   Content said_;                    // what the server said so far
   bool whole_ = false;              // nothing leaves before the last verdict

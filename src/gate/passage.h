@@ -37,6 +37,11 @@ struct Passage {
 
 std::string new_exchange_id();
 
+// Printable ASCII: what may become a fact, a header or part of a message of ours.
+bool is_plain(std::string_view text);
+// What `Proviso-Purpose` says, or `otherwise`. kInvalid unless it is there once at most, plain and short.
+Result<std::string> purpose_of(const http::Headers& headers, const std::string& otherwise);
+
 // What a decision is taken on: who, what, for which purpose, when, with which content.
 exchange::Facts facts_for(const Passage& passage, exchange::Verb verb, std::string_view resource_type,
                           std::string_view resource_id, const Content& content);

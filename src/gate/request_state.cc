@@ -34,7 +34,8 @@ std::string RequestStates::seal(const StateOwner& owner, std::string_view state,
   return base64_encode(vault::encrypt_record(key_, kNamespace, plain));
 }
 
-Result<std::string> RequestStates::open(const StateOwner& owner, std::string_view sealed, UtcSeconds now) {
+Result<RequestStates::Opened> RequestStates::unseal(const StateOwner& owner, std::string_view sealed,
+                                                    UtcSeconds now) const {
   const auto bytes = base64_decode(sealed);
   if (!bytes) return refused("is not one that this gate gave");
   const auto plain = vault::decrypt_record(key_, kNamespace, *bytes);
@@ -49,13 +50,25 @@ Result<std::string> RequestStates::open(const StateOwner& owner, std::string_vie
   if (person != owner.person) return refused("was given to somebody else");
   if (server != owner.server || request != owner.request) return refused("belongs to another request");
   if (now.value > static_cast<int64_t>(expires)) return refused("came back too late: ask again");
+  return Opened{std::string(nonce), static_cast<int64_t>(expires), std::string(state)};
+}
+
+Result<std::string> RequestStates::open(const StateOwner& owner, std::string_view sealed, UtcSeconds now) {
+  PV_TRY(Opened opened, unseal(owner, sealed, now));
+  const std::lock_guard lock(mutex_);
+  if (used_.contains(opened.nonce)) return refused("was used before");
+  return std::move(opened.state);
+}
+
+Status RequestStates::use(const StateOwner& owner, std::string_view sealed, UtcSeconds now) {
+  PV_TRY(const Opened opened, unseal(owner, sealed, now));
   const std::lock_guard lock(mutex_);
   if (used_.size() >= kRequestStatesMax) {
     std::erase_if(used_, [now](const auto& entry) { return entry.second < now.value; });
     if (used_.size() >= kRequestStatesMax) return fail(Code::kLimit, "too many questions were answered at once");
   }
-  if (!used_.emplace(nonce, static_cast<int64_t>(expires)).second) return refused("was used before");
-  return std::string(state);
+  if (!used_.emplace(opened.nonce, opened.expires).second) return refused("was used before");
+  return {};
 }
 
 }  // namespace proviso::gate

@@ -30,11 +30,21 @@ class RequestStates {
  public:
   RequestStates() : key_(vault::Key::random()) {}
   [[nodiscard]] std::string seal(const StateOwner& owner, std::string_view state, UtcSeconds now) const;
-  // kUnverified: not sealed by this gate since it started, of another person, server or request, late, or
-  // used before. kLimit: too many were used within their time.
+  // What was sealed. kUnverified: not by this gate since it started, of another person, server or request, late, or
+  // used before.
   Result<std::string> open(const StateOwner& owner, std::string_view sealed, UtcSeconds now);
+  // The same, and from now on it is used: right before the server gets it, so that a call that is held comes back
+  // with it. kLimit as well: too many were used within their time.
+  Status use(const StateOwner& owner, std::string_view sealed, UtcSeconds now);
 
  private:
+  struct Opened {
+    std::string nonce;
+    int64_t expires = 0;
+    std::string state;
+  };
+  Result<Opened> unseal(const StateOwner& owner, std::string_view sealed, UtcSeconds now) const;
+
   vault::Key key_;
   std::mutex mutex_;
   std::map<std::string, int64_t> used_;  // nonce -> when it would expire

@@ -195,7 +195,7 @@ Step<> StreamRelease::say(Kept part) {
   if (kept_bytes_ <= static_cast<size_t>(corridor_.house_.config.answer_bytes_max)) return {};
   return std::unexpected(Turned{ErrorKind::kUpstream,
                                 "the answer is longer than this gate judges whole", "answer_too_long",
-                                false, ""});
+                                false});
 }
 
 void StreamRelease::write_out(const Kept& part) {

@@ -22,13 +22,14 @@ bool contains(const std::vector<std::string>& sorted, std::string_view one) {
 
 }  // namespace
 
-Docket::Docket(const identity::Directory& people, std::string origin, size_t open_per_person)
-    : people_(people), origin_(std::move(origin)), open_per_person_(open_per_person) {}
+Docket::Docket(const identity::Directory& people, std::string origin, size_t open_per_person, size_t bytes_max)
+    : people_(people), origin_(std::move(origin)), open_per_person_(open_per_person), bytes_max_(bytes_max) {}
 
 Result<Hold> Docket::plan_hold(HoldPlan plan, UtcSeconds now, UtcSeconds expires) const {
   if (plan.action.text().size() > audit::kActionBytesMax) {
-    return fail(Code::kLimit, fmt::format("this waits for people to read it, and they are not asked to read more than {} KiB",
-                                          audit::kActionBytesMax / 1024));
+    return fail(Code::kUnsupported,
+                fmt::format("this waits for people to read it, and they are not asked to read more than {} KiB",
+                            audit::kActionBytesMax / 1024));
   }
   {
     const std::lock_guard lock(mutex_);
@@ -37,7 +38,7 @@ Result<Hold> Docket::plan_hold(HoldPlan plan, UtcSeconds now, UtcSeconds expires
       return fail(Code::kLimit,
                   fmt::format("{} of your actions wait for approval already; withdraw one or wait", open->second));
     }
-    if (holds_.size() >= kHoldsMax) {
+    if (holds_.size() >= kHoldsMax || bytes_ >= bytes_max_) {
       return fail(Code::kLimit, "too many actions wait for approval at this gate");
     }
   }
@@ -81,11 +82,15 @@ Result<Hold> Docket::get(std::string_view id) const {
   return found->hold;
 }
 
-std::vector<Hold> Docket::all() const {
+std::vector<Hold> Docket::concerning(const identity::Person& person) const {
   std::vector<Hold> out;
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& [id, entry] : holds_) out.push_back(entry.hold);
+    for (const auto& [id, entry] : holds_) {
+      const Hold& hold = entry.hold;
+      if (hold.action.requester != person.id && !may_vote(hold, person)) continue;
+      out.push_back(hold.without_texts());
+    }
   }
   std::sort(out.begin(), out.end(), [](const Hold& a, const Hold& b) { return a.leaf < b.leaf; });
   return out;
@@ -217,6 +222,7 @@ void Docket::take(uint64_t index, const Event& event) {
     if (!holds_.try_emplace(terms.id, std::move(entry)).second) return;
     by_action_[terms.action.hex()] = terms.id;
     ++open_of_[requester];
+    bytes_ += bytes_of(opened->hold);
     return;
   }
   const auto found = holds_.find(hold_of(event));
@@ -229,7 +235,8 @@ void Docket::take(uint64_t index, const Event& event) {
     if (!voted->vote.approves && !found->second.claimed) end(found->second, End::kDenied);
     return;
   }
-  end(found->second, std::holds_alternative<Consumed>(event) ? End::kConsumed : End::kWithdrawn);
+  const bool consumed = std::holds_alternative<Consumed>(event);
+  if (consumed || std::holds_alternative<Withdrawn>(event)) end(found->second, consumed ? End::kConsumed : End::kWithdrawn);
 }
 
 void Docket::end(Entry& entry, End how) {
@@ -260,6 +267,7 @@ std::vector<std::string> Docket::sweep(UtcSeconds now) {
     const auto newest = by_action_.find(hold.terms.action.hex());
     if (newest != by_action_.end() && newest->second == at->first) by_action_.erase(newest);
     gone.push_back(at->first);
+    bytes_ -= bytes_of(hold);
     at = holds_.erase(at);
   }
   return gone;

@@ -20,6 +20,7 @@
 namespace proviso::oversight {
 
 inline constexpr size_t kHoldsMax = 100'000;         // held in memory, some kilobytes each
+inline constexpr size_t kHoldBytesMax = 512u << 20;  // actions and renderings of all holds together
 inline constexpr size_t kNoncesMax = 65'536;         // renderings shown and not yet voted on
 inline constexpr int64_t kEndedKeptSeconds = 3600;   // an ended hold can be looked at for so long
 inline constexpr int64_t kClockSkewSecondsMax = 60;  // between an approver's machine and the gate
@@ -49,16 +50,19 @@ struct Showing {
 
 class Docket {
  public:
-  // `people` outlives it. `origin` is the log's. At most `open_per_person` holds of one requester wait.
-  Docket(const identity::Directory& people, std::string origin, size_t open_per_person);
+  // `people` outlives it. `origin` is the log's. At most `open_per_person` holds of one requester wait, and no
+  // new one while all together are beyond `bytes_max`.
+  Docket(const identity::Directory& people, std::string origin, size_t open_per_person,
+         size_t bytes_max = kHoldBytesMax);
 
   // A hold that can be written down and then applied. kLimit: the requester has too many open, or all
-  // together are too many, or the action is longer than people can be asked to read.
+  // together are too many. kUnsupported: the action is longer than people can be asked to read.
   Result<Hold> plan_hold(HoldPlan plan, UtcSeconds now, UtcSeconds expires) const;
   // The open hold of exactly this action. None if it has expired, ended or is being consumed.
   [[nodiscard]] std::optional<Hold> open_hold(const Digest& action, UtcSeconds now) const;
   [[nodiscard]] Result<Hold> get(std::string_view id) const;  // kNotFound
-  [[nodiscard]] std::vector<Hold> all() const;                // oldest first
+  // Those that `person` asked for or may vote on, oldest first; without the texts of action and rendering.
+  [[nodiscard]] std::vector<Hold> concerning(const identity::Person& person) const;
 
   // True if `person` may vote on it: not the requester, and of a role that it awaits.
   [[nodiscard]] static bool may_vote(const Hold& hold, const identity::Person& person);
@@ -107,15 +111,18 @@ class Docket {
   void take(uint64_t index, const Event& event);
   void end(Entry& entry, End how);
   void uncount(Entry& entry);
+  static size_t bytes_of(const Hold& hold) { return hold.action.arguments.size() + hold.rendering.size(); }
   void forget_nonces(UtcSeconds now);
 
   const identity::Directory& people_;
   const std::string origin_;
   const size_t open_per_person_;
+  const size_t bytes_max_;
   mutable std::mutex mutex_;
   std::map<std::string, Entry, std::less<>> holds_;
   std::unordered_map<std::string, std::string> by_action_;  // action digest -> newest hold of it
   std::map<std::string, size_t> open_of_;                   // requester -> holds that have not ended
+  size_t bytes_ = 0;                                        // bytes_of() all holds
   std::map<std::string, Nonce, std::less<>> nonces_;
   std::map<std::string, std::map<uint64_t, std::function<void()>>, std::less<>> watchers_;  // by hold
   uint64_t next_watcher_ = 1;

@@ -33,6 +33,9 @@ struct Hold {
   uint64_t leaf = 0;
   std::vector<Vote> votes;
   End end = End::kNone;
+
+  // For lists: arguments and rendering stay behind.
+  [[nodiscard]] Hold without_texts() const;
 };
 
 // "open", "expired", "denied", "consumed", "withdrawn".

@@ -112,6 +112,37 @@ def as_tasks(gate, fixture):
           "denied" in json.dumps(state) and len(orders(fixture)) == before + 1, state)
 
 
+def changed_meanwhile(gate, fixture, era):
+    """The server changes the tool while people read what it was."""
+    client = Client(gate.port, gate.keys["staff"], era).open()
+    before = len(orders(fixture))
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(client.call("order", {"what": "pins", "era": era})))
+    thread.start()
+    held = open_hold(gate)
+    fixture.state.described["order"] = "Orders what it likes."
+    time.sleep(11)  # longer than a list counts as fresh
+    check(era + " approved all the same", decide(gate, held)[0] == 0)
+    thread.join()
+    check(era + " another definition than the approved one does not run", len(orders(fixture)) == before and
+          "has changed since" in json.dumps(answers), answers)
+    del fixture.state.described["order"]
+    time.sleep(11)
+
+
+def all_that_travels(gate, era):
+    """A member of `_meta` that the server gets is part of what is approved; a progress token is not."""
+    client = Client(gate.port, gate.keys["staff"], era, headers={}).open()
+    what = {"what": "rims", "era": era}
+
+    def held(meta):
+        return client.call("order", what, meta=meta)["result"]["_meta"]["proviso/hold"]
+
+    plain = held({})
+    check(era + " a progress token changes nothing", held({"progressToken": "p1"}) == plain)
+    check(era + " what else travels is another action", held({"example/tenant": "b"}) != plain)
+
+
 def main():
     fixture = Fixture()
     servers = '[[tool_server]]\nid = "fixture"\nurl = "%s"\n' % fixture.url
@@ -120,6 +151,10 @@ def main():
         with Governed(servers, tools, config="[oversight]\nwait_seconds = %d\n" % wait) as gate:
             for era in (LEGACY, MODERN):
                 (meanwhile if wait else afterwards)(gate, fixture, era)
+                if wait:
+                    changed_meanwhile(gate, fixture, era)
+                else:
+                    all_that_travels(gate, era)
             as_tasks(gate, fixture)
             status, output = gate.verify()
             check("every decision and every approval is derived again", status == 0, output[-2000:])

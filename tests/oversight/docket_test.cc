@@ -273,7 +273,43 @@ TEST(Docket, AFloodIsRefusedAndEndsWithItsHolds) {
   EXPECT_TRUE(house.docket().sweep(kExpires).empty());  // expired: no longer counted, still to be looked at
   EXPECT_TRUE(another());
   EXPECT_EQ(house.docket().sweep({kExpires.value + kEndedKeptSeconds}).size(), 4u);
-  EXPECT_TRUE(house.docket().all().empty());
+  EXPECT_TRUE(house.docket().concerning(house.people().person("ana").value()).empty());
+}
+
+TEST(Docket, WhatIsTooLongToBeReadIsNeverHeld) {
+  House house;
+  const auto planned = house.docket().plan_hold(House::plan(std::string(audit::kActionBytesMax, 'x')), kNow, kExpires);
+  ASSERT_FALSE(planned);
+  EXPECT_EQ(planned.error().code, Code::kUnsupported);
+}
+
+TEST(Docket, AllTogetherAreBounded) {
+  House house;
+  Docket docket(house.people(), test::kOrigin, 100, 2000);
+  const auto open = [&](int number) {
+    auto planned = docket.plan_hold(House::plan(fmt::format("[{},\"{}\"]", number, std::string(600, 'x'))), kNow, kExpires);
+    if (planned) docket.apply(static_cast<uint64_t>(number), Opened{*planned});
+    return planned.has_value();
+  };
+  EXPECT_TRUE(open(1));
+  EXPECT_TRUE(open(2));
+  EXPECT_FALSE(open(3));
+  EXPECT_EQ(docket.sweep({kExpires.value + kEndedKeptSeconds}).size(), 2u);
+  EXPECT_TRUE(open(4));
+}
+
+TEST(Docket, AListIsForWhomItConcernsAndHasNoTexts) {
+  House house;
+  const Hold hold = house.opened();
+  const auto listed_for = [&](const char* who) { return house.docket().concerning(house.people().person(who).value()); };
+  for (const char* who : {"ana", "bo", "cy", "di"}) {
+    const auto listed = listed_for(who);
+    ASSERT_EQ(listed.size(), 1u) << who;
+    EXPECT_EQ(listed[0].terms.id, hold.terms.id);
+    EXPECT_EQ(listed[0].action.resource_id, "order_parts");
+    EXPECT_TRUE(listed[0].action.arguments.empty() && listed[0].rendering.empty());
+  }
+  EXPECT_TRUE(listed_for("ed").empty());
 }
 
 TEST(Docket, WatchersHearOfTheirHold) {
