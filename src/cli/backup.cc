@@ -24,8 +24,9 @@ struct BackupOptions {
 };
 
 // The order makes a copy of a running gate one that opens: what is behind may only be what commits to
-// what is before. The signer's state and the checkpoint never say more than the log that is copied after
-// them, nor the log more than the vault. Tiles are made again from the log.
+// what is before. The database, the signer's state and the checkpoint never say more than the log that is
+// copied after them, nor the log more than the vault. Tiles are made again from the log, as is what the
+// register and the docket of the copy lack.
 constexpr const char* kParts[] = {"keys/signer.state", "log/checkpoint", "log/checkpoint.witnessed",
                                   "log/log.wal",       "vault",          "agreements",
                                   "agreement",         "keys",           "proviso.toml"};
@@ -66,11 +67,11 @@ Status check_places(const std::string& from, const std::string& to) {
 
 Status copy_state(const gate::Layout& from, const gate::Layout& to) {
   std::error_code ec;
-  for (const char* part : kParts) PV_TRY_VOID(copy_part(from.root, to.root, part));
   // Through the database itself: its newest changes stand beside the file until it folds them in.
   if (fs::exists(from.database(), ec)) {
     PV_TRY_VOID(state::snapshot(from.database(), to.database()));
   }
+  for (const char* part : kParts) PV_TRY_VOID(copy_part(from.root, to.root, part));
   fs::remove(to.log() + "/lock", ec);
   fs::remove(to.vault() + "/lock", ec);
   return sync_all(to.root);

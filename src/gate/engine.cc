@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/file.h"
+#include "gate/rebuild.h"
 #include "gate/rotate.h"
 #include "ledger/keys.h"
 #include "ledger/rotation.h"
@@ -124,10 +125,32 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options) {
   engine->committer_ = std::make_unique<Stoppable>(std::move(committer));
   PV_TRY(engine->store_, state::Store::open(at.database()));
   PV_TRY(engine->people_, identity::Directory::open(*engine->store_));
+  PV_TRY_VOID(engine->catch_up_register());
   PV_TRY(engine->oversight_,
          oversight::Oversight::open(*engine->store_, *engine->people_, engine->ledger_source(),
                                     engine->options_.holds_per_person));
   return engine;
+}
+
+// Changes whose leaf is durable but which a crash, or an older copy of the database, kept from the register.
+// One that it has already changes nothing.
+Status Engine::catch_up_register() {
+  PV_TRY(const uint64_t from, oversight::Oversight::place(*store_));
+  return log_->scan(from, [this](uint64_t index, std::string_view entry) -> Status {
+    PV_TRY(const audit::Leaf leaf, audit::Leaf::parse(entry));
+    if (leaf.verb != "person" && leaf.verb != "key") return {};
+    const auto record = vault_->open_record(index);
+    if (!record && record.error().code == Code::kUnavailable) return {};  // shredded
+    if (!record) return std::unexpected(record.error());
+    PV_TRY(const audit::Contents contents, audit::Contents::decode(*record));
+    if (contents.facts.find("change.kind") == nullptr) return {};
+    const auto change = change_of(leaf, contents.facts);
+    if (!change && change.error().code == Code::kUnsupported) return {};
+    if (!change) return fail_at(fmt::format("leaf {}", index), change.error());
+    const Status applied = people_->apply(*change);
+    const bool had_it = !applied && (applied.error().code == Code::kConflict || applied.error().code == Code::kNotFound);
+    return had_it ? Status{} : applied;
+  });
 }
 
 oversight::Source Engine::ledger_source() {
@@ -158,6 +181,7 @@ Result<ledger::Receipt> Engine::note(std::string_view verb, exchange::Facts fact
 Status Engine::change(const identity::Change& change, const Digest& agreement) {
   const bool person = change.kind == identity::Change::Kind::kPersonPut ||
                       change.kind == identity::Change::Kind::kPersonRemoved;
+  const auto pending = oversight_->begin();
   auto noted = note(person ? "person" : "key", facts_of(change), agreement, agreement::kRegisterClass);
   if (!noted) return std::unexpected(std::move(noted.error()));
   return people_->apply(change);

@@ -48,7 +48,7 @@ class Engine {
   // ledger, unless another class is named.
   Result<ledger::Receipt> note(std::string_view verb, exchange::Facts facts, const Digest& agreement,
                                std::string_view retention_class = agreement::kPermanentClass);
-  // Writes the change's leaf, then applies it.
+  // Writes the change's leaf, then applies it. What a crash leaves between the two, the next open() applies.
   Status change(const identity::Change& change, const Digest& agreement);
   // Once for a state of an older version, which kept the register's leaves with what exchanges said and
   // without the keys' digests: writes the register as it stands, in a class of its own.
@@ -63,6 +63,7 @@ class Engine {
   class Stoppable;
   explicit Engine(EngineOptions options);
   oversight::Source ledger_source();
+  Status catch_up_register();
   EngineOptions options_;
   std::unique_ptr<ledger::SignerClient> signer_;
   std::unique_ptr<ledger::Log> log_;

@@ -80,15 +80,12 @@ class Register final : public Projection {
     if (restated && !within_) nameless_ = 0;
     within_ = restated;
     if (restated) missed_.reset();
-    auto change = change_of(facts);
+    auto change = change_of(leaf, facts);
     if (!change && change.error().code == Code::kUnsupported) {
       ++nameless_;
       return {};
     }
     if (!change) return std::unexpected(std::move(change.error()));
-    if (change->kind == identity::Change::Kind::kKeyRevoked && change->key.revoked.value == 0) {
-      change->key.revoked = leaf.time;
-    }
     changes_.push_back(std::move(*change));
     return {};
   }
@@ -168,7 +165,7 @@ Result<Fd> hold_log(const Layout& layout) {
 
 }  // namespace
 
-Result<identity::Change> change_of(const exchange::Facts& facts) {
+Result<identity::Change> change_of(const audit::Leaf& leaf, const exchange::Facts& facts) {
   using Kind = identity::Change::Kind;
   PV_TRY(const std::string name, fact<std::string>(facts, "change.kind"));
   constexpr std::array kKinds = {Kind::kPersonPut,  Kind::kPersonRemoved,    Kind::kKeyIssued,
@@ -186,7 +183,10 @@ Result<identity::Change> change_of(const exchange::Facts& facts) {
     return change;
   }
   PV_TRY(change.key, key_of(facts));
-  if (change.kind == Kind::kKeyRevoked) return change;
+  if (change.kind == Kind::kKeyRevoked) {
+    if (change.key.revoked.value == 0) change.key.revoked = leaf.time;
+    return change;
+  }
   const auto digest = fact<std::string>(facts, "key.digest");
   if (!digest) return fail(Code::kUnsupported, "an issued key without its digest");
   PV_TRY(change.key_digest, hex_decode(*digest));

@@ -29,9 +29,9 @@ class Projection {
   [[nodiscard]] virtual std::string summary() const = 0;
 };
 
-// The change that gate::facts_of() wrote down. kInvalid for what it cannot have written; kUnsupported for a key
-// whose leaf does not name its digest, as logs before this version have them.
-Result<identity::Change> change_of(const exchange::Facts& facts);
+// The change that gate::facts_of() wrote down in `leaf`. kInvalid for what it cannot have written; kUnsupported
+// for a key whose leaf does not name its digest, as logs before this version have them.
+Result<identity::Change> change_of(const audit::Leaf& leaf, const exchange::Facts& facts);
 
 // Reads log and vault of `layout` and writes every projection into `store`, which is empty. One line for each.
 // kUnavailable if a leaf that is needed cannot be opened, which is named.

@@ -3,6 +3,7 @@
 import collections
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -276,6 +277,47 @@ def flood(gate):
     check("a flood of holds is 429", refused is not None and refused[0] == 429 and b"wait for approval" in refused[1], refused)
 
 
+def too_long(gate):
+    """More than people are asked to read is refused for good, and the refusal is a leaf."""
+    before = len(leaves.read(gate.state))
+    text = "script: tool order_parts " + json.dumps({"part": "x" * 300_000, "quantity": 1})
+    status, headers, body = gate.chat(text, headers=LOGISTICS, role="planner")
+    check("what is too long to be read is denied", status == 403 and b"not asked to read" in body
+          and "proviso-hold" not in headers and "proviso-receipt" in headers, (status, headers, body[-300:]))
+    new = [(json.loads(leaf), facts) for leaf, facts in leaves.read(gate.state)][before:]
+    acts = [facts for leaf, facts in new if leaf["verb"] == "act"]
+    check("with its leaf and an outcome", len(acts) == 1 and "hold.id" not in acts[0]
+          and new[-1][1].get("exchange.outcome") == "refused", new)
+
+
+def purposes(gate):
+    """The endpoints of oversight take a purpose as strictly as the corridor does: it becomes a fact."""
+    body = {"type": "Purpose", "id": "logistics", "reason": "a trial, to be lifted"}
+    for name, purpose in (("long", "x" * 129), ("not ASCII", "logistik\u00fc".encode()), ("a control", "a\tb")):
+        status, _, answer = gate.request("POST", "/proviso/stops", body, {"Proviso-Purpose": purpose}, role="commander")
+        check("a purpose that is %s is refused" % name, status == 400, (status, answer))
+
+
+def backed_up(gate):
+    """A backup beside a running gate opens, whatever is held while it is made."""
+    ask_held(gate, 80)
+    place = os.path.join(gate.state, "..", os.path.basename(gate.state) + "-backup")
+    proviso = os.path.join(BIN, "proviso")
+    config = os.path.join(gate.state, "proviso.toml")
+    with open(config, "a"):
+        pass
+    # What is copied last waits, so that a hold comes and is stored in between.
+    copying = subprocess.Popen(["strace", "-f", "-o", os.devnull, "-P", config, "-e", "inject=openat:delay_enter=4s",
+                                proviso, "ledger", "backup", "--state", gate.state, place], stdout=subprocess.DEVNULL,
+                               env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))  # not under a tracer
+    time.sleep(1)
+    ask_held(gate, 81)
+    check("the backup is made", copying.wait(60) == 0)
+    done = subprocess.run([proviso, "key", "list", "--state", place], capture_output=True, text=True)
+    check("and opens", done.returncode == 0, done.stderr)
+    shutil.rmtree(place, ignore_errors=True)
+
+
 def swap(gate):
     held, _ = ask_held(gate, 70)
     approve_both(gate, held)
@@ -307,6 +349,9 @@ with Upstream() as upstream, Gate(upstream=upstream, config=CONFIG) as gate:
     streamed(gate)
     thousand(gate)
     restarted(gate)
+    too_long(gate)
+    purposes(gate)
+    backed_up(gate)
     swap(gate)
     flood(gate)
     gate.stop()
