@@ -65,6 +65,15 @@ struct Retention {
   std::vector<std::string> purposes;  // of the class; none for kDefaultClass
 };
 
+// Who may break the glass: [break_glass]. What it opens stands in the rules.
+struct BreakGlass {
+  std::string clause;                  // that says so, "11.1"
+  std::vector<std::string> approvers;  // roles: one person of each signs, besides whoever declares; two or more
+  std::vector<std::string> reviewers;  // roles, none of them an approver's
+  int64_t minutes = 0;                 // that an emergency stands
+  int64_t review_hours = 0;            // after its end, until it is overdue
+};
+
 enum class DenialForm { kError, kMessage };
 
 struct Terms {  // agreement.toml, as read
@@ -85,6 +94,7 @@ struct Terms {  // agreement.toml, as read
   std::vector<Tool> tools;
   std::vector<std::string> passthrough;  // protocol fields admitted though not in the table
   std::vector<Retention> retention;
+  std::optional<BreakGlass> break_glass;
   [[nodiscard]] std::string_view retention_class(std::string_view purpose) const;
 };
 
@@ -141,7 +151,8 @@ class Agreement {
   [[nodiscard]] std::vector<ExampleOutcome> run_examples() const;
 
   // The decision on facts alone; docs/agreement.md lists the fact paths. Whatever the rules say, nothing
-  // that is stopped (kStoppedFact) is allowed. An unknown purpose, label, model or tool class, a missing fact or a
+  // that is stopped (kStoppedFact) is allowed, and no emergency is declared without [break_glass], its approvers
+  // and the reviews of those before (kOverdueFact). An unknown purpose, label, model or tool class, a missing fact or a
   // value of the wrong type is a deny that says so; so is any run-time error in any policy. Thread-safe,
   // deterministic: the same facts under the same agreement always give the same decision.
   [[nodiscard]] Decision decide(exchange::Verb verb, const exchange::Facts& facts) const;
@@ -167,6 +178,8 @@ class Agreement {
 
 // A fact of this path says what of the request is stopped: "vendor `acme`". It denies before any rule.
 inline constexpr std::string_view kStoppedFact = "stop.in_force";
+// A fact of this path names the emergency whose review is overdue. No further one is declared meanwhile.
+inline constexpr std::string_view kOverdueFact = "emergency.overdue";
 
 // Tool classes that every agreement knows; a tool outside the registry is of class kClientClass.
 inline constexpr std::string_view kClientClass = "client";

@@ -73,6 +73,12 @@ action "admit" appliesTo {
   resource: [Vendor, Model, Tool, Purpose],
   context: { "moment": Moment }
 };
+// Saying that there is an emergency: `break_glass` is then true for that purpose, for minutes.
+action "declare" appliesTo {
+  principal: [Person],
+  resource: [Purpose],
+  context: { "moment": Moment }
+};
 action "train" appliesTo {
   principal: [Person],
   resource: [Dataset],

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "agreement/impl.h"
 
@@ -60,6 +61,42 @@ Decision judged(const Agreement::Impl& impl, const cedar::Response& response) {
   return decision;
 }
 
+const ClauseRef& clause_of_break_glass(const Agreement::Impl& impl) {
+  const auto found = std::find_if(impl.notes.begin(), impl.notes.end(), [&](const PolicyNotes& notes) {
+    return notes.clause.number == impl.terms.break_glass->clause;
+  });
+  return found->clause;  // load() has looked
+}
+
+// Nobody breaks the glass alone, whatever the rules say: what they allow waits for one signature of each approver's
+// role.
+void hold_for_approvers(const Agreement::Impl& impl, const exchange::Facts& facts, Decision& decision) {
+  const std::vector<std::string>& approvers = impl.terms.break_glass->approvers;
+  const bool all = std::all_of(approvers.begin(), approvers.end(), [&](const std::string& role) {
+    const exchange::FactValue* fact = facts.find("context.moment.approvals." + role);
+    const auto* count = fact == nullptr ? nullptr : std::get_if<int64_t>(fact);
+    return count != nullptr && *count >= 1;
+  });
+  if (all) return;
+  decision.outcome = Outcome::kHold;
+  ClauseRef clause = clause_of_break_glass(impl);
+  clause.hold = fmt::format("{}", fmt::join(approvers, " and "));
+  decision.reason = fmt::format("{} {}: an emergency is declared with the signatures of {}", clause.number, clause.title,
+                                clause.hold);
+  decision.clauses = {std::move(clause)};
+  decision.awaits = approvers;
+}
+
+// Why no emergency can be declared now, whatever the rules say; empty if nothing stands against it.
+std::string against_declaring(const Agreement::Impl& impl, const exchange::Facts& facts) {
+  if (!impl.terms.break_glass) return "this agreement has no [break_glass]: it knows no emergency";
+  const exchange::FactValue* overdue = facts.find(kOverdueFact);
+  if (overdue == nullptr) return {};
+  const auto* which = std::get_if<std::string>(overdue);
+  return fmt::format("the emergency of leaf {} waits for its review, which is overdue; none is declared before it",
+                     which == nullptr ? "?" : *which);
+}
+
 }  // namespace
 
 const char* outcome_name(Outcome outcome) {
@@ -87,6 +124,9 @@ Decision Agreement::decide(exchange::Verb verb, const exchange::Facts& facts) co
     refusal.reason = fmt::format("{} is stopped", what == nullptr ? "this" : *what);
     return refusal;
   }
+  const bool declares = verb == exchange::Verb::kDeclare;
+  if (declares) refusal.reason = against_declaring(*impl_, facts);
+  if (!refusal.reason.empty()) return refusal;
   Result<Question> question = question_of(*impl_, verb, facts);
   if (!question) {
     refusal.reason = std::move(question.error().message);
@@ -106,6 +146,7 @@ Decision Agreement::decide(exchange::Verb verb, const exchange::Facts& facts) co
   }
   Decision decision = judged(*impl_, response);
   decision.reason = reason_of(*impl_, question->request, *entities, response, decision);
+  if (declares && decision.outcome == Outcome::kAllow) hold_for_approvers(*impl_, facts, decision);
   return decision;
 }
 

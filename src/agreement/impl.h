@@ -62,7 +62,7 @@ struct Agreement::Impl {
   std::optional<cedar::Engine> engine;
   std::shared_ptr<const cedar::Entities> entities;  // models, vendors, tools, classes, roles, purposes
   std::vector<PolicyNotes> notes;
-  std::array<std::optional<VerbPlan>, 8> plans;  // by Verb
+  std::array<std::optional<VerbPlan>, exchange::kVerbCount> plans;  // by Verb
   Shape person;
   Shape dataset;
   std::vector<std::string> fact_paths;  // every path that some verb reads, sorted

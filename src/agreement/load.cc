@@ -106,7 +106,7 @@ class Loader {
 
   bool check_actions(const cedar::Schema& parsed) {
     const size_t before = faults_.count();
-    constexpr std::array<std::string_view, 6> kVerbs = {"act", "admit", "ask", "release", "stop", "train"};
+    constexpr std::array<std::string_view, 7> kVerbs = {"act", "admit", "ask", "declare", "release", "stop", "train"};
     for (const auto& [uid, action] : parsed.actions()) {
       const bool known = uid.type == "Action" &&
                          std::find(kVerbs.begin(), kVerbs.end(), uid.id) != kVerbs.end();
@@ -146,6 +146,15 @@ class Loader {
       }
       read_clause(clauses_[i]);
     }
+    check_break_glass();
+  }
+
+  void check_break_glass() {
+    if (!impl_->terms.break_glass) return;
+    const std::string& number = impl_->terms.break_glass->clause;
+    const bool there = std::any_of(impl_->notes.begin(), impl_->notes.end(),
+                                   [&](const PolicyNotes& notes) { return notes.clause.number == number; });
+    if (!there) faults_.add(kTermsFile, 1, fmt::format("[break_glass] names clause `{}`, which no policy is of", number));
   }
 
   void read_clause(const ClauseFile& clause) {

@@ -95,6 +95,7 @@ bool mentions(std::string_view text, std::string_view what) {
 int closeness(const cedar::Explanation& why) {
   switch (why.verdict) {
     case cedar::Explanation::Verdict::kCondition:
+      if (mentions(why.failed.text, "moment.break_glass")) return 1;  // nobody is told to break the glass
       if (mentions(why.failed.text, "principal in ")) return 2;
       return mentions(why.failed.text, "moment.purpose") ? 4 : 5;
     case cedar::Explanation::Verdict::kResource: return 3;

@@ -415,6 +415,33 @@ void read_retention(TableReader& top, Terms& terms) {
   });
 }
 
+void read_break_glass(TableReader& top, Terms& terms) {
+  top.sub_table("break_glass", [&](TableReader& reader) {
+    BreakGlass glass;
+    glass.clause = reader.text("clause", Need::kRequired);
+    glass.approvers = reader.words("approvers");
+    glass.reviewers = reader.words("reviewers");
+    glass.minutes = reader.integer("minutes", Need::kRequired, 1, kBreakGlassMinutesMax);
+    glass.review_hours = reader.integer("review_hours", Need::kRequired, 1, kBreakGlassReviewHoursMax);
+    std::ranges::sort(glass.approvers);
+    for (const auto& [name, roles] : {std::pair{"approvers", &glass.approvers}, std::pair{"reviewers", &glass.reviewers}}) {
+      for (const std::string& role : *roles) {
+        if (terms.roles.contains(role)) continue;
+        reader.fault(name, fmt::format("[break_glass] names the role `{}`, which [roles] does not", role));
+      }
+    }
+    if (std::ranges::adjacent_find(glass.approvers) != glass.approvers.end() || glass.approvers.size() < 2) {
+      reader.fault("approvers", "[break_glass] needs two different roles at least as `approvers`: nobody breaks the glass alone");
+    }
+    if (glass.reviewers.empty()) reader.fault("reviewers", "[break_glass] names no `reviewers`: who looks at it afterwards?");
+    for (const std::string& role : glass.reviewers) {
+      if (!std::ranges::binary_search(glass.approvers, role)) continue;
+      reader.fault("reviewers", fmt::format("[break_glass] lets `{}` review what it has approved; name another role", role));
+    }
+    terms.break_glass = std::move(glass);
+  });
+}
+
 }  // namespace
 
 std::string_view Terms::retention_class(std::string_view purpose) const {
@@ -462,6 +489,7 @@ Terms parse_terms(std::string_view toml_text, Faults& faults) {
   read_models(top, terms);
   read_tools(top, terms);
   read_retention(top, terms);
+  read_break_glass(top, terms);
   top.finish();
   return terms;
 }

@@ -15,6 +15,8 @@ inline constexpr size_t kEntriesMax = 1000;      // per section; a registry beyo
 inline constexpr size_t kIdBytesMax = 128;       // ids are names that people type
 inline constexpr size_t kTextBytesMax = 4096;    // descriptions are sentences
 inline constexpr int64_t kRetentionMonthsMax = 1200;  // a hundred years; who wants longer names no period
+inline constexpr int64_t kBreakGlassMinutesMax = 240;    // what lasts longer is a state to be agreed upon
+inline constexpr int64_t kBreakGlassReviewHoursMax = 168;  // a week; later nobody remembers
 inline constexpr size_t kClassBytesMax = 63;             // a retention class stands in file names
 inline constexpr int64_t kMarkingMax = 1'000'000;  // markings are small ranks
 

@@ -14,9 +14,9 @@ namespace {
 
 constexpr std::string_view kFormat = "proviso/leaf@v1";
 constexpr std::array<std::string_view, 4> kDecisions = {"allow", "deny", "hold", "-"};
-constexpr std::array<std::string_view, 13> kOtherVerbs = {
+constexpr std::array<std::string_view, 14> kOtherVerbs = {
     "key",   "agreement", "worker", "person", "unauthorized", "start",    "report",
-    "shred", "heartbeat", "rotate", "vote",   "withdraw",     "review"};
+    "shred", "heartbeat", "rotate", "vote",   "withdraw",     "review", "emergency_review"};
 // With the secret and a position these are 55 bytes: one block of SHA-256.
 constexpr std::string_view kSaltDomain{"proviso/salt/v1", 15};
 constexpr std::string_view kContentsMagic{"pvcontents\x01", 11};

@@ -27,7 +27,7 @@ inline constexpr size_t kPayloadNameBytesMax = 255;
 
 // Kinds of leaf beside decisions: keys, agreements, workers, refusals in bulk.
 // `verb` is a Verb's name, or one of "key", "agreement", "worker", "person", "unauthorized",
-// "start", "report", "shred", "heartbeat", "rotate", "vote", "withdraw", "review". A "release" may decide nothing: the outcome of an intent of which nothing
+// "start", "report", "shred", "heartbeat", "rotate", "vote", "withdraw", "review", "emergency_review". A "release" may decide nothing: the outcome of an intent of which nothing
 // came that could leave. So may a "disclose": it was made by whoever holds the vault's keys.
 struct Leaf {
   UtcSeconds time;

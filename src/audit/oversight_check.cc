@@ -58,23 +58,88 @@ bool is_that_action(const Action& action, const Leaf& leaf, const Contents& cont
       action.purpose != text(facts, "context.moment.purpose")) {
     return false;
   }
-  for (const char* name : {"arguments", "request", "answer"}) {
-    const std::string bytes = payload(contents, name);
-    if (!bytes.empty()) return canonical_arguments(bytes) == action.arguments;
+  if (const std::string asked = payload(contents, "request"); !asked.empty()) {
+    return action.arguments == canonical_arguments(request_arguments(asked, text(facts, "exchange.anthropic_version"),
+                                                                     text(facts, "exchange.anthropic_beta")));
   }
-  return action.arguments == canonical_arguments(text(facts, "stop.reason"));
+  for (const char* name : {"arguments", "answer"}) {
+    const std::string bytes = payload(contents, name);
+    if (!bytes.empty()) return action.arguments == canonical_arguments(bytes);
+  }
+  const bool declares = action.verb == exchange::Verb::kDeclare;
+  return action.arguments == canonical_arguments(text(facts, declares ? "declare.reason" : "stop.reason"));
 }
 
 }  // namespace
 
 std::vector<std::string> OversightCheck::take(uint64_t index, const Leaf& leaf, const Contents& contents,
-                                              bool whole) {
+                                              const agreement::Terms* terms, bool whole) {
+  check_break_glass(leaf, contents.facts, whole);
+  if (leaf.verb == "emergency_review") take_review(leaf, contents.facts, terms, whole);
   if (leaf.verb == "person") take_person(leaf, contents.facts);
   if (leaf.verb == "key") take_key(leaf, contents.facts);
   if (leaf.verb == "vote") take_vote(leaf, contents, whole);
   if (leaf.decision == "hold") take_hold(leaf, contents);
   if (leaf.decision == "allow") take_intent(index, leaf, contents, whole);
+  if (leaf.decision == "allow" && leaf.verb == "declare") take_declaration(index, leaf, contents.facts, terms);
   return std::exchange(faults_, {});
+}
+
+void OversightCheck::take_declaration(uint64_t index, const Leaf& leaf, const Facts& facts,
+                                      const agreement::Terms* terms) {
+  const int64_t now = leaf.time.value;
+  const auto minutes = fact<int64_t>(facts, "declare.minutes");
+  const auto hours = fact<int64_t>(facts, "declare.review_hours");
+  const agreement::BreakGlass granted =
+      terms != nullptr ? terms->break_glass.value_or(agreement::BreakGlass{}) : agreement::BreakGlass{};
+  if (terms != nullptr && (minutes != granted.minutes || hours != granted.review_hours)) {
+    wrong(fmt::format("an emergency of {} minutes, where the agreement grants {}", minutes, granted.minutes));
+  }
+  for (const Emergency& before : emergencies_) {
+    if (before.reviewed_at || now <= before.review_due + kLeafLagSMax) continue;
+    wrong(fmt::format("an emergency is declared though that of leaf {} waits for its review, which is overdue", before.leaf));
+  }
+  const int64_t until = now + 60 * minutes;
+  emergencies_.push_back({index, text(facts, "resource.id"), text(facts, "principal.id"), now, until, until + 3600 * hours, {}});
+}
+
+bool OversightCheck::had_any(const std::string& person, const std::vector<std::string>& roles, int64_t now) const {
+  return std::any_of(roles.begin(), roles.end(), [&](const std::string& role) { return had_role(person, role, now); });
+}
+
+void OversightCheck::take_review(const Leaf& leaf, const Facts& facts, const agreement::Terms* terms, bool whole) {
+  const std::string which = text(facts, "review.emergency");
+  const std::string person = text(facts, "review.person");
+  const int64_t now = leaf.time.value;
+  const auto found = std::find_if(emergencies_.begin(), emergencies_.end(),
+                                  [&](const Emergency& one) { return std::to_string(one.leaf) == which; });
+  if (found == emergencies_.end()) {
+    if (whole) wrong(fmt::format("the review of an emergency that leaf {} did not declare", which));
+    return;
+  }
+  found->reviewed_at = now;
+  const bool known = terms != nullptr && terms->break_glass && (whole || people_.contains(person));
+  const bool may = person != found->person && (!known || (had_any(person, terms->break_glass->reviewers, now) &&
+                                                          !had_any(person, terms->break_glass->approvers, now)));
+  if (!may) wrong(fmt::format("`{}` reviews an emergency, which is not theirs to review", person));
+}
+
+// Whether the decision was told the truth about break-glass.
+void OversightCheck::check_break_glass(const Leaf& leaf, const Facts& facts, bool whole) {
+  if (facts.find("context.moment.break_glass") == nullptr) return;
+  const bool claimed = fact<bool>(facts, "context.moment.break_glass");
+  const std::string purpose = text(facts, "context.moment.purpose");
+  const int64_t now = leaf.time.value;
+  bool may = false;
+  bool must = false;
+  for (const Emergency& one : emergencies_) {
+    if (one.purpose != purpose || now >= one.until) continue;
+    const int64_t end = one.reviewed_at.value_or(one.until);
+    may = may || now <= end + kLeafLagSMax;
+    must = must || (now > one.since + kLeafLagSMax && now < end);
+  }
+  if (claimed && !may && whole) wrong(fmt::format("break-glass is claimed for `{}`, but no emergency stood", purpose));
+  if (!claimed && must) wrong(fmt::format("break-glass is denied for `{}`, but an emergency stood", purpose));
 }
 
 void OversightCheck::take_person(const Leaf& leaf, const Facts& facts) {
@@ -119,6 +184,9 @@ void OversightCheck::take_hold(const Leaf& leaf, const Contents& contents) {
   }
   if (!is_that_action(held.action, leaf, contents)) {
     return wrong("a hold of another action than the one that was decided about");
+  }
+  if (!renders(payload(contents, "rendering"), held.action)) {
+    return wrong("a hold whose rendering, which people read, is not of its action");
   }
   const std::string id = held.terms.id;
   if (!holds_.emplace(id, std::move(held)).second) wrong(fmt::format("hold {} is opened twice", id));

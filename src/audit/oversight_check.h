@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "audit/approval.h"
+#include "agreement/agreement.h"
 #include "audit/leaf.h"
 
 namespace proviso::audit {
@@ -16,9 +17,11 @@ namespace proviso::audit {
 class OversightCheck {
  public:
   explicit OversightCheck(std::string origin) : origin_(std::move(origin)) {}
-  // In log order, leaves that could be opened. Gives what is wrong with this one, a sentence each. `whole` is
-  // false once something before it could not be opened: what is then unknown is no fault.
-  std::vector<std::string> take(uint64_t index, const Leaf& leaf, const Contents& contents, bool whole);
+  // In log order, leaves that could be opened. Gives what is wrong with this one, a sentence each. `terms` are its
+  // agreement's, or null. `whole` is false once something before it could not be opened: what is then unknown is
+  // no fault.
+  std::vector<std::string> take(uint64_t index, const Leaf& leaf, const Contents& contents,
+                                const agreement::Terms* terms, bool whole);
 
  private:
   // What held until a moment ago still counts for decisions that were being written.
@@ -48,6 +51,20 @@ class OversightCheck {
     std::optional<uint64_t> consumed_by;
   };
 
+  struct Emergency {
+    uint64_t leaf = 0;
+    std::string purpose;
+    std::string person;
+    int64_t since = 0;
+    int64_t until = 0;
+    int64_t review_due = 0;
+    std::optional<int64_t> reviewed_at;
+  };
+
+  void take_declaration(uint64_t index, const Leaf& leaf, const exchange::Facts& facts, const agreement::Terms* terms);
+  void take_review(const Leaf& leaf, const exchange::Facts& facts, const agreement::Terms* terms, bool whole);
+  void check_break_glass(const Leaf& leaf, const exchange::Facts& facts, bool whole);
+  [[nodiscard]] bool had_any(const std::string& person, const std::vector<std::string>& roles, int64_t now) const;
   void take_person(const Leaf& leaf, const exchange::Facts& facts);
   void take_key(const Leaf& leaf, const exchange::Facts& facts);
   void take_hold(const Leaf& leaf, const Contents& contents);
@@ -64,6 +81,7 @@ class OversightCheck {
   std::map<std::string, Person> people_;
   std::map<std::string, Key> keys_;  // by fingerprint
   std::map<std::string, Held> holds_;
+  std::vector<Emergency> emergencies_;
   std::vector<std::string> faults_;
 };
 

@@ -262,7 +262,9 @@ void Replay::take(uint64_t index, std::string_view entry) {
   const auto contents = open(*leaf);
   if (!contents || !check_facts(*leaf, *contents)) return;
   check_pairing(*leaf, contents->facts);
-  for (std::string& sentence : oversight_.take(index, *leaf, *contents, report_.withheld == 0)) {
+  const auto in_force = agreements_.get(leaf->agreement);
+  const agreement::Terms* terms = in_force ? &(*in_force)->terms() : nullptr;
+  for (std::string& sentence : oversight_.take(index, *leaf, *contents, terms, report_.withheld == 0)) {
     fault("oversight", std::move(sentence));
   }
   if (leaf->verb == "shred") note_tombstone(*leaf, contents->facts);

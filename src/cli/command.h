@@ -19,6 +19,7 @@ void add_key(CLI::App& app, int& status);
 void add_approver(CLI::App& app, int& status);
 void add_hold(CLI::App& app, int& status);  // and `review`
 void add_stop(CLI::App& app, int& status);  // and `admit`
+void add_emergency(CLI::App& app, int& status);
 void add_inspect(CLI::App& app, int& status);
 void add_eval(CLI::App& app, int& status);
 void add_witness(CLI::App& app, int& status);

@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   proviso::cli::add_approver(app, status);
   proviso::cli::add_hold(app, status);
   proviso::cli::add_stop(app, status);
+  proviso::cli::add_emergency(app, status);
   proviso::cli::add_tools(app, status);
   proviso::cli::add_inspect(app, status);
   proviso::cli::add_eval(app, status);

@@ -11,8 +11,8 @@
 namespace proviso::exchange {
 namespace {
 
-constexpr std::array<const char*, 8> kVerbNames = {"ask",      "release", "act",   "train",
-                                                   "disclose", "amend",   "admit", "stop"};
+constexpr std::array<const char*, kVerbCount> kVerbNames = {"ask",   "release", "act",  "train",  "disclose",
+                                                   "amend", "admit",   "stop", "declare"};
 
 void keep_as_set(FactValue& value) {
   auto* set = std::get_if<std::vector<std::string>>(&value);

@@ -48,7 +48,8 @@ std::string canonical_value(const FactValue& value);
 Result<FactValue> parse_value(std::string_view canonical_json);
 
 // The verbs that the corridor decides, as Cedar actions.
-enum class Verb { kAsk, kRelease, kAct, kTrain, kDisclose, kAmend, kAdmit, kStop };
+enum class Verb { kAsk, kRelease, kAct, kTrain, kDisclose, kAmend, kAdmit, kStop, kDeclare };
+inline constexpr size_t kVerbCount = 9;
 const char* verb_name(Verb verb);  // "ask"
 std::optional<Verb> parse_verb(std::string_view name);
 

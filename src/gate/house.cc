@@ -40,7 +40,7 @@ House::House(Config config_in, const Clock& clock_in, audit::Committer& committe
       inspector(inspect::Inspector::create()),
       catalog(catalog_in),
       metrics(metrics_in) {
-  in_force_.store(std::make_shared<const InForce>(InForce{nullptr, oversight.stops(), 0}));
+  in_force_.store(std::make_shared<const InForce>(InForce{nullptr, oversight.stops(), oversight.emergencies(), 0}));
 }
 
 void House::put_in_force(std::shared_ptr<const agreement::Agreement> agreement) {
@@ -51,10 +51,11 @@ void House::put_in_force(std::shared_ptr<const agreement::Agreement> agreement) 
   in_force_.store(std::make_shared<const InForce>(std::move(next)));
 }
 
-void House::put_stops_in_force() {
+void House::put_oversight_in_force() {
   const std::lock_guard lock(swapping_);
   InForce next = *in_force();
   next.stops = oversight.stops();
+  next.emergencies = oversight.emergencies();
   ++next.version;
   in_force_.store(std::make_shared<const InForce>(std::move(next)));
 }

@@ -49,7 +49,8 @@ class Webhook;
 struct InForce {
   std::shared_ptr<const agreement::Agreement> agreement;
   std::shared_ptr<const oversight::Stops> stops;
-  uint64_t version = 0;  // grows with every swap and every stop
+  std::shared_ptr<const oversight::Emergencies> emergencies;
+  uint64_t version = 0;  // grows with every swap, stop and emergency
 };
 
 struct House {
@@ -73,9 +74,9 @@ struct House {
   std::atomic<bool> ready = false;  // the worker serves, or none is configured
 
   [[nodiscard]] std::shared_ptr<const InForce> in_force() const { return in_force_.load(); }
-  // From now on decisions are taken under this agreement, or under the stops that oversight has now.
+  // From now on decisions are taken under this agreement, or under the stops and emergencies that oversight has now.
   void put_in_force(std::shared_ptr<const agreement::Agreement> agreement);
-  void put_stops_in_force();
+  void put_oversight_in_force();
 
   House(Config config_in, const Clock& clock_in, audit::Committer& committer_in,
         const vault::Vault& vault_in, identity::Directory& people_in,

@@ -15,6 +15,7 @@ constexpr std::string_view kHolds = "/proviso/holds";
 constexpr std::string_view kStops = "/proviso/stops";
 constexpr std::string_view kAdmissions = "/proviso/admissions";
 constexpr std::string_view kReviews = "/proviso/reviews";
+constexpr std::string_view kEmergencies = "/proviso/emergencies";
 constexpr size_t kOversightBodyBytesMax = 64 * 1024;  // a statement and its signature
 
 Turned turned(ErrorKind kind, std::string message, std::string code) {
@@ -75,7 +76,7 @@ void put_votes(json::Writer& writer, const Hold& hold) {
 
 bool OversightRoutes::serves(std::string_view path) {
   return path == kStops || path == kAdmissions || path == kReviews || path == kHolds ||
-         path.starts_with(std::string(kHolds) + "/");
+         path.starts_with(std::string(kHolds) + "/") || path.starts_with(kEmergencies);
 }
 
 http::Task<void> OversightRoutes::handle(http::Call& call) {
@@ -101,13 +102,16 @@ http::Task<OversightRoutes::Answer> OversightRoutes::answer(http::Call& call, Pa
   if (!principal) co_return std::unexpected(std::move(principal.error()));
   passage.principal = std::move(*principal);
   const http::RequestHead& head = call.head();
-  passage.purpose = std::string(head.headers.get_or("Proviso-Purpose", passage.principal.default_purpose));
+  auto purpose = purpose_of(head.headers, passage.principal.default_purpose);
+  if (!purpose) co_return std::unexpected(turned_by(std::move(purpose.error())));
+  passage.purpose = std::move(*purpose);
   if (Step<> renewed = corridor_.renew(passage); !renewed) {
     co_return std::unexpected(std::move(renewed.error()));
   }
   const std::string path = head.path;
   if (head.method == "GET" && path == kHolds) co_return list(passage.principal);
   if (head.method == "GET" && path == kStops) co_return stops();
+  if (head.method == "GET" && path == kEmergencies) co_return emergencies(passage.time);
   const std::string_view rest =
       path.size() > kHolds.size() ? std::string_view(path).substr(kHolds.size() + 1) : std::string_view();
   const std::string id(rest.substr(0, rest.find('/')));
@@ -125,6 +129,8 @@ http::Task<OversightRoutes::Answer> OversightRoutes::answer(http::Call& call, Pa
   const auto parsed = parser.parse(*body);
   if (!parsed) co_return std::unexpected(turned_by(parsed.error()));
   if (path.starts_with(kHolds) && what == "votes") co_return co_await vote(passage, id, *parsed);
+  if (path == kEmergencies) co_return co_await declare(call, passage, *parsed);
+  if (path.starts_with(kEmergencies) && path.ends_with("/review")) co_return co_await review_emergency(passage, path, *parsed);
   if (path == kStops) co_return co_await stop(call, passage, Verb::kStop, *parsed);
   if (path == kReviews) co_return co_await review(passage, *parsed);
   if (path == kAdmissions) co_return co_await stop(call, passage, Verb::kAdmit, *parsed);
@@ -138,8 +144,7 @@ std::string OversightRoutes::list(const identity::Principal& who) const {
   json::Writer writer(out);
   writer.begin_object();
   writer.key("holds").begin_array();
-  for (const Hold& hold : house_.oversight.docket().all()) {
-    if (hold.action.requester != who.id && !oversight::Docket::may_vote(hold, person)) continue;
+  for (const Hold& hold : house_.oversight.docket().concerning(person)) {
     writer.begin_object();
     put_summary(writer, hold, who, now);
     writer.end_object();
@@ -313,7 +318,7 @@ http::Task<OversightRoutes::Answer> OversightRoutes::stop(http::Call& call, Pass
   } else {
     house_.oversight.apply(leaf, oversight::Lifted{type, id});
   }
-  house_.put_stops_in_force();
+  house_.put_oversight_in_force();
   std::string out;
   json::Writer writer(out);
   writer.begin_object();

@@ -1,6 +1,6 @@
 #pragma once
 // Oversight over HTTP, for people with an API key: their holds and those that they may vote on, signed
-// votes, stops and their lifting. docs/oversight.md lists the paths. Used on its corridor's loop only.
+// votes, stops and their lifting, emergencies and their review. docs/oversight.md lists the paths. Used on its corridor's loop only.
 #include <string>
 
 #include "gate/corridor.h"
@@ -26,6 +26,10 @@ class OversightRoutes {
   std::string stops() const;
   // `verb` is kStop or kAdmit, decided as everything else is.
   http::Task<Answer> stop(http::Call& call, Passage& passage, exchange::Verb verb, json::Element body);
+  // Break-glass (emergency_routes.cc): declaring is decided, and held for its approvers; a review is written.
+  std::string emergencies(UtcSeconds now) const;
+  http::Task<Answer> declare(http::Call& call, Passage& passage, json::Element body);
+  http::Task<Answer> review_emergency(Passage& passage, std::string path, json::Element body);
   // Whoever was refused asks somebody to look at it again.
   http::Task<Answer> review(Passage& passage, json::Element body);
   http::Task<Step<>> note(Passage& passage, std::string_view verb, exchange::Facts facts,

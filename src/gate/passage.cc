@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace proviso::gate {
 namespace {
 
@@ -40,7 +42,8 @@ audit::Leaf leaf_for(const Passage& passage, std::string_view node, exchange::Ve
 // What exchanges said goes after the agreement's period. What stays in force until somebody ends it (a stop, what
 // was admitted) is read from its leaf at every start, so that leaf must not go.
 std::string class_of(const Passage& passage, exchange::Verb verb) {
-  const bool lasts = verb == exchange::Verb::kStop || verb == exchange::Verb::kAdmit || verb == exchange::Verb::kAmend;
+  using exchange::Verb;
+  const bool lasts = verb == Verb::kStop || verb == Verb::kAdmit || verb == Verb::kAmend || verb == Verb::kDeclare;
   if (lasts) return std::string(agreement::kPermanentClass);
   return std::string(passage.in_force->agreement->terms().retention_class(passage.purpose));
 }
@@ -72,6 +75,18 @@ std::string stopped(const Passage& passage, exchange::Verb verb, std::string_vie
 
 }  // namespace
 
+bool is_plain(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+}
+
+Result<std::string> purpose_of(const http::Headers& headers, const std::string& otherwise) {
+  if (headers.count("Proviso-Purpose") > 1) return fail(Code::kInvalid, "header `Proviso-Purpose` is there more than once");
+  std::string purpose(headers.get_or("Proviso-Purpose", otherwise));
+  if (purpose.size() <= kPurposeBytesMax && is_plain(purpose)) return purpose;
+  return fail(Code::kInvalid,
+              fmt::format("a purpose is a word of the agreement: at most {} printable ASCII characters", kPurposeBytesMax));
+}
+
 std::string new_exchange_id() { return "ex_" + hex_encode(random_bytes(16)); }
 
 exchange::Facts facts_for(const Passage& passage, exchange::Verb verb,
@@ -82,9 +97,13 @@ exchange::Facts facts_for(const Passage& passage, exchange::Verb verb,
   const bool has_content = verb == exchange::Verb::kAsk || verb == exchange::Verb::kRelease ||
                            verb == exchange::Verb::kAct;
   if (has_content) content.put(facts);
-  facts.set("context.moment.break_glass", false);
+  facts.set("context.moment.break_glass", passage.in_force->emergencies->stands(passage.purpose, passage.time));
   facts.set("context.moment.now", passage.time.value);
   facts.set("context.moment.purpose", passage.purpose);
+  if (verb == exchange::Verb::kDeclare) {
+    const oversight::Emergency* overdue = passage.in_force->emergencies->overdue(passage.time);
+    if (overdue != nullptr) facts.set(agreement::kOverdueFact, std::to_string(overdue->leaf));
+  }
   if (verb == exchange::Verb::kAsk) {
     facts.set("context.tools_offered", static_cast<int64_t>(passage.request.tools_offered));
   }

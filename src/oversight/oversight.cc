@@ -20,6 +20,8 @@ std::string subject_of(const Event& event) {
   if (const auto* lifted = std::get_if<Lifted>(&event)) {
     return fmt::format("stop/{}/{}", lifted->type, lifted->id);
   }
+  if (const auto* declared = std::get_if<Declared>(&event)) return fmt::format("emergency/{}", declared->emergency.leaf);
+  if (const auto* reviewed = std::get_if<Reviewed>(&event)) return fmt::format("emergency/{}", reviewed->leaf);
   return hold_of(event);
 }
 
@@ -34,14 +36,14 @@ Result<std::unique_ptr<Oversight>> Oversight::open(state::Store& store, const id
   auto oversight =
       std::unique_ptr<Oversight>(new Oversight(store, people, std::move(source), open_per_person));
   PV_TRY_VOID(oversight->read_index());
-  PV_TRY(const auto next, store.get(kPlaceTable, kNextKey));
-  uint64_t from = 0;
-  if (next) {
-    PV_TRY(from, parse_u64(*next));
-  }
-  oversight->stored_next_ = from;
-  PV_TRY_VOID(oversight->read_tail(from));
+  PV_TRY(oversight->stored_next_, place(store));
+  PV_TRY_VOID(oversight->read_tail(oversight->stored_next_));
   return oversight;
+}
+
+Result<uint64_t> Oversight::place(state::Store& store) {
+  PV_TRY(const auto next, store.get(kPlaceTable, kNextKey));
+  return next ? parse_u64(*next) : Result<uint64_t>(0);
 }
 
 Status Oversight::read_index() {
@@ -80,6 +82,11 @@ std::shared_ptr<const Stops> Oversight::stops() const {
   return stops_;
 }
 
+std::shared_ptr<const Emergencies> Oversight::emergencies() const {
+  const std::lock_guard lock(mutex_);
+  return emergencies_;
+}
+
 Oversight::Pending Oversight::begin() {
   const std::lock_guard lock(mutex_);
   const uint64_t from = source_.size();
@@ -105,20 +112,34 @@ void Oversight::drop(const std::string& subject) {
   leaves_of_.erase(leaves);
 }
 
-void Oversight::apply(uint64_t index, const Event& event) {
-  docket_.apply(index, event);
-  const std::lock_guard lock(mutex_);
+// True for an event that is of no hold.
+bool Oversight::apply_to_snapshots(uint64_t index, const Event& event) {
   const std::string subject = subject_of(event);
   if (const auto* stopped = std::get_if<Stopped>(&event)) {
     Stop stop = stopped->stop;
     stop.leaf = index;
     stops_ = std::make_shared<const Stops>(stops_->with(std::move(stop)));
-    return note(index, subject);
-  }
-  if (const auto* lifted = std::get_if<Lifted>(&event)) {
+    note(index, subject);
+  } else if (const auto* lifted = std::get_if<Lifted>(&event)) {
     stops_ = std::make_shared<const Stops>(stops_->without(lifted->type, lifted->id));
-    return drop(subject);
+    drop(subject);
+  } else if (const auto* declared = std::get_if<Declared>(&event)) {
+    emergencies_ = std::make_shared<const Emergencies>(emergencies_->with(declared->emergency));
+    note(index, subject);
+  } else if (const auto* reviewed = std::get_if<Reviewed>(&event)) {
+    emergencies_ = std::make_shared<const Emergencies>(emergencies_->without(reviewed->leaf));
+    drop(subject);
+  } else {
+    return false;
   }
+  return true;
+}
+
+void Oversight::apply(uint64_t index, const Event& event) {
+  docket_.apply(index, event);
+  const std::lock_guard lock(mutex_);
+  if (apply_to_snapshots(index, event)) return;
+  const std::string subject = subject_of(event);
   const auto hold = docket_.get(subject);
   if (!hold || hold->end != End::kNone) return drop(subject);
   note(index, subject);

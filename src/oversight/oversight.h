@@ -36,11 +36,15 @@ class Oversight {
   static Result<std::unique_ptr<Oversight>> open(state::Store& store, const identity::Directory& people,
                                                  Source source, size_t open_per_person);
 
+  // Every leaf before it is applied, as the last flush() stored it; 0 if none did.
+  static Result<uint64_t> place(state::Store& store);
+
   Docket& docket() { return docket_; }
   [[nodiscard]] std::shared_ptr<const Stops> stops() const;
+  [[nodiscard]] std::shared_ptr<const Emergencies> emergencies() const;
 
-  // Taken before a leaf of ours is submitted and kept until it is applied: until then a restart reads the
-  // log from there.
+  // Taken before a leaf that changes more than the ledger is submitted, and kept until it is applied: until
+  // then a restart reads the log from there.
   class Pending {
    public:
     Pending(Pending&& other) noexcept : oversight_(std::exchange(other.oversight_, nullptr)), from_(other.from_) {}
@@ -66,6 +70,7 @@ class Oversight {
   Status read_index();
   Status read_tail(uint64_t from);
   Status read_leaf(uint64_t index, std::string_view entry);
+  [[nodiscard]] bool apply_to_snapshots(uint64_t index, const Event& event);
   void note(uint64_t index, const std::string& subject);
   void drop(const std::string& subject);
 
@@ -74,6 +79,7 @@ class Oversight {
   Docket docket_;
   mutable std::mutex mutex_;
   std::shared_ptr<const Stops> stops_ = std::make_shared<const Stops>();
+  std::shared_ptr<const Emergencies> emergencies_ = std::make_shared<const Emergencies>();
   std::multiset<uint64_t> pending_;
   std::map<std::string, std::set<uint64_t>> leaves_of_;  // subject -> the leaves that tell of it
   std::vector<std::pair<uint64_t, std::string>> to_put_;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
+
 namespace proviso::oversight {
 namespace {
 
@@ -120,6 +122,8 @@ bool stops_or_admits(const audit::Leaf& leaf) {
          leaf.verb == exchange::verb_name(exchange::Verb::kAdmit);
 }
 
+bool declares(const audit::Leaf& leaf) { return leaf.verb == exchange::verb_name(exchange::Verb::kDeclare); }
+
 }  // namespace
 
 std::string hold_of(const Event& event) {
@@ -141,6 +145,34 @@ void put_hold(exchange::Facts& facts, const Hold& hold) {
 
 void put_hold_id(exchange::Facts& facts, const std::string& hold) { facts.set("hold.id", hold); }
 
+void put_emergency(exchange::Facts& facts, const std::string& reason, const agreement::BreakGlass& terms) {
+  facts.set("declare.minutes", terms.minutes);
+  facts.set("declare.reason", reason);
+  facts.set("declare.review_hours", terms.review_hours);
+}
+
+exchange::Facts review_facts(uint64_t emergency, const std::string& person, const std::string& words) {
+  Facts facts;
+  facts.set("review.emergency", std::to_string(emergency));
+  facts.set("review.person", person);
+  facts.set("review.words", words);
+  return facts;
+}
+
+Result<Emergency> emergency_of(uint64_t index, UtcSeconds time, const Facts& all) {
+  Reader facts(all);
+  Emergency out;
+  out.purpose = facts.take<std::string>("resource.id");
+  out.person = facts.take<std::string>("principal.id");
+  out.reason = facts.take<std::string>("declare.reason");
+  out.since = time;
+  out.until = {time.value + 60 * facts.take<int64_t>("declare.minutes")};
+  out.review_due = {out.until.value + 3600 * facts.take<int64_t>("declare.review_hours")};
+  out.leaf = index;
+  if (!facts.missing().empty()) return fail(Code::kInvalid, fmt::format("a declaration does not say `{}`", facts.missing()));
+  return out;
+}
+
 exchange::Facts facts_of(const std::string& hold, const Vote& vote) {
   Facts facts;
   facts.set("vote.decided_at", vote.decided_at.value);
@@ -154,9 +186,9 @@ exchange::Facts facts_of(const std::string& hold, const Vote& vote) {
 }
 
 bool can_matter(const audit::Leaf& leaf, bool holds_are_open) {
-  if (leaf.verb == kVoteVerb || leaf.verb == kWithdrawVerb || leaf.decision == "hold") return true;
-  if (leaf.decision != "allow") return false;
-  return holds_are_open || stops_or_admits(leaf);
+  if (leaf.verb == kVoteVerb || leaf.verb == kWithdrawVerb || leaf.verb == kReviewVerb) return true;
+  if (leaf.decision == "hold") return true;
+  return leaf.decision == "allow" && (holds_are_open || stops_or_admits(leaf) || declares(leaf));
 }
 
 Result<std::vector<Event>> events_of(const std::string& origin, uint64_t index, const audit::Leaf& leaf,
@@ -172,6 +204,12 @@ Result<std::vector<Event>> events_of(const std::string& origin, uint64_t index, 
     return events;
   }
   Reader reader(facts);
+  if (leaf.verb == kReviewVerb) {
+    const auto of = parse_u64(reader.take<std::string>("review.emergency"));
+    if (!of) return unreadable(index, "review.emergency");
+    events.emplace_back(Reviewed{*of});
+    return events;
+  }
   const bool withdrawn = leaf.verb == kWithdrawVerb;
   if (!withdrawn && leaf.decision != "allow") return events;
   if (withdrawn || reader.has("hold.id")) {
@@ -181,6 +219,11 @@ Result<std::vector<Event>> events_of(const std::string& origin, uint64_t index, 
   }
   if (stops_or_admits(leaf)) {
     PV_TRY(events.emplace_back(), stop_at(index, leaf, facts));
+  }
+  if (declares(leaf)) {
+    auto emergency = emergency_of(index, leaf.time, facts);
+    if (!emergency) return unreadable(index, emergency.error().message);
+    events.emplace_back(Declared{std::move(*emergency)});
   }
   return events;
 }

@@ -175,6 +175,50 @@ TEST(Decide, WhatTakesTooLongIsDenied) {
   EXPECT_NE(got.reason.find("more steps"), std::string::npos) << got.reason;
 }
 
+Facts declaration(const std::string& role) {
+  Facts facts = facts_of(role, "logistics");
+  facts.set("resource.type", std::string("Purpose"));
+  facts.set("resource.id", std::string("logistics"));
+  return facts;
+}
+
+// Break-glass is its approvers' too, whatever the rules say; and nobody's while a review is overdue.
+TEST(Decide, NobodyBreaksTheGlassAlone) {
+  Files files = folder("agreements/enclave");
+  const auto agreement = load_or_fail(files);
+  ASSERT_TRUE(agreement);
+  Facts facts = declaration("planner");
+  const auto decided = [&](const auto& under) { return under->decide(exchange::Verb::kDeclare, facts); };
+  const std::vector<std::string> both = {"commander", "security"};
+  for (const char* role : {"", "commander", "legal"}) {  // one at a time: never enough
+    if (*role != 0) facts.set(std::string("context.moment.approvals.") + role, int64_t{1});
+    const Decision got = decided(agreement);
+    EXPECT_EQ(got.outcome, Outcome::kHold) << role;
+    EXPECT_EQ(got.awaits, both);
+    EXPECT_EQ(numbers_of(got), std::vector<std::string>{"11.1"});
+  }
+  facts.set("context.moment.approvals.security", int64_t{1});
+  EXPECT_EQ(decided(agreement).outcome, Outcome::kAllow);
+  facts.set(kOverdueFact, std::string("17"));
+  const Decision overdue = decided(agreement);
+  EXPECT_EQ(overdue.outcome, Outcome::kDeny);
+  EXPECT_NE(overdue.reason.find("leaf 17"), std::string::npos) << overdue.reason;
+}
+
+TEST(Decide, WithoutItsTableThereIsNoEmergency) {
+  Files files = folder("agreements/enclave");
+  std::string& terms = files["agreement.toml"];
+  terms.erase(terms.find("[break_glass]"), terms.find("[labels]") - terms.find("[break_glass]"));
+  files.erase("clauses/11-emergency.md");
+  files["clauses/11-emergency.md"] = "# 11 Emergency\n\nAnybody.\n\n```cedar\n@clause(\"11\")\n"
+                                     "permit (principal, action == Action::\"declare\", resource);\n```\n";
+  const auto agreement = load_or_fail(files);
+  ASSERT_TRUE(agreement);
+  const Decision got = agreement->decide(exchange::Verb::kDeclare, declaration("planner"));
+  EXPECT_EQ(got.outcome, Outcome::kDeny);
+  EXPECT_NE(got.reason.find("knows no emergency"), std::string::npos) << got.reason;
+}
+
 TEST(Decide, SameFactsSameDecision) {
   const auto one = load_or_fail(folder("agreements/enclave"));
   const auto two = load_or_fail(folder("agreements/enclave"));

@@ -23,6 +23,7 @@ std::string fingerprint_of(std::string_view name) {
 struct Story {
   Action action;
   HoldTerms terms;
+  std::string rendering;
   std::vector<std::pair<std::string, std::string>> votes = {{"bo", "commander"}, {"cy", "legal"}};
   std::function<void(Approval&)> change_approval = [](Approval&) {};
   std::function<std::string(const std::string& person, const std::string& statement)> sign =
@@ -33,6 +34,8 @@ struct Story {
   std::string executed_arguments = R"({"quantity":1})";
   int64_t executed_at = kTime + 5;
   int executions = 1;
+  std::string payload = "arguments";  // where what is done stands
+  std::string executed_beta;          // Anthropic's header, at the execution
   std::string presence = "none";
   bool names_hold = true;
 
@@ -44,7 +47,12 @@ struct Story {
     action.purpose = "logistics";
     action.arguments = R"({"quantity":1})";
     action.agreement = sha256("agreement");
-    terms = {kOrigin, "h_1", action.digest(), sha256("rendering"), action.agreement, {kTime + 600}};
+    terms = {kOrigin, "h_1", action.digest(), {}, action.agreement, {kTime + 600}};
+    show(rendering_of(action, {"Sample, revision 1", {"planner"}, "a tool of class spend", {"3.1 Spending"}}));
+  }
+  void show(std::string text) {
+    rendering = std::move(text);
+    terms.rendering = sha256(rendering);
   }
 };
 
@@ -69,9 +77,15 @@ class Teller {
     put_action(facts, story);
     for (const auto& [role, count] : story.claimed) facts.set("context.moment.approvals." + role, count);
     if (story.names_hold) facts.set("hold.id", story.terms.id);
-    add("act", "allow", story.executed_at, facts, {{"arguments", story.executed_arguments}});
+    if (!story.executed_beta.empty()) facts.set("exchange.anthropic_beta", story.executed_beta);
+    add(exchange::verb_name(story.action.verb), "allow", story.executed_at, facts,
+        {{story.payload, story.executed_arguments}});
   }
   [[nodiscard]] const std::vector<std::string>& faults() const { return faults_; }
+  void under(const agreement::Terms* terms) { terms_ = terms; }
+  void say(const char* verb, const char* decision, int64_t time, exchange::Facts facts) {
+    add(verb, decision, time, std::move(facts), {});
+  }
   void person(const std::string& id, std::vector<std::string> roles) {
     exchange::Facts facts;
     facts.set("change.kind", std::string("person_put"));
@@ -108,8 +122,8 @@ class Teller {
     facts.set("hold.expires", story.terms.expires.value);
     facts.set("hold.awaits", std::vector<std::string>{"commander", "legal"});
     facts.set("hold.presence", story.presence);
-    add("act", "hold", kTime, facts,
-        {{"arguments", story.action.arguments}, {"action", story.action.text()}, {"rendering", "rendering"}});
+    add(exchange::verb_name(story.action.verb), "hold", kTime, facts,
+        {{story.payload, story.action.arguments}, {"action", story.action.text()}, {"rendering", story.rendering}});
   }
   void vote(const Story& story, const std::string& who, const std::string& role) {
     Approval approval;
@@ -140,13 +154,14 @@ class Teller {
     leaf.time = {time};
     leaf.agreement = sha256("agreement");
     const Contents contents{std::string(32, 's'), std::move(facts), std::move(payloads)};
-    for (std::string& fault : check_.take(index_++, leaf, contents, whole_)) faults_.push_back(std::move(fault));
+    for (std::string& fault : check_.take(index_++, leaf, contents, terms_, whole_)) faults_.push_back(std::move(fault));
   }
 
   OversightCheck check_{kOrigin};
   std::vector<std::string> faults_;
   uint64_t index_ = 0;
   bool whole_ = true;
+  const agreement::Terms* terms_ = nullptr;
 };
 
 void expect_caught(const Story& story, std::string_view because) {
@@ -225,6 +240,25 @@ TEST(OversightCheck, AnotherActionIsExecuted) {
   expect_caught(story, "not what hold h_1 was approved for");
 }
 
+TEST(OversightCheck, AHeaderThatTravelsIsPartOfWhatIsAsked) {
+  Story story;
+  story.action.verb = exchange::Verb::kAsk;
+  story.terms.action = story.action.digest();
+  story.payload = "request";
+  story.show(rendering_of(story.action, {"Sample, revision 1", {"planner"}, "a model", {"3.1 Spending"}}));
+  EXPECT_EQ(Teller().tell(story), std::vector<std::string>());
+  story.executed_beta = "code-execution-2025-08-25";
+  expect_caught(story, "not what hold h_1 was approved for");
+}
+
+TEST(OversightCheck, SomethingElseIsShownThanSigned) {
+  Story story;
+  Action milder = story.action;
+  milder.arguments = R"({"quantity":0})";
+  story.show(rendering_of(milder, {"Sample, revision 1", {"planner"}, "a tool of class spend", {"3.1 Spending"}}));
+  expect_caught(story, "rendering, which people read, is not of its action");
+}
+
 TEST(OversightCheck, ExecutedTwice) {
   Story story;
   story.executions = 2;
@@ -269,6 +303,89 @@ TEST(OversightCheck, WhatIsUnknownIsNoFault) {
   Story story;
   story.votes = {{"bo", "commander"}};
   EXPECT_EQ(Teller().tell(story, false), std::vector<std::string>());
+}
+
+// An emergency of an hour for logistics, reviewed within a day by cy, as a gate tells of it.
+class Emergency {
+ public:
+  Emergency() {
+    teller_.person("ana", {"planner"});
+    teller_.person("bo", {"commander"});
+    teller_.person("cy", {"legal"});
+    terms_.break_glass = agreement::BreakGlass{"11.1", {"commander", "security"}, {"legal"}, 60, 24};
+    teller_.under(&terms_);
+  }
+  Emergency& declared(int64_t at, int64_t minutes = 60) {
+    exchange::Facts facts;
+    facts.set("context.moment.break_glass", false);
+    facts.set("context.moment.purpose", std::string("analysis"));
+    facts.set("declare.minutes", minutes);
+    facts.set("declare.review_hours", int64_t{24});
+    facts.set("principal.id", std::string("ana"));
+    facts.set("resource.id", std::string("logistics"));
+    teller_.say("declare", "allow", kTime + at, facts);
+    return *this;
+  }
+  Emergency& decided(int64_t at, bool break_glass, const char* purpose = "logistics") {
+    exchange::Facts facts;
+    facts.set("context.moment.break_glass", break_glass);
+    facts.set("context.moment.purpose", std::string(purpose));
+    teller_.say("ask", "allow", kTime + at, facts);
+    return *this;
+  }
+  Emergency& reviewed(int64_t at, const char* by, int emergency = 6) {
+    exchange::Facts facts;
+    facts.set("review.emergency", std::to_string(emergency));
+    facts.set("review.person", std::string(by));
+    teller_.say("emergency_review", "-", kTime + at, facts);
+    return *this;
+  }
+  Emergency& caught(std::string_view because) {
+    std::string all;
+    for (const std::string& fault : teller_.faults()) all += fault + "\n";
+    EXPECT_NE(all.find(because), std::string::npos) << because << " is not in: " << all;
+    return *this;
+  }
+  void honest() { EXPECT_EQ(teller_.faults(), std::vector<std::string>()); }
+
+ private:
+  agreement::Terms terms_;
+  Teller teller_;
+};
+
+TEST(EmergencyCheck, AnHonestStoryHasNoFault) {
+  Emergency()
+      .decided(0, false)
+      .declared(10)
+      .decided(20, true)
+      .decided(20, false, "analysis")
+      .decided(3600, true)
+      .decided(3611, false)
+      .reviewed(7200, "cy", 7)
+      .declared(200'000)
+      .decided(200'010, true)
+      .honest();
+}
+
+TEST(EmergencyCheck, BreakGlassThatNobodyDeclared) {
+  Emergency().decided(0, true).caught("no emergency stood");
+  Emergency().declared(0).decided(60, true, "analysis").caught("no emergency stood");
+  Emergency().declared(0).decided(3601, true).caught("no emergency stood");
+  Emergency().declared(0).reviewed(60, "cy").decided(600, true).caught("no emergency stood");
+}
+
+TEST(EmergencyCheck, BreakGlassThatIsKeptFromARule) { Emergency().declared(0).decided(600, false).caught("an emergency stood"); }
+
+TEST(EmergencyCheck, LongerThanTheAgreementGrants) { Emergency().declared(0, 600).caught("600 minutes"); }
+
+TEST(EmergencyCheck, AReviewThatIsOverdueIsPassedOver) {
+  Emergency().declared(0).declared(100'000).caught("waits for its review");
+}
+
+TEST(EmergencyCheck, AReviewThatIsNone) {
+  Emergency().declared(0).reviewed(60, "ana").caught("not theirs");
+  Emergency().declared(0).reviewed(60, "bo").caught("not theirs");
+  Emergency().declared(0).reviewed(60, "cy", 3).caught("did not declare");
 }
 
 }  // namespace

@@ -79,7 +79,8 @@ class Kept : public testing::Test {
     Passage passage;
     passage.purpose = purpose;
     passage.in_force = std::make_shared<const InForce>(
-        InForce{agreement_, std::make_shared<const oversight::Stops>(), 1});
+        InForce{agreement_, std::make_shared<const oversight::Stops>(),
+                std::make_shared<const oversight::Emergencies>(), 1});
     return record_for(passage, "n", verb, {}, {}, "").retention_class;
   }
 

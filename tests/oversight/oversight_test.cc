@@ -177,7 +177,44 @@ TEST(Oversight, WhatIsShreddedIsPassedOver) {
   Ledger ledger;
   const Hold hold = house.opened();
   ledger.shredded_ = ledger.open(hold);
-  EXPECT_TRUE(start(house, ledger)->docket().all().empty());
+  EXPECT_TRUE(start(house, ledger)->docket().concerning(house.people().person("ana").value()).empty());
+}
+
+TEST(Oversight, EmergenciesStandForTheirPurposeAndMinutesAndWaitForTheirReview) {
+  House house;
+  Ledger ledger;
+  agreement::BreakGlass terms;
+  terms.minutes = 60;
+  terms.review_hours = 24;
+  audit::Leaf leaf;
+  leaf.verb = "declare";
+  leaf.decision = "allow";
+  exchange::Facts facts;
+  facts.set("principal.id", std::string("ana"));
+  facts.set("resource.id", std::string("logistics"));
+  put_emergency(facts, "the bridge is out", terms);
+  ledger.allow("ask", "");
+  const uint64_t declared = ledger.add(leaf, facts);
+  const auto stands = [&](int64_t after, const char* purpose = "logistics") {
+    return start(house, ledger)->emergencies()->stands(purpose, {kNow.value + after});
+  };
+  EXPECT_TRUE(stands(0));
+  EXPECT_TRUE(stands(3599));
+  EXPECT_FALSE(stands(3600));
+  EXPECT_FALSE(stands(10, "maintenance"));
+  const auto overdue = [&](int64_t hours) -> std::optional<uint64_t> {
+    const auto known = start(house, ledger)->emergencies();
+    const Emergency* one = known->overdue({kNow.value + 3600 * hours});
+    return one == nullptr ? std::nullopt : std::optional(one->leaf);
+  };
+  EXPECT_EQ(overdue(24), std::nullopt);
+  EXPECT_EQ(overdue(25), declared);
+  audit::Leaf review;
+  review.verb = kReviewVerb;
+  review.decision = "-";
+  ledger.add(review, review_facts(declared, "cy", "rightly declared"));
+  EXPECT_FALSE(stands(10)) << "a review ends it";
+  EXPECT_EQ(overdue(25), std::nullopt);
 }
 
 TEST(Oversight, StateOfAnotherLogIsNamed) {
