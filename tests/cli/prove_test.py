@@ -97,7 +97,7 @@ def main():
         status, out, both = run("agreement", "diff", ENCLAVE, struck, "--json")
         diff = json.loads(out)
         relations = {one["environment"]: one["relation"] for one in diff["environments"]}
-        assert status == 1 and diff["looser"] and len(relations) == 13, both
+        assert status == 1 and diff["looser"] and len(relations) == 14, both
         assert relations['Person, Action::"train", Dataset'] == "equivalent", both
         assert relations['Person, Action::"ask", Model'] == "more permissive", both
         assert diff["files"] == ["changed clauses/6-secrets.md"], both
