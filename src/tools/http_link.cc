@@ -286,6 +286,7 @@ class HttpLink final : public Link {
       modern = discovered(said->body);
     }
     if (shared_->config.era == "modern") {
+      if (!modern && !said) co_return shared_->odd("does not speak the modern era: " + said.error().message);
       if (!modern) co_return shared_->odd("does not speak the modern era");
       modern->eras.legacy = false;
     }

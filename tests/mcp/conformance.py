@@ -137,7 +137,7 @@ def client_leg(checks, revisions, folder):
         shutil.rmtree(out, ignore_errors=True)
         command = "%s %s" % (sys.executable, os.path.join(HERE, "driver.py"))
         with open(out + ".log", "w") as log:
-            subprocess.run(inside + [NODE, SUITE, "client", "--requirements", revision, "-o", out, "--timeout", "60000",
+            subprocess.run(inside + [NODE, SUITE, "client", "--requirements", revision, "-o", out, "--timeout", "600000",
                                      "--command", command], stdout=log, stderr=log, timeout=1200)
         found = collect(out, "client")
         names = required(revision, "client")
