@@ -81,12 +81,12 @@ std::vector<std::string> OversightCheck::take(uint64_t index, const Leaf& leaf, 
   if (leaf.verb == "vote") take_vote(leaf, contents, whole);
   if (leaf.decision == "hold") take_hold(leaf, contents);
   if (leaf.decision == "allow") take_intent(index, leaf, contents, whole);
-  if (leaf.decision == "allow" && leaf.verb == "declare") take_declaration(index, leaf, contents.facts, terms);
+  if (leaf.decision == "allow" && leaf.verb == "declare") take_declaration(index, leaf, contents.facts, terms, whole);
   return std::exchange(faults_, {});
 }
 
 void OversightCheck::take_declaration(uint64_t index, const Leaf& leaf, const Facts& facts,
-                                      const agreement::Terms* terms) {
+                                      const agreement::Terms* terms, bool whole) {
   const int64_t now = leaf.time.value;
   const auto minutes = fact<int64_t>(facts, "declare.minutes");
   const auto hours = fact<int64_t>(facts, "declare.review_hours");
@@ -96,7 +96,7 @@ void OversightCheck::take_declaration(uint64_t index, const Leaf& leaf, const Fa
     wrong(fmt::format("an emergency of {} minutes, where the agreement grants {}", minutes, granted.minutes));
   }
   for (const Emergency& before : emergencies_) {
-    if (before.reviewed_at || now <= before.review_due + kLeafLagSMax) continue;
+    if (!whole || before.reviewed_at || now <= before.review_due + kLeafLagSMax) continue;
     wrong(fmt::format("an emergency is declared though that of leaf {} waits for its review, which is overdue", before.leaf));
   }
   const int64_t until = now + 60 * minutes;
@@ -139,7 +139,7 @@ void OversightCheck::check_break_glass(const Leaf& leaf, const Facts& facts, boo
     must = must || (now > one.since + kLeafLagSMax && now < end);
   }
   if (claimed && !may && whole) wrong(fmt::format("break-glass is claimed for `{}`, but no emergency stood", purpose));
-  if (!claimed && must) wrong(fmt::format("break-glass is denied for `{}`, but an emergency stood", purpose));
+  if (!claimed && must && whole) wrong(fmt::format("break-glass is denied for `{}`, but an emergency stood", purpose));
 }
 
 void OversightCheck::take_person(const Leaf& leaf, const Facts& facts) {

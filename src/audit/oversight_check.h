@@ -61,7 +61,8 @@ class OversightCheck {
     std::optional<int64_t> reviewed_at;
   };
 
-  void take_declaration(uint64_t index, const Leaf& leaf, const exchange::Facts& facts, const agreement::Terms* terms);
+  void take_declaration(uint64_t index, const Leaf& leaf, const exchange::Facts& facts, const agreement::Terms* terms,
+                        bool whole);
   void take_review(const Leaf& leaf, const exchange::Facts& facts, const agreement::Terms* terms, bool whole);
   void check_break_glass(const Leaf& leaf, const exchange::Facts& facts, bool whole);
   [[nodiscard]] bool had_any(const std::string& person, const std::vector<std::string>& roles, int64_t now) const;

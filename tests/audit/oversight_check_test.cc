@@ -83,6 +83,7 @@ class Teller {
   }
   [[nodiscard]] const std::vector<std::string>& faults() const { return faults_; }
   void under(const agreement::Terms* terms) { terms_ = terms; }
+  void withhold() { whole_ = false; }
   void say(const char* verb, const char* decision, int64_t time, exchange::Facts facts) {
     add(verb, decision, time, std::move(facts), {});
   }
@@ -315,6 +316,10 @@ class Emergency {
     terms_.break_glass = agreement::BreakGlass{"11.1", {"commander", "security"}, {"legal"}, 60, 24};
     teller_.under(&terms_);
   }
+  Emergency& withheld() {
+    teller_.withhold();
+    return *this;
+  }
   Emergency& declared(int64_t at, int64_t minutes = 60) {
     exchange::Facts facts;
     facts.set("context.moment.break_glass", false);
@@ -365,6 +370,12 @@ TEST(EmergencyCheck, AnHonestStoryHasNoFault) {
       .declared(200'000)
       .decided(200'010, true)
       .honest();
+}
+
+// A declaration or a review may be among the leaves that cannot be opened.
+TEST(EmergencyCheck, WhatIsUnknownIsNoFault) {
+  Emergency().withheld().decided(0, true).honest();
+  Emergency().withheld().declared(0).decided(600, false).declared(100'000).honest();
 }
 
 TEST(EmergencyCheck, BreakGlassThatNobodyDeclared) {
