@@ -100,10 +100,10 @@ struct Ended {
   int signal = 0;
 };
 
-// A confined child. Dropping it kills it (SIGKILL) and reaps it. Not thread-safe. It dies with the
-// *thread* that called confine() (PR_SET_PDEATHSIG), so that thread must outlive it.
 class FileActions;
 
+// A confined child. Dropping it kills it (SIGKILL) and reaps it. Not thread-safe. It dies with the
+// *thread* that called confine() (PR_SET_PDEATHSIG), so that thread must outlive it.
 class Child {
  public:
   // Starts the launcher, waits for its report, and leaves the child waiting for go(). kUnverified, with
