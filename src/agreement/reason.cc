@@ -59,14 +59,14 @@ std::string ids_of(std::string_view text, std::string_view type) {
 }
 
 // What makes a satisfied forbid apply, as a clause of the sentence.
-std::string because(const cedar::Policy& policy, const cedar::Explanation* explanation) {
+std::string because(const cedar::Policy& policy, const cedar::Explanation& explanation) {
   std::string out;
   for (const cedar::Condition& condition : policy.conditions) {
     if (condition.kind != cedar::Condition::Kind::kWhen) continue;
     out += out.empty() ? " while " : " and ";
     out += quote(policy.source->slice(condition.body->span));
   }
-  const bool waits = explanation && !explanation->unmet.empty();
+  const bool waits = !explanation.unmet.empty();
   if (out.empty() && !waits) {
     for (const cedar::Scope* scope : {&policy.resource, &policy.principal}) {
       if (scope->kind == cedar::Scope::Kind::kAny) continue;
@@ -75,7 +75,7 @@ std::string because(const cedar::Policy& policy, const cedar::Explanation* expla
     }
   }
   if (waits) {
-    out += " until " + quoted_list(explanation->unmet);
+    out += " until " + quoted_list(explanation.unmet);
   }
   return out;
 }
@@ -156,13 +156,12 @@ std::string forbidden(const Agreement::Impl& impl, const cedar::Request& request
                          [&](uint32_t policy) { return !impl.notes[policy].hold; });
     if (first == forbids.end()) return default_deny(impl, request, entities);
   }
-  const std::vector<cedar::Explanation> all = impl.engine->explain(request, entities);
   const cedar::Policy& policy = impl.engine->policies()[*first];
   const ClauseRef& clause = impl.notes[*first].clause;
   std::string out = decision.outcome == Outcome::kHold
                         ? fmt::format("{} holds this for approval by {}", name_of(clause), clause.hold)
                         : fmt::format("{} forbids this", name_of(clause));
-  out += because(policy, *first < all.size() ? &all[*first] : nullptr);
+  out += because(policy, impl.engine->explain(*first, request, entities));
   std::string others;
   for (const ClauseRef& other : decision.clauses) {
     if (other.number == clause.number || others.find(" " + other.number + ",") != std::string::npos) {

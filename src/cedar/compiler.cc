@@ -170,9 +170,9 @@ Result<uint32_t> Program::add_folded(const Expr& expr, const std::vector<uint32_
   for (uint32_t kid : kid_nodes) parts.push_back(to_value(constants[nodes[kid].datum]));
   if (expr.op == Op::kSet) return add_constant(Value::set(Set(std::move(parts))));
   if (expr.op == Op::kRecord) {
-    Record record;
-    for (size_t i = 0; i < parts.size(); ++i) record.set(expr.path[i], std::move(parts[i]));
-    return add_constant(Value::record(std::move(record)));
+    std::vector<Field> fields;
+    for (size_t i = 0; i < parts.size(); ++i) fields.push_back({expr.path[i], std::move(parts[i])});
+    return add_constant(Value::record(Record(std::move(fields))));
   }
   const ExtInfo* ext = find_extension(expr.name);
   const std::string* text = parts.size() == 1 ? parts[0].get_if<std::string>() : nullptr;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <set>
 
 namespace proviso::cedar {
 
@@ -64,10 +65,8 @@ void Engine::Impl::add_to_index(uint32_t policy) {
     index.add(key_of(p.action), principal, resource, policy);
     return;
   }
-  for (size_t i = 0; i < p.action.literals.size(); ++i) {
-    auto before = p.action.literals.begin() + static_cast<ptrdiff_t>(i);
-    bool repeated = std::find(p.action.literals.begin(), before, p.action.literals[i]) != before;
-    if (!repeated) index.add(ScopeIndex::inside(p.action.literals[i]), principal, resource, policy);
+  for (uint32_t literal : std::set(p.action.literals.begin(), p.action.literals.end())) {
+    index.add(ScopeIndex::inside(literal), principal, resource, policy);
   }
 }
 
@@ -79,8 +78,8 @@ Status Engine::Impl::compile() {
     compiled.push_back(std::move(out));
     add_to_index(static_cast<uint32_t>(compiled.size() - 1));
   }
-  if (program.literals.size() > kLiteralsMax) {
-    return fail(Code::kLimit, "the policies name more than " + std::to_string(kLiteralsMax) + " entities");
+  if (std::max(program.literals.size(), program.types.size()) > kLiteralsMax) {
+    return fail(Code::kLimit, "the policies name more than " + std::to_string(kLiteralsMax) + " entities or types");
   }
   index.freeze();
   return {};

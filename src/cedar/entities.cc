@@ -40,7 +40,7 @@ void Entities::grow() {
 Entities::Id Entities::intern(const EntityUid& uid) {
   uint64_t hash = hash_uid(uid.type, uid.id);
   if (Id found = id_of(hash, uid.type, uid.id); found != kNone) return found;
-  nodes_.push_back({hash, {uid, {}, {}, {}}, {}, false});
+  nodes_.push_back({.hash = hash, .entity = {uid, {}, {}, {}}, .ancestors = {}});
   if (nodes_.size() * 2 > table_.size()) {
     grow();
   } else {
@@ -119,6 +119,8 @@ Status Entities::close(Id first) {
       if (n.ancestors.size() > kAncestorsMax) {
         return fail(Code::kLimit, "`" + to_string(n.entity.uid) + "` is in more than " + std::to_string(kAncestorsMax) + " others");
       }
+      n.reach = fingerprint(n.entity.uid.id);
+      for (Id id : n.ancestors) n.reach |= fingerprint(uid_of(id).id);
       state[at] = kDone;
       stack.pop_back();
     }

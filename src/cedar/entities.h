@@ -56,6 +56,11 @@ class Entities {
     const Node* n = node(id);
     return n != nullptr ? std::span<const Id>(n->ancestors) : std::span<const Id>();
   }
+  // The fingerprints of its id and of those of all that it is in; kNone: none.
+  [[nodiscard]] uint64_t reach(Id id) const {
+    const Node* n = node(id);
+    return n != nullptr ? n->reach : 0;
+  }
   // Of an id that id_of() or ancestors() gave.
   [[nodiscard]] const EntityUid& uid_of(Id id) const { return node(id)->entity.uid; }
   [[nodiscard]] uint64_t hash_of(Id id) const { return node(id)->hash; }
@@ -69,6 +74,7 @@ class Entities {
     uint64_t hash = 0;
     Entity entity;  // only its uid if it is not present
     std::vector<Id> ancestors;  // sorted, strict
+    uint64_t reach = 0;
     bool present = false;
   };
   struct Slot {

@@ -92,15 +92,16 @@ const char* constructor_of(const Type& type) {
 Result<Record> record_from(json::Element element, const Type* type) {
   json::Object object;
   if (element.get_object().get(object) != simdjson::SUCCESS) return invalid("expected an object");
-  Record out;
+  std::vector<Field> out;
+  out.reserve(object.size());
   for (auto field : object) {
     const Attribute* declared =
         type != nullptr && type->tag() == Type::Tag::kRecord ? type->attribute(field.key) : nullptr;
     auto value = value_from_json(field.value, declared != nullptr ? &declared->type : nullptr);
     if (!value) return fail_at("attribute `" + std::string(field.key) + "`", std::move(value).error());
-    out.set(field.key, std::move(*value));
+    out.push_back({std::string(field.key), std::move(*value)});
   }
-  return out;
+  return Record(std::move(out));
 }
 
 Result<Value> object_value(json::Element element, const Type* expected) {
@@ -159,11 +160,13 @@ Result<Entity> entity_from(json::Element element, const Schema* schema) {
   if (object["tags"].get(tags_element) == simdjson::SUCCESS) {
     if (tags_element.get_object().get(tags) != simdjson::SUCCESS) return invalid("`tags` must be an object");
     const Type* type = declared != nullptr && declared->tags ? &*declared->tags : nullptr;
+    std::vector<Field> found;
     for (auto field : tags) {
       auto value = value_from_json(field.value, type);
       if (!value) return place(std::move(value).error());
-      out.tags.set(field.key, std::move(*value));
+      found.push_back({std::string(field.key), std::move(*value)});
     }
+    out.tags = Record(std::move(found));
   }
   return out;
 }

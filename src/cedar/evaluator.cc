@@ -71,6 +71,8 @@ uint64_t weight(const Val& value, uint64_t most) {
   }
 }
 
+bool has_weight(const Val& value) { return value.kind != Kind::kBool && value.kind != Kind::kLong; }
+
 Val entity_val(const EntityUid& uid) {
   Val out;
   out.kind = Kind::kEntity;
@@ -271,7 +273,7 @@ bool Evaluator::eval_binary(const Node& n, Val& out) {
 }
 
 bool Evaluator::eval_equal(const Val& a, const Val& b, bool wanted, Val& out) {
-  if (a.kind == b.kind && !spend_weight(a, 1)) return out_of_steps();
+  if (a.kind == b.kind && has_weight(a) && !spend_weight(a, 1)) return out_of_steps();
   return set_bool(out, equal(a, b) == wanted);
 }
 
@@ -307,15 +309,37 @@ bool Evaluator::eval_in(Val& left, const Val& right, Val& out) {
   resolve(left);
   if (right.kind == Kind::kEntity) return set_bool(out, is_in(left, right));
   if (right.kind != Kind::kSet) return wrong_kind(right, "entity or set of entities");
-  if (!spend(right.set->elements().size())) return out_of_steps();
-  // SPEC Cedar in: every element of the set is checked, also after one that matches
-  for (const Value& element : right.set->elements()) {
-    if (element.kind() != Kind::kEntity) return wrong_kind(view(element), "entity");
-  }
-  bool found = std::ranges::any_of(right.set->elements(), [&](const Value& element) {
-    return !exhausted() && is_in(left, view(element));
-  });
+  // SPEC Cedar in: every element of the set is checked, also after one that matches. They are sorted by kind.
+  const std::vector<Value>& elements = right.set->elements();
+  if (elements.empty()) return set_bool(out, false);
+  if (elements.front().kind() != Kind::kEntity) return wrong_kind(view(elements.front()), "entity");
+  if (elements.back().kind() != Kind::kEntity) return wrong_kind(view(elements.back()), "entity");
+  bool found = is_in_one(left, *right.set);
   return exhausted() ? out_of_steps() : set_bool(out, found);
+}
+
+// `left` is resolved. What `left` is in is looked for among the elements, or each element in the store if they are
+// fewer by far.
+bool Evaluator::is_in_one(const Val& left, const Set& set) {
+  std::span<const Entities::Id> above = entities_.ancestors(left.id);
+  if (above.size() > std::max(kScanMax, set.elements().size())) {
+    return std::ranges::any_of(set.elements(), [&](const Value& element) {
+      return spend(1) && is_in(left, view(element));
+    });
+  }
+  auto held = [&](const EntityUid& uid) {
+    if ((fingerprint(uid.id) & set.fingerprints()) == 0) return spend(1) && false;
+    Val value = entity_val(uid);
+    return spend_weight(value, looks(set)) && spend(looks(set)) && holds(set, value);
+  };
+  auto above_held = [&](const Entities& store, Entities::Id id) {
+    if ((store.reach(id) & set.fingerprints()) == 0) return false;
+    return std::ranges::any_of(store.ancestors(id), [&](Entities::Id each) { return held(store.uid_of(each)); });
+  };
+  if (held(*left.uid) || above_held(entities_, left.id)) return true;
+  if (actions_ == nullptr || entities_.at(left.id) != nullptr) return false;
+  const EntityUid& uid = *left.uid;
+  return above_held(*actions_, actions_->id_of(hash_uid(uid.type, uid.id), uid.type, uid.id));
 }
 
 bool Evaluator::eval_contains(Op op, const Val& a, const Val& b, Val& out) {
@@ -366,13 +390,13 @@ bool Evaluator::eval_attribute(const Node& n, Val& out) {
   const Value* found = nullptr;
   if (a.kind == Kind::kRecord) {
     if (!spend(find_steps(*a.record))) return out_of_steps();
-    found = a.record->find(name);
+    found = a.record->find(name, w_.places[n.datum]);
     if (found == nullptr) return fail("the record has no attribute `" + name + "`");
   } else if (a.kind == Kind::kEntity) {
     const Entity* entity = lookup(a);
     if (entity == nullptr) return fail("entity `" + to_string(*a.uid) + "` does not exist");
     if (!spend(find_steps(entity->attrs))) return out_of_steps();
-    found = entity->attrs.find(name);
+    found = entity->attrs.find(name, w_.places[n.datum]);
     if (found == nullptr) return fail("`" + to_string(*a.uid) + "` has no attribute `" + name + "`");
   } else {
     return wrong_kind(a, "record or entity");

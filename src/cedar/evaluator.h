@@ -71,6 +71,7 @@ class Evaluator {
   bool keep(Value value, Val& out);
   bool is_in(const Val& left, Val right);
   bool is_in_by_schema(const Val& left, const Val& right);
+  bool is_in_one(const Val& left, const Set& set);
 
   bool eval_logic(const Node& n, bool stop_at, Val& out);
   bool eval_unary(const Node& n, Val& out);

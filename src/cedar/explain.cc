@@ -6,6 +6,9 @@
 namespace proviso::cedar {
 namespace {
 
+constexpr uint64_t kPolicySteps = 20;   // what a policy costs beside its conditions
+constexpr uint64_t kExcerptSteps = 60;  // finding two places and copying the text between them
+
 // The parts of a condition that are joined by &&, in order.
 std::vector<const Expr*> conjuncts(const Expr& body) {
   if (body.op != Op::kAnd) return {&body};
@@ -19,26 +22,39 @@ class Explainer {
   Explainer(const Engine::Impl& impl, const Request& request, const Entities& entities)
       : impl_(impl),
         evaluator_(impl.program, request, entities, impl.known_actions(), thread_workspace(),
-                   EngineOptions::kUnbounded) {}
+                   kExplanationStepsMax) {}
 
   Explanation explain(uint32_t index) {
     Explanation out;
     out.policy = index;
-    const Policy& policy = impl_.set.policies()[index];
-    if (!scopes(policy, impl_.scopes[index], out)) return out;
-    uint32_t step = impl_.compiled[index].begin;
-    for (const Condition& condition : policy.conditions) {
-      if (!judge(policy, condition, step, out)) break;
-    }
+    if (evaluator_.spend(kPolicySteps)) explain_into(out);
+    if (!evaluator_.exhausted()) return out;
+    out = {};
+    out.policy = index;
+    out.verdict = Explanation::Verdict::kUnknown;
     return out;
   }
 
  private:
-  bool scopes(const Policy& policy, const CompiledScopes& compiled, Explanation& out) const {
+  void explain_into(Explanation& out) {
+    const Policy& policy = impl_.set.policies()[out.policy];
+    if (!scopes(policy, impl_.scopes[out.policy], out)) return;
+    uint32_t step = impl_.compiled[out.policy].begin;
+    for (const Condition& condition : policy.conditions) {
+      if (!judge(policy, condition, step, out)) return;
+    }
+  }
+
+  Excerpt cited(const Policy& policy, Span span) {
+    evaluator_.spend(kExcerptSteps + (span.end - span.begin) / 32);
+    return excerpt(*policy.source, span);
+  }
+
+  bool scopes(const Policy& policy, const CompiledScopes& compiled, Explanation& out) {
     auto check = [&](Var variable, const CompiledScope& scope, Span span, Explanation::Verdict verdict) {
       if (Engine::Impl::matches(evaluator_, variable, scope)) return true;
       out.verdict = verdict;
-      out.failed = excerpt(*policy.source, span);
+      out.failed = cited(policy, span);
       return false;
     };
     using enum Explanation::Verdict;
@@ -66,7 +82,7 @@ class Explainer {
   bool judge(const Policy& policy, const Condition& condition, uint32_t& step, Explanation& out) {
     auto stop = [&](Explanation::Verdict verdict, const Expr& expr) {
       out.verdict = verdict;
-      out.failed = excerpt(*policy.source, expr.span);
+      out.failed = cited(policy, expr.span);
       out.in_unless = condition.kind == Condition::Kind::kUnless;
       out.unmet.clear();
       return false;
@@ -84,7 +100,7 @@ class Explainer {
       }
       if (value) continue;
       if (condition.kind == Condition::Kind::kWhen) return stop(Explanation::Verdict::kCondition, *parts[i]);
-      unmet.push_back(excerpt(*policy.source, parts[i]->span));
+      unmet.push_back(cited(policy, parts[i]->span));
     }
     if (condition.kind == Condition::Kind::kUnless && unmet.empty()) {
       return stop(Explanation::Verdict::kCondition, *condition.body);
@@ -104,6 +120,10 @@ std::vector<Explanation> Engine::explain(const Request& request, const Entities&
   Explainer explainer(*impl_, request, entities);
   for (uint32_t i = 0; i < impl_->compiled.size(); ++i) out.push_back(explainer.explain(i));
   return out;
+}
+
+Explanation Engine::explain(uint32_t policy, const Request& request, const Entities& entities) const {
+  return Explainer(*impl_, request, entities).explain(policy);
 }
 
 }  // namespace proviso::cedar

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "cedar/functions.h"
 #include "cedar/parser.h"
@@ -446,6 +447,7 @@ Result<ExprPtr> ExprParser::record_literal() {
   uint32_t begin = take().span.begin;
   Expr expr;
   expr.op = Op::kRecord;
+  std::set<std::string> seen;
   while (!accept("}")) {
     uint32_t at = peek().span.begin;
     std::string key;
@@ -454,7 +456,7 @@ Result<ExprPtr> ExprParser::record_literal() {
     } else {
       PV_TRY(key, identifier("an attribute name"));
     }
-    if (std::ranges::find(expr.path, key) != expr.path.end()) {
+    if (!seen.insert(key).second) {
       return error(at, "the attribute `" + key + "` is given twice");
     }
     PV_TRY_VOID(expect(":"));

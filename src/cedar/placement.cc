@@ -11,8 +11,7 @@ void Placement::begin(const Program& program, const Entities& entities) {
   steps_ = 0;
   bool same = program.serial == program_serial_ && entities.serial() == store_serial_;
   if (same && program.serial != 0) return;
-  program_serial_ = program.serial;
-  store_serial_ = entities.serial();
+  program_serial_ = 0;  // until everything stands
   lasting_.clear();
   known_size_ = entities.base_size();
   if (known_.size() < known_size_) known_.resize(known_size_);
@@ -20,6 +19,8 @@ void Placement::begin(const Program& program, const Entities& entities) {
     std::ranges::fill(known_, Known{});
     epoch_ = 1;
   }
+  program_serial_ = program.serial;
+  store_serial_ = entities.serial();
 }
 
 void Placement::add_ancestors(const Entities& store, Entities::Id id, std::vector<ScopeIndex::Key>& pool) {
@@ -34,7 +35,11 @@ void Placement::add_ancestors(const Entities& store, Entities::Id id, std::vecto
 
 Placement::Place Placement::of(const EntityUid& uid, uint64_t hash, Entities::Id id, const Entities* actions) {
   bool lasting = id < known_size_;
-  if (lasting && known_[id].epoch == epoch_) return known_[id].place;
+  if (lasting && known_[id].epoch == epoch_) {
+    steps_ += known_[id].place.steps;
+    return known_[id].place;
+  }
+  uint64_t before = steps_;
   std::vector<ScopeIndex::Key>& pool = lasting ? lasting_ : passing_;
   Place out;
   out.lasting = lasting;
@@ -53,6 +58,7 @@ Placement::Place Placement::of(const EntityUid& uid, uint64_t hash, Entities::Id
   pool.erase(std::unique(pool.begin() + begin, pool.end()), pool.end());
   out.begin = static_cast<uint32_t>(begin);
   out.end = static_cast<uint32_t>(pool.size());
+  out.steps = static_cast<uint32_t>(steps_ - before);
   if (lasting) known_[id] = {epoch_, out};
   return out;
 }

@@ -20,6 +20,7 @@ class Placement {
     uint32_t type = Program::kNone;  // its type, if a scope names it
     uint32_t begin = 0;              // see keys()
     uint32_t end = 0;
+    uint32_t steps = 0;    // what finding it cost
     bool lasting = false;  // kept beyond this request
   };
 
@@ -33,7 +34,8 @@ class Placement {
     const std::vector<ScopeIndex::Key>& pool = place.lasting ? lasting_ : passing_;
     return {pool.data() + place.begin, place.end - place.begin};
   }
-  // What finding places cost since begin().
+  // What finding places costs since begin(), the same for one that was kept: a decision must not depend on what
+  // its thread did before.
   [[nodiscard]] uint64_t steps() const { return steps_; }
 
  private:

@@ -1,6 +1,7 @@
 #include "cedar/policy_json.h"
 
 #include <algorithm>
+#include <set>
 #include <optional>
 
 #include "cedar/entities_json.h"
@@ -279,8 +280,9 @@ class ExprReader {
   Result<ExprPtr> members(Object object, Read read) {
     Expr e;
     e.op = Op::kRecord;
+    std::set<std::string_view> seen;
     for (auto field : object) {
-      if (std::ranges::find(e.path, field.key) != e.path.end()) {
+      if (!seen.insert(field.key).second) {
         return invalid("the key " + tick(field.key) + " is given twice");
       }
       PV_TRY(ExprPtr arg, read(field.value));

@@ -53,7 +53,9 @@ void write_response(const Engine& engine, const Response& response, std::string&
     w.begin_object().key("policyId").string(engine.policies()[error.policy].id);
     w.key("message").string(error.message).end_object();
   }
-  w.end_array().end_object().end_object();
+  w.end_array();
+  if (response.cut_short) w.key("cutShort").boolean(true);
+  w.end_object().end_object();
 }
 
 }  // namespace proviso::cedar

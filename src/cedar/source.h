@@ -25,14 +25,19 @@ struct Span {
 };
 
 struct Source {
+  Source(std::string file, std::string text, uint32_t first_line = 1);
+
   std::string file;
   std::string text;
-  uint32_t first_line = 1;
+  uint32_t first_line;
 
   [[nodiscard]] Position position(uint32_t offset) const;
   [[nodiscard]] std::string_view slice(Span span) const;
   // "file:line:column"
   [[nodiscard]] std::string place(uint32_t offset) const;
+
+ private:
+  std::vector<Position> marks_;  // at every so many bytes, line 1 the text's first
 };
 using SourcePtr = std::shared_ptr<const Source>;
 

@@ -60,6 +60,7 @@ class Record {
  public:
   Record();
   Record(std::initializer_list<Field> fields);
+  explicit Record(std::vector<Field> fields);  // any order, no name twice
   Record(const Record&);
   Record(Record&&) noexcept;
   Record& operator=(const Record&);
@@ -70,12 +71,17 @@ class Record {
   void set(std::string_view name, Value value);
   [[nodiscard]] const Value* find(std::string_view name) const;
   [[nodiscard]] Value* find(std::string_view name);
+  // The same, looking first where it was the last time, because records of one shape follow each other.
+  [[nodiscard]] const Value* find(std::string_view name, uint32_t& place) const;
   [[nodiscard]] const std::vector<Field>& fields() const { return fields_; }
   [[nodiscard]] bool empty() const { return fields_.empty(); }
   [[nodiscard]] size_t size() const;
   friend bool operator==(const Record&, const Record&);
 
  private:
+  static constexpr uint32_t kNowhere = UINT32_MAX;
+  [[nodiscard]] uint32_t place_of(std::string_view name) const;
+
   std::vector<Field> fields_;
 };
 
@@ -145,6 +151,10 @@ struct Field {
 };
 
 inline size_t Record::size() const { return fields_.size(); }
+inline const Value* Record::find(std::string_view name, uint32_t& place) const {
+  if (place >= fields_.size() || !same_text(fields_[place].name, name)) place = place_of(name);
+  return place != kNowhere ? &fields_[place].value : nullptr;
+}
 
 std::strong_ordering compare(const Set& a, const Set& b);
 std::strong_ordering compare(const Record& a, const Record& b);

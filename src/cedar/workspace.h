@@ -32,12 +32,14 @@ class Workspace {
     }
     if (memo.size() < program.slots) memo.resize(program.slots);
     if (found.size() < program.literals.size()) found.resize(program.literals.size());
+    if (places.size() < program.names.size()) places.resize(program.names.size());
     placement.begin(program, entities);
   }
 
   uint32_t epoch = 0;
   std::vector<Slot> memo;                      // by Node::slot
   std::vector<Found> found;                    // by literal: its number in the store
+  std::vector<uint32_t> places;                // by name: where a record had it the last time, whichever it was
   Placement placement;
   std::vector<std::unique_ptr<Value>> arena;   // values that expressions made
 };

@@ -95,6 +95,10 @@ int authorize(const CedarOptions& options) {
   for (const cedar::PolicyError& error : response.errors) {
     print(fmt::format("  {} {}: {}", red("error in"), question->engine->policies()[error.policy].id, error.message));
   }
+  if (response.cut_short) {
+    print(fmt::format("  {}: it needs more than {} steps, so not every policy was asked", red("cut short"),
+                      cedar::kDecisionStepsMax));
+  }
   return allow ? 0 : kDenied;
 }
 
@@ -107,6 +111,7 @@ const char* verdict_name(cedar::Explanation::Verdict verdict) {
     case kResource: return "resource";
     case kCondition: return "condition";
     case kError: return "error";
+    case kUnknown: return "unknown";
   }
   return "";
 }
@@ -150,6 +155,8 @@ int explain(const CedarOptions& options) {
     std::string head = fmt::format("{} ({})", bold(policy.id), policy.effect == cedar::Effect::kPermit ? "permit" : "forbid");
     if (one.verdict == cedar::Explanation::Verdict::kSatisfied) {
       print(head + ": satisfied");
+    } else if (one.verdict == cedar::Explanation::Verdict::kUnknown) {
+      print(head + ": not explained, the steps of an explanation were used up");
     } else {
       print(fmt::format("{}: {}, {}:{}:{}: `{}`{}", head,
                         one.verdict == cedar::Explanation::Verdict::kError ? "error" : "does not apply",

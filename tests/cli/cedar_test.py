@@ -86,10 +86,27 @@ def warned(folder):
     check("the same name in one script is none", "warning" not in run("validate", "-p", folder + "/p.cedar", "-s", folder + "/s.cedarschema")[1])
 
 
+def cut(folder):
+    write(folder + "/p.cedar", "".join(f"permit (principal, action, resource) when {{ context.n != {i} }};\n" for i in range(20_000)))
+    write(folder + "/e.json", "[]")
+    ask = ["authorize", "-p", folder + "/p.cedar", "--entities", folder + "/e.json", "-l", 'User::"u"', "-a", 'Action::"a"', "-r", 'Doc::"d"', "-c"]
+    write(folder + "/c.json", '{"n": -1}')
+    code, out, err = run(*ask, folder + "/c.json")
+    check("a decision that is cut denies and says so", code == 3 and "DENY" in out and "cut short: it needs more than" in out, out[-300:] + err)
+    code, out, err = run(*ask, folder + "/c.json", "--json")
+    check("so does the answer in JSON", code == 3 and json.loads(out)["diagnostics"].get("cutShort") is True, out[-300:] + err)
+    code, out, err = run("explain", *ask[1:], folder + "/c.json")
+    check("an explanation within its steps is whole", "not explained" not in out and out.count(": satisfied") == 20_000, out[-300:] + err)
+    write(folder + "/p.cedar", "permit (principal, action, resource);\n")
+    code, out, err = run(*ask, folder + "/c.json", "--json")
+    check("a whole decision says nothing of it", code == 0 and "cutShort" not in out, out + err)
+
+
 root = tempfile.mkdtemp(prefix="proviso-cedar-")
 try:
     judged(root + "/corpus")
     warned(root + "/text")
+    cut(root + "/text")
 finally:
     shutil.rmtree(root, ignore_errors=True)
 checks.exit()
