@@ -46,6 +46,21 @@ std::vector<ExampleOutcome> Agreement::run_examples() const {
   return out;
 }
 
+Result<Decision> Agreement::ask(const Asked& asked) const {
+  PV_TRY(const Example example, parse_question(asked, impl_->cast, impl_->terms));
+  return decide(example.verb, example.facts);
+}
+
+std::map<std::string, std::vector<std::string>> Agreement::example_people() const {
+  std::map<std::string, std::vector<std::string>> out;
+  for (const auto& [name, facts] : impl_->cast.people) {
+    const exchange::FactValue* roles = facts.find("principal.roles");
+    const auto* list = roles != nullptr ? std::get_if<std::vector<std::string>>(roles) : nullptr;
+    out[name] = list != nullptr ? *list : std::vector<std::string>();
+  }
+  return out;
+}
+
 const Model* Agreement::model(std::string_view id) const {
   const auto& models = impl_->terms.models;
   const auto found = std::find_if(models.begin(), models.end(),

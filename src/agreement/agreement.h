@@ -124,6 +124,15 @@ struct ExampleOutcome {
   [[nodiscard]] bool holds() const { return got.outcome == expected; }
 };
 
+// What somebody would do, as a row of an `examples` fence says it without its last column.
+struct Asked {
+  std::string who;   // of examples.json
+  std::optional<exchange::Facts> person;  // principal.*, of somebody else: `who` is not looked up
+  std::string does;  // "ask"
+  std::string what;  // "model local"
+  std::string when;  // "purpose=analysis labels=secret"; what is missing is as examples.json's defaults say
+};
+
 class Agreement {
  public:
   // Parses and checks everything but signatures: TOML, schema, clauses (Cedar, strictly valid against
@@ -149,6 +158,10 @@ class Agreement {
   // kUnverified before the first second of `effective` or after the last second of `expires`, in UTC.
   [[nodiscard]] Status check_period(UtcSeconds now) const;
   [[nodiscard]] std::vector<ExampleOutcome> run_examples() const;
+  // The decision that would be taken. kInvalid says what of the question cannot be.
+  [[nodiscard]] Result<Decision> ask(const Asked& asked) const;
+  // Whom examples.json knows, each with their roles.
+  [[nodiscard]] std::map<std::string, std::vector<std::string>> example_people() const;
 
   // The decision on facts alone; docs/agreement.md lists the fact paths. Whatever the rules say, nothing
   // that is stopped (kStoppedFact) is allowed, and no emergency is declared without [break_glass], its approvers

@@ -230,6 +230,19 @@ class RowReader {
   RowReader(const ClauseFile& clause, const Cast& cast, const Terms& terms, Faults& faults)
       : clause_(clause), cast_(cast), terms_(terms), faults_(faults) {}
 
+  Example read(const Asked& asked) {
+    Example example;
+    example.facts = starting_facts(terms_);
+    example.facts.merge(cast_.defaults);
+    if (asked.person) {
+      example.facts.merge(*asked.person);
+    } else {
+      read_who(asked.who, example);
+    }
+    read_what_happens(asked.does, asked.what, asked.when, example);
+    return example;
+  }
+
   void read(const Fence& fence, std::vector<Example>& out) {
     bool header = false;
     line_ = fence.first_line - 1;
@@ -271,15 +284,19 @@ class RowReader {
     example.facts = starting_facts(terms_);
     example.facts.merge(cast_.defaults);
     read_who(cells[0], example);
-    if (const auto verb = exchange::parse_verb(cells[1])) {
-      example.verb = *verb;
-    } else {
-      fault(fmt::format("`{}` is not a verb; use ask, release, act or train", cells[1]));
-    }
-    read_what(cells[2], example);
-    read_when(cells[3], example);
+    read_what_happens(cells[1], cells[2], cells[3], example);
     read_then(cells[4], example);
     return example;
+  }
+
+  void read_what_happens(std::string_view does, std::string_view what, std::string_view when, Example& example) {
+    if (const auto verb = exchange::parse_verb(does)) {
+      example.verb = *verb;
+    } else {
+      fault(fmt::format("`{}` is not a verb; use ask, release, act or train", does));
+    }
+    read_what(what, example);
+    read_when(when, example);
   }
 
   void read_who(std::string_view who, Example& example) {
@@ -432,6 +449,14 @@ class RowReader {
 };
 
 }  // namespace
+
+Result<Example> parse_question(const Asked& asked, const Cast& cast, const Terms& terms) {
+  Faults faults;
+  const ClauseFile nowhere;
+  Example example = RowReader(nowhere, cast, terms, faults).read(asked);
+  if (faults.any()) return fail(Code::kInvalid, faults.sentences());
+  return example;
+}
 
 Cast parse_cast(std::string_view json_text, const Terms& terms, Faults& faults) {
   json::Parser parser;

@@ -37,4 +37,7 @@ Cast parse_cast(std::string_view json_text, const Terms& terms, Faults& faults);
 std::vector<Example> parse_examples(const ClauseFile& clause, const Cast& cast, const Terms& terms,
                                     Faults& faults);
 
+// A question as one row, its last column left out. kInvalid says what is wrong with which part.
+Result<Example> parse_question(const Asked& asked, const Cast& cast, const Terms& terms);
+
 }  // namespace proviso::agreement

@@ -30,6 +30,12 @@ Error Faults::error() const {
   return error;
 }
 
+std::string Faults::sentences() const {
+  std::string out;
+  for (const Fault& fault : faults_) out += (out.empty() ? "" : "; ") + fault.sentence;
+  return out;
+}
+
 std::string place(std::string_view file, size_t line) { return fmt::format("{}:{}", file, line); }
 
 }  // namespace proviso::agreement

@@ -28,6 +28,8 @@ class Faults {
   // One error with a fault a line, by file and line. Its code is kUnsupported or kLimit only when
   // every fault is of that kind. The caller has checked any().
   [[nodiscard]] Error error() const;
+  // The sentences alone, for a text that has no lines.
+  [[nodiscard]] std::string sentences() const;
 
  private:
   std::vector<Fault> faults_;

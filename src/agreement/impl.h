@@ -66,6 +66,7 @@ struct Agreement::Impl {
   Shape person;
   Shape dataset;
   std::vector<std::string> fact_paths;  // every path that some verb reads, sorted
+  Cast cast;
   std::vector<Example> examples;
 };
 

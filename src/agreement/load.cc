@@ -44,7 +44,7 @@ class Loader {
     if (check_text(kTermsFile, *toml, faults_)) impl_->terms = parse_terms(*toml, faults_);
     read_schema();
     if (const std::string* cast = file(kExamplesFile); cast && check_text(kExamplesFile, *cast, faults_)) {
-      cast_ = parse_cast(*cast, impl_->terms, faults_);
+      impl_->cast = parse_cast(*cast, impl_->terms, faults_);
     }
     read_clauses();
     validate();
@@ -180,7 +180,7 @@ class Loader {
       }
       for (size_t i = before; i < policies_.size(); ++i) read_notes(clause, i);
     }
-    std::vector<Example> examples = parse_examples(clause, cast_, impl_->terms, faults_);
+    std::vector<Example> examples = parse_examples(clause, impl_->cast, impl_->terms, faults_);
     if (impl_->examples.size() + examples.size() > kExamplesMax) {
       faults_.add(clause.file, 1, fmt::format("more than {} examples in the agreement", kExamplesMax),
                   Code::kLimit);
@@ -309,7 +309,6 @@ class Loader {
   const Files& files_;
   std::unique_ptr<Agreement::Impl> impl_;
   Faults faults_;
-  Cast cast_;
   std::vector<ClauseFile> clauses_;
   cedar::PolicySet policies_;
   std::map<std::string, std::string, std::less<>> policy_ids_;

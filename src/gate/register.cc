@@ -164,6 +164,7 @@ std::string approver_list(Engine& engine) {
 Result<std::string> register_list(Engine& engine, std::string_view path) {
   if (path == "/keys") return key_list(engine);
   if (path == "/approvers") return approver_list(engine);
+  if (path == "/people") return people_list(engine);
   return fail(Code::kNotFound, fmt::format("no list `{}`", path));
 }
 
@@ -174,6 +175,22 @@ Result<std::string> register_act(Engine& engine, const Digest& agreement, std::s
   if (path == "/approvers/add") return approver_add(engine, agreement, body);
   if (path == "/approvers/remove") return approver_remove(engine, agreement, body);
   return fail(Code::kNotFound, fmt::format("no command `{}`", path));
+}
+
+std::string people_list(Engine& engine) {
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object();
+  writer.key("people").begin_array();
+  for (const identity::Person& person : engine.people().people()) {
+    writer.begin_object().key("id").string(person.id).key("roles").begin_array();
+    for (const std::string& role : person.roles) writer.string(role);
+    writer.end_array().key("clearance").integer(person.clearance).key("nationality").string(person.nationality);
+    writer.key("training_until").string(format_time(person.training_until)).end_object();
+  }
+  writer.end_array();
+  writer.end_object();
+  return out;
 }
 
 std::string key_list(Engine& engine) {

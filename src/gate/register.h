@@ -19,6 +19,9 @@ Result<std::string> key_revoke(Engine& engine, const Digest& agreement, json::El
 // -> {"keys":[{"id","person","purpose","created","expires","revoked"}]}
 std::string key_list(Engine& engine);
 
+// -> {"people":[{"id","roles","clearance","nationality","training_until"}]}
+std::string people_list(Engine& engine);
+
 // {"person","key": the line of a .pub file} -> {"fingerprint","person"}
 Result<std::string> approver_add(Engine& engine, const Digest& agreement, json::Element body);
 // {"fingerprint"} -> {"fingerprint","person"}
@@ -26,7 +29,7 @@ Result<std::string> approver_remove(Engine& engine, const Digest& agreement, jso
 // -> {"approvers":[{"fingerprint","person","roles","key"}]}
 std::string approver_list(Engine& engine);
 
-// "/keys" or "/approvers": what there is. Whichever change `path` names ("/keys/new", "/keys/revoke",
+// "/keys", "/approvers" or "/people": what there is. Whichever change `path` names ("/keys/new", "/keys/revoke",
 // "/approvers/add", "/approvers/remove"). kNotFound otherwise.
 Result<std::string> register_list(Engine& engine, std::string_view path);
 Result<std::string> register_act(Engine& engine, const Digest& agreement, std::string_view path,

@@ -113,6 +113,35 @@ def agreements(folder):
     check("a fault has file and line", code == 1 and "agreement.toml:" in err and "surprise" in err, err)
 
 
+def asked_of_a_sample():
+    ask = ["agreement", "ask", TOP + "/agreements/enclave", "--as"]
+    code, out, err = run(*ask, "planner", "--purpose", "logistics", "--model", "local")
+    check("ask: allowed, with its clause", code == 0 and "allow" in out and "clause 1.2" in out, out + err)
+    code, out, err = run(*ask, "planner", "--purpose", "logistics", "--model", "local", "--when", "labels=secret marking=4")
+    check("ask: what else would be so counts", code == 3 and "deny" in out, out + err)
+    code, out, err = run(*ask, "engineer", "--does", "train", "--what", "dataset manuals", "--purpose", "maintenance", "--json")
+    held = json.loads(out) if out else {}
+    check("ask: a hold says who could approve", code == 4 and held["decision"] == "hold" and
+          held["awaits"] == [{"role": "legal", "people": ["legal"]}, {"role": "security", "people": ["security"]}], out + err)
+    code, out, err = run(*ask, "nobody", "--model", "local", "--when", "mood=good")
+    check("ask: everything that cannot be is said", code == 1 and "nobody called" in err and "`mood=good`" in err, err)
+
+
+def asked_of_the_register(state):
+    ask = ["agreement", "ask", "--state", state, "--as"]
+    code, out, err = run(*ask, "nora", "--purpose", "analysis", "--model", "local")
+    check("ask: of the state's agreement, as somebody of the register", code == 0 and "allow" in out, out + err)
+    code, out, err = run(*ask, "nora", "--purpose", "analysis", "--model", "local", "--when", "now=2031-01-01")
+    check("ask: now is now unless it is said", code == 3, out + err)
+    for person, *roles in (("iris", "engineer", "legal"), ("omar", "legal")):
+        run("key", "new", "--state", state, "--person", person, *(x for role in roles for x in ("--role", role)))
+    code, out, err = run(*ask, "iris", "--does", "train", "--what", "dataset manuals", "--purpose", "maintenance", "--json")
+    held = {one["role"]: one["people"] for one in json.loads(out)["awaits"]} if out else {}
+    check("ask: nobody approves for themselves", code == 4 and "omar" in held["legal"] and "iris" not in held["legal"], out + err)
+    code, out, err = run(*ask, "nemo", "--purpose", "analysis", "--model", "local")
+    check("ask: who is not there", code == 1 and "knows nobody called `nemo`" in err and "nora" in err, err)
+
+
 def alone():
     """Commands without a running gate take its lock."""
     with Gate(args=["--no-worker"]) as gate:
@@ -121,6 +150,7 @@ def alone():
         check("key new without a gate", code == 0, err)
         code, out, _ = run("key", "list", "--state", gate.state)
         check("key list without a gate", "nora" in out)
+        asked_of_the_register(gate.state)
         code, out, _ = run("ledger", "show", "--state", gate.state)
         check("its leaves are there", "key" in out and "person" in out, out)
         code, out, _ = run("ledger", "verify", "--state", gate.state)
@@ -143,6 +173,7 @@ try:
     helps()
     agreements(folder)
     inspection(folder)
+    asked_of_a_sample()
     alone()
 finally:
     shutil.rmtree(folder, ignore_errors=True)
