@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agreement/decision.h"
+#include "agreement/knowledge.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/ed25519.h"
@@ -169,6 +170,9 @@ class Agreement {
   // value of the wrong type is a deny that says so; so is any run-time error in any policy. Thread-safe,
   // deterministic: the same facts under the same agreement always give the same decision.
   [[nodiscard]] Decision decide(exchange::Verb verb, const exchange::Facts& facts) const;
+
+  // What is so, whatever the facts are that are not shown.
+  [[nodiscard]] Knowledge knowledge(exchange::Verb verb, const Sight& sight) const;
 
   [[nodiscard]] const Model* model(std::string_view id) const;
   [[nodiscard]] const Tool* tool(std::string_view id) const;

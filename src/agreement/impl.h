@@ -79,6 +79,9 @@ struct Question {
 Result<Question> question_of(const Agreement::Impl& impl, exchange::Verb verb,
                              const exchange::Facts& facts);
 
+// A fact as the value of a slot; kInvalid and kNotFound as question_of().
+Result<cedar::Value> value_of(const Agreement::Impl& impl, const Slot& slot, const exchange::FactValue& fact);
+
 // Fills plans, person, dataset and fact_paths from the schema. kUnsupported names an attribute whose
 // type no fact can have.
 Status make_plans(Agreement::Impl& impl);

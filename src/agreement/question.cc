@@ -104,6 +104,90 @@ bool reads_request(std::string_view path) {
          path.starts_with("resource.");
 }
 
+// One fact as a value of the type that its slot wants.
+class Typed {
+ public:
+  explicit Typed(const Agreement::Impl& impl) : impl_(impl) {}
+
+  Result<Value> value(const Slot& slot, const FactValue& fact) {
+    switch (slot.type.tag()) {
+      case Type::Tag::kBool:
+        if (const auto* flag = std::get_if<bool>(&fact)) return Value::boolean(*flag);
+        return wrong(slot);
+      case Type::Tag::kLong:
+        if (const auto* number = std::get_if<int64_t>(&fact)) return Value::integer(*number);
+        return wrong(slot);
+      case Type::Tag::kDatetime: {
+        constexpr int64_t kSecondsMost = std::numeric_limits<int64_t>::max() / 1000;
+        const auto* seconds = std::get_if<int64_t>(&fact);
+        if (!seconds || *seconds > kSecondsMost || *seconds < -kSecondsMost) return wrong(slot);
+        return Value::datetime_ms(*seconds * 1000);
+      }
+      case Type::Tag::kString:
+        if (const auto* text = std::get_if<std::string>(&fact)) {
+          PV_TRY_VOID(check_text(slot.path, *text));
+          return Value::string(*text);
+        }
+        return wrong(slot);
+      case Type::Tag::kEntity: {
+        const auto* id = std::get_if<std::string>(&fact);
+        if (!id) return wrong(slot);
+        PV_TRY(cedar::EntityUid uid, entity(slot, slot.type, *id));
+        return Value::entity(std::move(uid));
+      }
+      case Type::Tag::kSet:
+        return set(slot, fact);
+      default:
+        return wrong(slot);
+    }
+  }
+
+ private:
+  static std::unexpected<Error> wrong(const Slot& slot) {
+    return fail(Code::kInvalid, fmt::format("the fact `{}` must be {}", slot.path,
+                                            wanted_kind(slot.type)));
+  }
+
+  Result<cedar::EntityUid> entity(const Slot& slot, const Type& type, const std::string& id) {
+    const cedar::EntityTypeDecl* declared = impl_.schema->entity_type(type.entity_name());
+    if (declared && !declared->enum_ids.empty() &&
+        std::find(declared->enum_ids.begin(), declared->enum_ids.end(), id) ==
+            declared->enum_ids.end()) {
+      return fail(Code::kInvalid, fmt::format("the fact `{}` is `{}`, which is no {} of this agreement",
+                                              slot.path, id, type.entity_name()));
+    }
+    PV_TRY_VOID(check_text(slot.path, id));
+    cedar::EntityUid uid{type.entity_name(), id};
+    // Proofs speak of stores in which whatever has attributes is there to be read.
+    const bool has_more = declared && (!declared->attributes.attributes().empty() || declared->tags);
+    if (has_more && !impl_.entities->find(uid)) {
+      if (uid.type == "Model") {
+        return fail(Code::kNotFound, fmt::format("the model `{}` is not one that this agreement admits", id));
+      }
+      return fail(Code::kNotFound, fmt::format("the fact `{}` names the {} `{}`, of which nothing is known", slot.path,
+                                               uid.type, id));
+    }
+    return uid;
+  }
+
+  Result<Value> set(const Slot& slot, const FactValue& fact) {
+    const auto* strings = std::get_if<std::vector<std::string>>(&fact);
+    if (!strings) return wrong(slot);
+    if (slot.type.element().tag() == Type::Tag::kString) {
+      for (const std::string& one : *strings) PV_TRY_VOID(check_text(slot.path, one));
+      return Value::set(cedar::Set::of_strings(*strings));
+    }
+    std::vector<Value> elements;
+    for (const std::string& id : *strings) {
+      PV_TRY(cedar::EntityUid uid, entity(slot, slot.type.element(), id));
+      elements.push_back(Value::entity(std::move(uid)));
+    }
+    return Value::set(cedar::Set(std::move(elements)));
+  }
+
+  const Agreement::Impl& impl_;
+};
+
 class QuestionMaker {
  public:
   QuestionMaker(const Agreement::Impl& impl, const Facts& facts) : impl_(impl), facts_(facts) {}
@@ -150,81 +234,6 @@ class QuestionMaker {
     return value;
   }
 
-  static std::unexpected<Error> wrong(const Slot& slot) {
-    return fail(Code::kInvalid, fmt::format("the fact `{}` must be {}", slot.path,
-                                            wanted_kind(slot.type)));
-  }
-
-  Result<cedar::EntityUid> entity(const Slot& slot, const Type& type, const std::string& id) {
-    const cedar::EntityTypeDecl* declared = impl_.schema->entity_type(type.entity_name());
-    if (declared && !declared->enum_ids.empty() &&
-        std::find(declared->enum_ids.begin(), declared->enum_ids.end(), id) ==
-            declared->enum_ids.end()) {
-      return fail(Code::kInvalid, fmt::format("the fact `{}` is `{}`, which is no {} of this agreement",
-                                              slot.path, id, type.entity_name()));
-    }
-    PV_TRY_VOID(check_text(slot.path, id));
-    cedar::EntityUid uid{type.entity_name(), id};
-    // Proofs speak of stores in which whatever has attributes is there to be read.
-    const bool has_more = declared && (!declared->attributes.attributes().empty() || declared->tags);
-    if (has_more && !impl_.entities->find(uid)) {
-      if (uid.type == "Model") {
-        return fail(Code::kNotFound, fmt::format("the model `{}` is not one that this agreement admits", id));
-      }
-      return fail(Code::kNotFound, fmt::format("the fact `{}` names the {} `{}`, of which nothing is known", slot.path,
-                                               uid.type, id));
-    }
-    return uid;
-  }
-
-  Result<Value> value(const Slot& slot, const FactValue& fact) {
-    switch (slot.type.tag()) {
-      case Type::Tag::kBool:
-        if (const auto* flag = std::get_if<bool>(&fact)) return Value::boolean(*flag);
-        return wrong(slot);
-      case Type::Tag::kLong:
-        if (const auto* number = std::get_if<int64_t>(&fact)) return Value::integer(*number);
-        return wrong(slot);
-      case Type::Tag::kDatetime: {
-        constexpr int64_t kSecondsMost = std::numeric_limits<int64_t>::max() / 1000;
-        const auto* seconds = std::get_if<int64_t>(&fact);
-        if (!seconds || *seconds > kSecondsMost || *seconds < -kSecondsMost) return wrong(slot);
-        return Value::datetime_ms(*seconds * 1000);
-      }
-      case Type::Tag::kString:
-        if (const auto* text = std::get_if<std::string>(&fact)) {
-          PV_TRY_VOID(check_text(slot.path, *text));
-          return Value::string(*text);
-        }
-        return wrong(slot);
-      case Type::Tag::kEntity: {
-        const auto* id = std::get_if<std::string>(&fact);
-        if (!id) return wrong(slot);
-        PV_TRY(cedar::EntityUid uid, entity(slot, slot.type, *id));
-        return Value::entity(std::move(uid));
-      }
-      case Type::Tag::kSet:
-        return set(slot, fact);
-      default:
-        return wrong(slot);
-    }
-  }
-
-  Result<Value> set(const Slot& slot, const FactValue& fact) {
-    const auto* strings = std::get_if<std::vector<std::string>>(&fact);
-    if (!strings) return wrong(slot);
-    if (slot.type.element().tag() == Type::Tag::kString) {
-      for (const std::string& one : *strings) PV_TRY_VOID(check_text(slot.path, one));
-      return Value::set(cedar::Set::of_strings(*strings));
-    }
-    std::vector<Value> elements;
-    for (const std::string& id : *strings) {
-      PV_TRY(cedar::EntityUid uid, entity(slot, slot.type.element(), id));
-      elements.push_back(Value::entity(std::move(uid)));
-    }
-    return Value::set(cedar::Set(std::move(elements)));
-  }
-
   Result<cedar::Record> record(const Shape& shape) {
     cedar::Record out = shape.blank;
     PV_TRY_VOID(fill(shape.slots, out));
@@ -248,7 +257,7 @@ class QuestionMaker {
         if (!slot.required || slot.zero_if_absent) continue;
         return fail(Code::kInvalid, fmt::format("the fact `{}` is missing", slot.path));
       }
-      PV_TRY(Value typed, value(slot, *fact));
+      PV_TRY(Value typed, Typed(impl_).value(slot, *fact));
       if (at) {
         *at = std::move(typed);
       } else {
@@ -423,6 +432,10 @@ Result<std::shared_ptr<const cedar::Entities>> registry_entities(const Terms& te
   }
   PV_TRY(cedar::Entities entities, cedar::Entities::create(std::move(all)));
   return std::make_shared<const cedar::Entities>(std::move(entities));
+}
+
+Result<cedar::Value> value_of(const Agreement::Impl& impl, const Slot& slot, const exchange::FactValue& fact) {
+  return Typed(impl).value(slot, fact);
 }
 
 Result<Question> question_of(const Agreement::Impl& impl, exchange::Verb verb,

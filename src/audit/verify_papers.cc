@@ -13,6 +13,7 @@
 #include "base/merkle.h"
 #include "ledger/accuse.h"
 #include "audit/verify.h"
+#include "audit/verify_withheld.h"
 #include "ledger/keys.h"
 #include "ledger/policy.h"
 #include "ledger/tlog_proof.h"
@@ -140,6 +141,10 @@ int run_proof(const Options& options) {
 struct Opened {
   Disclosure disclosure;
   Shown shown;
+  std::optional<prove::Withheld> withheld;
+  [[nodiscard]] bool contradicts() const {
+    return withheld && withheld->answer == prove::Withheld::Answer::kContradicts;
+  }
 };
 
 Result<Opened> judge_disclosure(const Options& options, const ledger::Policy& policy) {
@@ -157,6 +162,7 @@ Result<Opened> judge_disclosure(const Options& options, const ledger::Policy& po
     if (shows_absent(out.disclosure, out.shown.leaf, path)) continue;
     return fail(Code::kUnverified, fmt::format("it does not show that there is no fact `{}`", path));
   }
+  out.withheld = judge_withheld(out.disclosure, out.shown);
   return out;
 }
 
@@ -172,7 +178,7 @@ std::string plain(std::string_view text) {
   return out;
 }
 
-const char* said_of(Replayed replay) {
+const char* replay_said(Replayed replay) {
   switch (replay) {
     case Replayed::kNoAgreement: return "verified, but not replayable: no agreement was given";
     case Replayed::kFactsWithheld: return "verified, but not replayable: facts are withheld";
@@ -207,7 +213,7 @@ void print_disclosure(const Options& options, const Opened& opened) {
   }
   for (const std::string& path : shown.withheld) fmt::print("  withheld: {}\n", path);
   if (shown.unnamed > 0) fmt::print("  withheld: {} facts that are not named\n", shown.unnamed);
-  fmt::print("{}\n", said_of(shown.replay));
+  fmt::print("{}\n", opened.withheld ? said_of(*opened.withheld) : replay_said(shown.replay));
   if (options.agreement.empty()) {
     fmt::print("Whether these parties are yours: compare the agreement's digest, or give --agreement.\n");
   }
@@ -242,13 +248,14 @@ void put_shown(json::Writer& writer, const Options& options, const Opened& opene
   writer.key("unnamed").uinteger(shown.unnamed);
   writer.key("nothing_decided").boolean(shown.replay == Replayed::kNothingDecided);
   writer.key("derived_again").boolean(shown.replay == Replayed::kSame);
+  if (opened.withheld) put_withheld(writer, *opened.withheld);
 }
 
 void print_disclosure_json(const Options& options, const Result<Opened>& opened) {
   std::string out;
   json::Writer writer(out);
   writer.begin_object();
-  writer.key("verified").boolean(opened.has_value());
+  writer.key("verified").boolean(opened.has_value() && !opened->contradicts());
   if (opened) {
     put_shown(writer, options, *opened);
   } else {
@@ -277,7 +284,8 @@ int run_disclosure(const Options& options) {
   } else {
     fmt::print("{}: {}\nNOT VERIFIED\n", options.file, opened.error().message);
   }
-  if (!opened) return 1;
+  if (!opened || opened->contradicts()) return 1;
+  if (opened->withheld && opened->withheld->answer == prove::Withheld::Answer::kSame) return 0;
   const Replayed replay = opened->shown.replay;
   return replay == Replayed::kSame || replay == Replayed::kNothingDecided ? 0 : kWithheld;
 }

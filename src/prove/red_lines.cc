@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "prove/analysis.h"
+#include "prove/literals.h"
 
 namespace proviso::prove {
 namespace {
@@ -19,28 +20,6 @@ double since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-bool registered(const Agreement& agreement, const cedar::EntityUid& uid) {
-  const auto& terms = agreement.terms();
-  if (uid.type == "Model") return agreement.model(uid.id) != nullptr;
-  if (uid.type == "Tool") return agreement.tool(uid.id) != nullptr;
-  return uid.type == "Vendor" && std::ranges::find(terms.vendors, uid.id, &agreement::Vendor::id) != terms.vendors.end();
-}
-
-// Proofs take whatever is read to be in the store. A literal with attributes that no gate has there would
-// make them speak of stores that never are.
-Status check_literals(const Agreement& agreement, const cedar::Expr& e) {
-  if (const auto* uid = e.op == cedar::Op::kLiteral ? e.value.get_if<cedar::EntityUid>() : nullptr) {
-    const cedar::EntityTypeDecl* declared = agreement.schema().entity_type(uid->type);
-    const bool has_more = declared != nullptr && (!declared->attributes.attributes().empty() || declared->tags);
-    if (has_more && !registered(agreement, *uid)) {
-      return fail(Code::kUnsupported, fmt::format("not analysable: a rule or line names `{}`, which the agreement "
-                                                  "does not register", cedar::to_string(*uid)));
-    }
-  }
-  for (const cedar::ExprPtr& arg : e.args) PV_TRY_VOID(check_literals(agreement, *arg));
-  return {};
-}
-
 // One red line, or that no rule errs, in one environment.
 class Task {
  public:
@@ -50,13 +29,9 @@ class Task {
   Obligation run(Prover& prover) const {
     const auto start = std::chrono::steady_clock::now();
     Obligation out{line_ != nullptr ? line_->id : "", env_, {}, 0};
-    for (const cedar::Policy& rule : rules()) {
-      for (const cedar::Condition& condition : rule.conditions) {
-        if (const Status known = check_literals(agreement_, *condition.body); !known) {
-          out.finding = not_analysable(known.error());
-          return out;
-        }
-      }
+    if (const Status known = check_rules(agreement_); !known) {
+      out.finding = not_analysable(known.error());
+      return out;
     }
     out.finding = line_ != nullptr ? line(prover) : no_errors(prover);
     out.seconds = since(start);

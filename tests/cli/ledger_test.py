@@ -41,7 +41,18 @@ def disclose(state, key, home, index):
           judged.stdout + judged.stderr)
     check("it names what is withheld", "withheld: principal.id" in judged.stdout)
     check("it does not say ok", "not replayable" in judged.stdout)
+    check("it names withheld facts that would matter", "would matter" in judged.stdout, judged.stdout)
     check("no person, no content", "script" not in open(out).read())
+    anonymous = os.path.join(home, "anonymous.json")
+    read = ["context.content.labels", "context.content.marking", "context.content.top_score", "context.content.unreadable_parts",
+            "context.moment.break_glass", "context.moment.purpose", "principal.clearance", "principal.nationality",
+            "principal.roles", "principal.training_until", "resource.id", "resource.type"]
+    ledger(state, "disclose", index, *(x for path in read for x in ("--fact", path)), "--to", "the overseer", "--out", anonymous)
+    judged = run("proviso-verify", "disclosure", anonymous, "--log-key", key)
+    check("verified, whatever is withheld", judged.returncode == 0 and "withheld: principal.id" in judged.stdout and
+          "verified, whatever is withheld" in judged.stdout, judged.stdout + judged.stderr)
+    judged = run("proviso-verify", "disclosure", anonymous, "--log-key", key, "--json")
+    check("the same for machines", judged.returncode == 0 and json.loads(judged.stdout)["withheld_facts"]["answer"] == "same", judged.stdout)
     absent = run("proviso-verify", "disclosure", out, "--log-key", key, "--absent", "principal.id")
     check("what is there is not absent", absent.returncode == 1, absent.stdout)
     text = open(out).read()
