@@ -37,6 +37,8 @@ ROOMS = {
 PROGRAMS = {
     "src/audit/verify_main.cc": "prove",
     "src/audit/verify_proofs.cc": "prove",
+    "src/audit/verify_withheld.h": "prove",
+    "src/audit/verify_withheld.cc": "prove",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([a-z_]+)/([^"]+)"', re.M)
 DEPS = re.compile(r"\bDEPS\s+([a-z_\s]*)")
