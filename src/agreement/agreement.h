@@ -75,6 +75,9 @@ struct BreakGlass {
   int64_t review_hours = 0;            // after its end, until it is overdue
 };
 
+// Whether a decision outside `effective` to `expires` is a deny. A draft judges the past at any time.
+enum class Period { kInForce, kAnyTime };
+
 enum class DenialForm { kError, kMessage };
 
 struct Terms {  // agreement.toml, as read
@@ -169,7 +172,7 @@ class Agreement {
   // and the reviews of those before (kOverdueFact). An unknown purpose, label, model or tool class, a missing fact or a
   // value of the wrong type is a deny that says so; so is any run-time error in any policy. Thread-safe,
   // deterministic: the same facts under the same agreement always give the same decision.
-  [[nodiscard]] Decision decide(exchange::Verb verb, const exchange::Facts& facts) const;
+  [[nodiscard]] Decision decide(exchange::Verb verb, const exchange::Facts& facts, Period period = Period::kInForce) const;
 
   // What is so, whatever the facts are that are not shown.
   [[nodiscard]] Knowledge knowledge(exchange::Verb verb, const Sight& sight) const;

@@ -108,14 +108,14 @@ const char* outcome_name(Outcome outcome) {
   return "deny";
 }
 
-Decision Agreement::decide(exchange::Verb verb, const exchange::Facts& facts) const {
+Decision Agreement::decide(exchange::Verb verb, const exchange::Facts& facts, Period period) const {
   Decision refusal;
   // A missing or mistyped time is refused with the other facts below.
   const exchange::FactValue* now = facts.find("context.moment.now");
   const int64_t* seconds = now == nullptr ? nullptr : std::get_if<int64_t>(now);
-  if (seconds != nullptr) {
-    if (Status period = check_period({*seconds}); !period) {
-      refusal.reason = std::move(period.error().message);
+  if (seconds != nullptr && period == Period::kInForce) {
+    if (Status within = check_period({*seconds}); !within) {
+      refusal.reason = std::move(within.error().message);
       return refusal;
     }
   }

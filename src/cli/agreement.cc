@@ -242,6 +242,7 @@ void add_agreement(CLI::App& app, int& status) {
 
   add_agreement_proofs(*command, status);
   add_agreement_ask(*command, status);
+  add_agreement_what_if(*command, status);
 
   auto* status_sub = command->add_subcommand("status", "which revision is in force in the running gate");
   status_sub->add_option("--state", options->state, "state folder")->capture_default_str();

@@ -14,8 +14,9 @@ void add_signer(CLI::App& app, int& status);  // hidden: the signer's own proces
 void add_agreement(CLI::App& app, int& status);
 // `prove` and `diff`, under `agreement`.
 void add_agreement_proofs(CLI::App& command, int& status);
-// `ask`, under `agreement`.
+// `ask` and `what-if`, under `agreement`.
 void add_agreement_ask(CLI::App& command, int& status);
+void add_agreement_what_if(CLI::App& command, int& status);
 void add_ledger(CLI::App& app, int& status);
 void add_key(CLI::App& app, int& status);
 void add_approver(CLI::App& app, int& status);

@@ -1,6 +1,7 @@
 #include "audit/replay.h"
 
 #include "audit/usage.h"
+#include "audit/what_if.h"
 #include "replay_support.h"
 
 namespace proviso::audit::testing {
@@ -65,6 +66,39 @@ TEST(Usage, CountsByMonthVendorAndPurposeAndWithoutWhatIsShredded) {
   const Usage shredded = count("house", {0});
   EXPECT_EQ(shredded.unopened, 4u);
   EXPECT_EQ(shredded.rows.at({"2026-01", "house", "-"}).allowed, 3u);
+}
+
+TEST(WhatIf, CountsWhatADraftWouldHaveTurned) {
+  House house;
+  house.live_a_day();
+  house.state.close();
+  const auto count = [&](const agreement::Files& files, UtcSeconds from) {
+    const auto log = ledger::LogReader::open(house.state.place.dir()).value();
+    const auto vault = vault::Vault::open_reader(house.state.place.root() + "/vault").value();
+    return what_if(*log, *vault, **Agreement::load(files), from, {INT64_MAX}).value();
+  };
+  agreement::Files draft = read_tree(std::string(PV_SOURCE_DIR) + "/agreements/enclave").value();
+  const WhatIf same = count(draft, {0});
+  EXPECT_EQ(same.decisions, 6u);
+  EXPECT_EQ(same.flipped, 0u) << same.text();
+  // A draft for the time to come is judged as if it had been in force.
+  std::string& terms = draft.at("agreement.toml");
+  for (const auto& [from, to] : {std::pair("= 2026-01-01", "= 2031-01-01"), std::pair("= 2028-12-31", "= 2031-12-31")}) {
+    ASSERT_NE(terms.find(from), std::string::npos) << from;
+    terms.replace(terms.find(from), std::string(from).size(), to);
+  }
+  EXPECT_FALSE((*Agreement::load(draft))->check_period(house.state.clock.now()));
+  EXPECT_EQ(count(draft, {0}).flipped, 0u);
+  draft.at("clauses/1-purposes.md") +=
+      "\n```cedar\nforbid (principal, action == Action::\"ask\", resource)\nwhen { context.moment.purpose == Purpose::\"coding\" };\n```\n";
+  const WhatIf stricter = count(draft, {0});
+  EXPECT_EQ(stricter.flipped, 1u) << stricter.text();
+  EXPECT_EQ(stricter.flips.at({"ask", "allow", "deny"}).leaves, (std::vector<uint64_t>{7}));
+  EXPECT_EQ(count(draft, {house.state.clock.now().value + 1}).decisions, 0u);
+  std::filesystem::remove(house.state.place.root() + "/vault/keys/default-2026-01.key");
+  const WhatIf shredded = count(draft, {0});
+  EXPECT_EQ(shredded.unopened, 6u);
+  EXPECT_EQ(shredded.flipped, 0u);
 }
 
 // A tombstone makes an erasure one that somebody answers for; a tombstone alone erases nothing.

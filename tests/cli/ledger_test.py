@@ -74,6 +74,22 @@ def report(state):
     check("and is a leaf", leaves_of(state)[-1]["verb"] == "report")
 
 
+def what_if(state, home):
+    draft = os.path.join(home, "draft")
+    shutil.copytree(os.path.join(state, "agreement"), draft)
+    same = run("proviso", "agreement", "what-if", draft, "--state", state)
+    check("the agreement itself turns nothing", same.returncode == 0 and "0 of " in same.stdout, same.stdout + same.stderr)
+    with open(draft + "/clauses/1-purposes.md", "a") as clause:
+        clause.write('\n```cedar\nforbid (principal, action == Action::"ask", resource)\nwhen { context.moment.purpose == Purpose::"analysis" };\n```\n')
+    stricter = run("proviso", "agreement", "what-if", draft, "--state", state, "--json")
+    flips = json.loads(stricter.stdout or "{}").get("flips", [])
+    check("a stricter draft: what would have been denied", stricter.returncode == 3 and
+          any((f["verb"], f["was"], f["now"]) == ("ask", "allow", "deny") and f["count"] >= 3 for f in flips), stricter.stdout + stricter.stderr)
+    check("without people", "analyst" not in stricter.stdout)
+    last = leaves_of(state)[-1]
+    check("and that it was asked is a leaf", last["verb"] == "report", last)
+
+
 def shred(state):
     segments = ledger(state, "segments").stdout
     segment = next(word for word in segments.split() if word.startswith("default/"))
@@ -188,6 +204,7 @@ def main():
         asks = [i for i, leaf in enumerate(leaves_of(state)) if leaf["verb"] == "ask"]
         disclose(state, key, home, asks[0])  # through the running gate
         report(state)
+        what_if(state, home)
     disclose(state, key, home, asks[1])  # and alone
     proof = ledger(state, "proof", "--receipt", home + "/receipt.json")
     check("a receipt becomes a proof", proof.stdout.startswith("c2sp.org/tlog-proof@v1\n"), proof.stderr)
