@@ -56,9 +56,11 @@ class Engine::Stoppable final : public audit::Committer {
     if (why_.empty()) why_ = why;
     stopped_ = true;
   }
-  bool submit(audit::SealedRecord record, audit::Sink& sink, uint64_t token) override {
-    return !stopped_ && inner_->submit(std::move(record), sink, token);
+  using audit::Committer::submit;
+  bool submit(audit::SealedRecord record, audit::Sink& sink, uint64_t token, Wake wake) override {
+    return !stopped_ && inner_->submit(std::move(record), sink, token, wake);
   }
+  void wake() override { inner_->wake(); }
   Result<ledger::Receipt> commit(audit::SealedRecord record) override {
     if (stopped_) {
       return proviso::fail(Code::kUnavailable,
