@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <future>
 #include <mutex>
 
 #include "base/bytes.h"
@@ -116,12 +117,14 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options) {
   PV_TRY(const ledger::KeyChain chain, ledger::KeyChain::create(log_key, rotations));
   std::vector<note::VerifierKey> former = chain.log_keys();
   std::erase_if(former, [&](const note::VerifierKey& key) { return key.id == log_key.id; });
+  // Beside the log, for each of them is read as a whole.
+  auto vault = std::async(std::launch::async, [dir = at.vault()] { return vault::Vault::open(dir); });
   PV_TRY(engine->log_, ledger::Log::open({.dir = at.log(),
                                           .origin = engine->options_.origin,
                                           .io = nullptr,
                                           .former_keys = std::move(former)},
                                          *engine->signer_));
-  PV_TRY(engine->vault_, vault::Vault::open(at.vault()));
+  PV_TRY(engine->vault_, vault.get());
   PV_TRY(std::unique_ptr<audit::Committer> committer,
          audit::Committer::start(*engine->log_, *engine->vault_, *engine->options_.clock));
   engine->committer_ = std::make_unique<Stoppable>(std::move(committer));
