@@ -201,7 +201,7 @@ class Paced final : public audit::Sink {
 void time_acknowledgements(gate::Engine& engine, const Agreement& agreement, const std::string& state, size_t payload) {
   constexpr size_t kCount = 6000;
   constexpr auto kPace = std::chrono::microseconds(500);
-  Paced paced(kCount, need(ledger::ed25519_key(need(ledger::read_verifier_key(state + "/keys/receipts.vkey")))));
+  Paced paced(kCount, need(ledger::ed25519_key(need(ledger::read_verifier_key(state + "/keys/receipt.pub")))));
   const auto start = Clock::now();
   for (uint64_t i = 0; i < kCount; ++i) {
     std::this_thread::sleep_until(start + i * kPace);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -213,10 +214,9 @@ Result<Nodes> ReaderImpl::nodes_of(uint8_t level, uint64_t tile, uint32_t width)
   if (bytes.size() < size_t{width} * 32) {
     return fail(Code::kCorrupt, fmt::format("tile {} of level {} is cut short", tile, level));
   }
-  std::vector<Digest> hashes;
-  hashes.reserve(width);
+  std::vector<Digest> hashes(width);
   for (size_t i = 0; i < width; ++i) {
-    PV_TRY(hashes.emplace_back(), digest_from_bytes(std::string_view(bytes).substr(i * 32, 32)));
+    std::memcpy(hashes[i].bytes.data(), bytes.data() + i * 32, 32);
   }
   if (cache_.size() == kTilesCachedMax) cache_.pop_back();
   cache_.insert(cache_.begin(), {key, std::make_shared<const IntervalTree>(std::move(hashes))});
