@@ -78,6 +78,13 @@ struct BreakGlass {
 // Whether a decision outside `effective` to `expires` is a deny. A draft judges the past at any time.
 enum class Period { kInForce, kAnyTime };
 
+// What holds while too few outside witnesses have cosigned the ledger: [witnesses].
+struct Witnessing {
+  enum class Without { kServe, kRefuse };
+  Without without_quorum = Without::kServe;  // serve and say so, or answer nothing
+  int64_t grace_seconds = 0;                 // that the quorum may be missing before that
+};
+
 enum class DenialForm { kError, kMessage };
 
 struct Terms {  // agreement.toml, as read
@@ -99,6 +106,7 @@ struct Terms {  // agreement.toml, as read
   std::vector<std::string> passthrough;  // protocol fields admitted though not in the table
   std::vector<Retention> retention;
   std::optional<BreakGlass> break_glass;
+  std::optional<Witnessing> witnesses;  // none: the gate's configuration alone decides
   [[nodiscard]] std::string_view retention_class(std::string_view purpose) const;
 };
 

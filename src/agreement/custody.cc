@@ -214,6 +214,17 @@ void wider_registry(const Agreement& a, const Agreement& b, std::vector<std::str
   add_wider(out, "vendors registered otherwise", vendors.changed);
 }
 
+// Without [witnesses] a gate may serve for as long as its configuration says.
+void wider_witnessing(const std::optional<Witnessing>& before, const std::optional<Witnessing>& after,
+                      std::vector<std::string>& out) {
+  if (!before || before->without_quorum != Witnessing::Without::kRefuse) return;
+  if (!after || after->without_quorum != Witnessing::Without::kRefuse) {
+    out.emplace_back("it answers where witnesses are missing");
+  } else if (after->grace_seconds > before->grace_seconds) {
+    out.push_back(fmt::format("witnesses may be missing for {} s instead of {}", after->grace_seconds, before->grace_seconds));
+  }
+}
+
 }  // namespace
 
 std::vector<Touched> touched_lines(const Agreement& in_force, const Agreement& next) {
@@ -257,6 +268,7 @@ std::vector<std::string> wider_terms(const Agreement& in_force, const Agreement&
   add_wider(out, "labels that are not looked for any more", without(as_set(a.labels), as_set(b.labels)));
   if (a.detectors != b.detectors) out.emplace_back("other detectors are pinned, or none");
   add_wider(out, "protocol fields passed through", without(as_set(b.passthrough), as_set(a.passthrough)));
+  wider_witnessing(a.witnesses, b.witnesses, out);
   for (const RedLine& line : in_force.red_lines()) {
     const RedLine* now = find_line(next, line.id);
     if (now == nullptr) {

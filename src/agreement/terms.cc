@@ -442,6 +442,20 @@ void read_break_glass(TableReader& top, Terms& terms) {
   });
 }
 
+void read_witnesses(TableReader& top, Terms& terms) {
+  top.sub_table("witnesses", [&](TableReader& reader) {
+    Witnessing witnesses;
+    const std::string without = reader.text("without_quorum", Need::kRequired);
+    if (without == "refuse") {
+      witnesses.without_quorum = Witnessing::Without::kRefuse;
+    } else if (without != "serve" && !without.empty()) {
+      reader.fault("without_quorum", fmt::format("[witnesses] `without_quorum` is `{}`; write \"serve\" or \"refuse\"", without));
+    }
+    witnesses.grace_seconds = reader.integer("grace_seconds", Need::kRequired, 0, kWitnessGraceSMax);
+    terms.witnesses = witnesses;
+  });
+}
+
 }  // namespace
 
 std::string_view Terms::retention_class(std::string_view purpose) const {
@@ -490,6 +504,7 @@ Terms parse_terms(std::string_view toml_text, Faults& faults) {
   read_tools(top, terms);
   read_retention(top, terms);
   read_break_glass(top, terms);
+  read_witnesses(top, terms);
   top.finish();
   return terms;
 }

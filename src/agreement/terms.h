@@ -17,6 +17,7 @@ inline constexpr size_t kTextBytesMax = 4096;    // descriptions are sentences
 inline constexpr int64_t kRetentionMonthsMax = 1200;  // a hundred years; who wants longer names no period
 inline constexpr int64_t kBreakGlassMinutesMax = 240;    // what lasts longer is a state to be agreed upon
 inline constexpr int64_t kBreakGlassReviewHoursMax = 168;  // a week; later nobody remembers
+inline constexpr int64_t kWitnessGraceSMax = 86'400;       // a day without outside eyes is no grace any more
 inline constexpr size_t kClassBytesMax = 63;             // a retention class stands in file names
 inline constexpr int64_t kMarkingMax = 1'000'000;  // markings are small ranks
 

@@ -20,7 +20,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr size_t kInFlightMax = 4;               // batches durable but not yet answered
+constexpr size_t kUnderWayMax = 4;               // batches taken but not yet answered
 constexpr auto kQuietPeriod = milliseconds(50);  // this long without a commit is idle
 
 struct Item {
@@ -39,6 +39,13 @@ struct Asked {  // whom a batch's receipts belong to, in order
   bool stale;  // its leaf is too old to stand behind the ones before it: nothing of it is written
 };
 using Batch = std::vector<Asked>;
+
+// A batch whose records the vault holds, durable, on its way to the log.
+struct Kept {
+  Batch batch;
+  std::vector<std::string> entries;  // of those that are not stale
+  UtcSeconds time;
+};
 
 // One delivery per sink, each in the order of submission.
 class Deliveries {
@@ -61,11 +68,12 @@ class Deliveries {
 class CommitterImpl final : public Committer {
  public:
   CommitterImpl(ledger::Log& log, vault::Vault& vault, const Clock& clock)
-      : log_(log), vault_(vault), clock_(clock), latest_(log.state().last_time.value) {}
+      : log_(log), vault_(vault), clock_(clock), latest_(log.state().last_time.value), newest_(log.state().last_time) {}
   ~CommitterImpl() override;
   void start_threads();
 
-  bool submit(SealedRecord record, Sink& sink, uint64_t token) override;
+  bool submit(SealedRecord record, Sink& sink, uint64_t token, Wake wake) override;
+  void wake() override;
   Result<ledger::Receipt> commit(SealedRecord record) override;
   [[nodiscard]] bool healthy() const override { return healthy_.load(); }
   [[nodiscard]] std::string failure() const override;
@@ -73,12 +81,15 @@ class CommitterImpl final : public Committer {
   [[nodiscard]] Figures figures() const override;
 
  private:
+  void keep_loop();
   void write_loop();
   void answer_loop();
   void publish_loop();
   std::vector<Item> take_queued();
-  void write_batch(std::vector<Item>& items, size_t begin, size_t end);
-  Status make_durable(std::span<Item> items, const Batch& batch, int64_t newest);
+  void keep_batch(std::span<Item> items);
+  Status keep(std::span<Item> items, Kept& kept);
+  std::optional<Kept> next_kept();
+  Status write(const Kept& kept);
   UtcSeconds not_before(int64_t time) const;
   std::optional<Batch> next_in_flight();
   void answer(const Batch& batch);
@@ -96,18 +107,26 @@ class CommitterImpl final : public Committer {
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable queued_;
+  std::condition_variable kept_changed_;
   std::condition_variable in_flight_changed_;
   std::condition_variable committed_;
   std::vector<Item> queue_;
   size_t queue_bytes_ = 0;
+  bool woken_ = false;        // the queue may be taken
+  size_t under_way_ = 0;      // batches that were taken and are not answered
+  std::deque<Kept> kept_;
   std::deque<Batch> in_flight_;
   steady_clock::time_point last_commit_;
   bool unpublished_ = false;
   bool closing_ = false;      // nothing more is submitted
+  bool keeper_done_ = false;  // nothing more is kept
   bool writer_done_ = false;  // nothing more comes in flight
   bool answers_done_ = false;
   std::string failure_;
 
+  UtcSeconds newest_;  // of the batches taken; the keeper's
+
+  std::thread keeper_;
   std::thread writer_;
   std::thread answerer_;
   std::thread publisher_;
@@ -119,12 +138,14 @@ CommitterImpl::~CommitterImpl() {
     closing_ = true;
   }
   queued_.notify_all();
+  keeper_.join();
   writer_.join();
   answerer_.join();
   publisher_.join();
 }
 
 void CommitterImpl::start_threads() {
+  keeper_ = std::thread([this] { keep_loop(); });
   writer_ = std::thread([this] { write_loop(); });
   answerer_ = std::thread([this] { answer_loop(); });
   publisher_ = std::thread([this] { publish_loop(); });
@@ -156,7 +177,7 @@ Committer::Figures CommitterImpl::figures() const {
   return {entries_.load(), batches_.load(), queue_.size()};
 }
 
-bool CommitterImpl::submit(SealedRecord record, Sink& sink, uint64_t token) {
+bool CommitterImpl::submit(SealedRecord record, Sink& sink, uint64_t token, Wake wake) {
   const size_t bytes = bytes_of(record);
   {
     const std::lock_guard lock(mutex_);
@@ -166,10 +187,18 @@ bool CommitterImpl::submit(SealedRecord record, Sink& sink, uint64_t token) {
     }
     queue_.push_back({std::move(record), &sink, token});
     queue_bytes_ += bytes;
-    if (queue_.size() > 1) return true;  // the writer was woken for the first
+    if (wake == Wake::kLater || std::exchange(woken_, true)) return true;
   }
   queued_.notify_one();
   return true;
+}
+
+void CommitterImpl::wake() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (queue_.empty() || std::exchange(woken_, true)) return;
+  }
+  queued_.notify_one();
 }
 
 Result<ledger::Receipt> CommitterImpl::commit(SealedRecord record) {
@@ -184,7 +213,7 @@ Result<ledger::Receipt> CommitterImpl::commit(SealedRecord record) {
   };
   Waiter waiter;
   auto answer = waiter.answer->get_future();
-  if (!submit(std::move(record), waiter, 0)) {
+  if (!submit(std::move(record), waiter, 0, Wake::kNow)) {
     if (!healthy()) return std::unexpected(refusal());
     return fail(Code::kLimit, "the ledger's queue is full");
   }
@@ -193,14 +222,14 @@ Result<ledger::Receipt> CommitterImpl::commit(SealedRecord record) {
 
 std::vector<Item> CommitterImpl::take_queued() {
   std::unique_lock lock(mutex_);
-  queued_.wait(lock, [&] { return !queue_.empty() || closing_; });
   // More than a few unanswered batches only add to everyone's wait: let the queue fill instead.
-  in_flight_changed_.wait(lock, [&] { return in_flight_.size() < kInFlightMax; });
+  queued_.wait(lock, [&] { return (woken_ && under_way_ < kUnderWayMax) || closing_; });
+  woken_ = false;
   queue_bytes_ = 0;
   return std::exchange(queue_, {});
 }
 
-void CommitterImpl::write_loop() {
+void CommitterImpl::keep_loop() {
   for (;;) {
     auto items = take_queued();
     if (items.empty()) break;
@@ -212,48 +241,75 @@ void CommitterImpl::write_loop() {
         if (end > begin && bytes > ledger::kBatchBytesMax) break;
         ++end;
       }
-      write_batch(items, begin, end);
+      keep_batch(std::span(items).subspan(begin, end - begin));
       begin = end;
     }
+  }
+  const std::lock_guard lock(mutex_);
+  keeper_done_ = true;
+  kept_changed_.notify_all();
+}
+
+void CommitterImpl::keep_batch(std::span<Item> items) {
+  Kept kept;
+  int64_t newest = newest_.value;
+  for (const Item& item : items) {
+    newest = std::max(newest, item.record.time.value);
+    kept.batch.push_back({item.sink, item.token, item.record.time.value < newest - kLeafLagSMax});
+  }
+  if (healthy()) {
+    kept.time = newest_ = not_before(newest);
+    if (const auto durable = keep(items, kept); !durable) fail_for_good(durable.error());
+  }
+  // A failed batch goes the same way, so that answers keep their order and each is given once.
+  const std::lock_guard lock(mutex_);
+  ++under_way_;
+  kept_.push_back(std::move(kept));
+  kept_changed_.notify_all();
+}
+
+// The order is the design. The vault first: a leaf whose record is missing could never be replayed,
+// a record whose leaf is missing is dropped at the next start. Then the log: its sync is the
+// commit. Nothing is signed before both are durable. The two have a thread each: while the log
+// syncs a batch, the vault syncs the next.
+Status CommitterImpl::keep(std::span<Item> items, Kept& kept) {
+  std::vector<const vault::Sealed*> records;
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (kept.batch[i].stale) continue;
+    records.push_back(&items[i].record.sealed);
+    kept.entries.push_back(std::move(items[i].record.entry));
+  }
+  if (records.empty()) return {};
+  PV_TRY_VOID(vault_.append(vault_.size(), records));
+  return vault_.sync();
+}
+
+std::optional<Kept> CommitterImpl::next_kept() {
+  std::unique_lock lock(mutex_);
+  kept_changed_.wait(lock, [&] { return !kept_.empty() || keeper_done_; });
+  if (kept_.empty()) return std::nullopt;
+  Kept kept = std::move(kept_.front());
+  kept_.pop_front();
+  return kept;
+}
+
+void CommitterImpl::write_loop() {
+  while (auto kept = next_kept()) {
+    if (healthy()) {
+      if (const auto durable = write(*kept); !durable) fail_for_good(durable.error());
+    }
+    const std::lock_guard lock(mutex_);
+    in_flight_.push_back(std::move(kept->batch));
+    in_flight_changed_.notify_all();
   }
   const std::lock_guard lock(mutex_);
   writer_done_ = true;
   in_flight_changed_.notify_all();
 }
 
-void CommitterImpl::write_batch(std::vector<Item>& items, size_t begin, size_t end) {
-  Batch batch;
-  int64_t newest = log_.state().last_time.value;
-  for (size_t i = begin; i < end; ++i) {
-    const int64_t time = items[i].record.time.value;
-    newest = std::max(newest, time);
-    batch.push_back({items[i].sink, items[i].token, time < newest - kLeafLagSMax});
-  }
-  if (healthy()) {
-    const auto durable = make_durable(std::span(items).subspan(begin, end - begin), batch, newest);
-    if (!durable) fail_for_good(durable.error());
-  }
-  // A failed batch goes the same way, so that answers keep their order and each is given once.
-  const std::lock_guard lock(mutex_);
-  in_flight_.push_back(std::move(batch));
-  in_flight_changed_.notify_all();
-}
-
-// The order is the design. The vault first: a leaf whose record is missing could never be replayed,
-// a record whose leaf is missing is dropped at the next start. Then the log: its sync is the
-// commit. Nothing is signed before both are durable.
-Status CommitterImpl::make_durable(std::span<Item> items, const Batch& batch, int64_t newest) {
-  std::vector<const vault::Sealed*> records;
-  std::vector<std::string> entries;
-  for (size_t i = 0; i < items.size(); ++i) {
-    if (batch[i].stale) continue;
-    records.push_back(&items[i].record.sealed);
-    entries.push_back(std::move(items[i].record.entry));
-  }
-  if (entries.empty()) return {};
-  PV_TRY_VOID(vault_.append(log_.state().size, records));
-  PV_TRY_VOID(vault_.sync());
-  PV_TRY_VOID(log_.append(entries, not_before(newest)));
+Status CommitterImpl::write(const Kept& kept) {
+  if (kept.entries.empty()) return {};
+  PV_TRY_VOID(log_.append(kept.entries, kept.time));
   return log_.request_signature();
 }
 
@@ -269,8 +325,9 @@ void CommitterImpl::answer_loop() {
     answer(*batch);
     const std::lock_guard lock(mutex_);
     in_flight_.pop_front();
+    --under_way_;
+    queued_.notify_one();
     last_commit_ = steady_clock::now();
-    in_flight_changed_.notify_all();
     if (unpublished_ || !healthy()) continue;  // the publisher was woken for the first
     unpublished_ = true;
     committed_.notify_one();

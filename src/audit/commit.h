@@ -1,7 +1,7 @@
 #pragma once
 // The commit point. Event loops seal records (hashing and encryption, on their own core) and submit
-// them; one ledger thread takes what has queued as a batch: vault bytes, log bytes, both synced,
-// then signed, then answered with one wake-up per loop. Nothing is answered that is not durable.
+// them; what has queued is taken as a batch: vault bytes, synced; log bytes, synced, while the next
+// batch's vault bytes are; then signed, then answered with one wake-up per loop. Nothing is answered that is not durable.
 // After a failure every pending and later submission is answered with an error and healthy() is
 // false for good.
 #include <cstdint>
@@ -59,7 +59,14 @@ class Committer {
   // is answered with kConflict. True: `sink` will be told, with a receipt or an error, exactly
   // once. False if the queue is full or the ledger has failed: nothing was queued. `sink` must
   // outlive the committer. Thread-safe.
-  virtual bool submit(SealedRecord record, Sink& sink, uint64_t token) = 0;
+  // With Wake::kLater the record may lie in the queue until wake(): a loop that has more to submit
+  // calls it once, behind the last, so that they become one batch.
+  enum class Wake { kNow, kLater };
+  virtual bool submit(SealedRecord record, Sink& sink, uint64_t token, Wake wake) = 0;
+  bool submit(SealedRecord record, Sink& sink, uint64_t token) {
+    return submit(std::move(record), sink, token, Wake::kNow);
+  }
+  virtual void wake() = 0;  // thread-safe
   // Blocks until durable: for commands and start-up. Never from a sink.
   virtual Result<ledger::Receipt> commit(SealedRecord record) = 0;
   [[nodiscard]] virtual bool healthy() const = 0;

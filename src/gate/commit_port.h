@@ -1,5 +1,5 @@
 #pragma once
-// How a loop waits for the ledger: one port per loop, one wake-up per batch. A coroutine that commits
+// How a loop waits for the ledger: one port per loop, one wake-up per batch in either direction. A coroutine that commits
 // through it goes on only when its record is durable and signed, or has failed.
 #include <cstdint>
 #include <memory>
@@ -30,8 +30,10 @@ class CommitPort final : public audit::Sink {
     http::Event done;
     Result<ledger::Receipt> receipt = fail(Code::kInternal, "no answer");
   };
+  void wake_soon();
   http::Loop& loop_;
   audit::Committer& committer_;
+  bool waking_ = false;
   uint64_t next_token_ = 1;
   std::unordered_map<uint64_t, Waiter*> waiting_;
 };

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <future>
 #include <mutex>
 
 #include "base/bytes.h"
@@ -56,9 +57,11 @@ class Engine::Stoppable final : public audit::Committer {
     if (why_.empty()) why_ = why;
     stopped_ = true;
   }
-  bool submit(audit::SealedRecord record, audit::Sink& sink, uint64_t token) override {
-    return !stopped_ && inner_->submit(std::move(record), sink, token);
+  using audit::Committer::submit;
+  bool submit(audit::SealedRecord record, audit::Sink& sink, uint64_t token, Wake wake) override {
+    return !stopped_ && inner_->submit(std::move(record), sink, token, wake);
   }
+  void wake() override { inner_->wake(); }
   Result<ledger::Receipt> commit(audit::SealedRecord record) override {
     if (stopped_) {
       return proviso::fail(Code::kUnavailable,
@@ -114,12 +117,14 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options) {
   PV_TRY(const ledger::KeyChain chain, ledger::KeyChain::create(log_key, rotations));
   std::vector<note::VerifierKey> former = chain.log_keys();
   std::erase_if(former, [&](const note::VerifierKey& key) { return key.id == log_key.id; });
+  // Beside the log, for each of them is read as a whole.
+  auto vault = std::async(std::launch::async, [dir = at.vault()] { return vault::Vault::open(dir); });
   PV_TRY(engine->log_, ledger::Log::open({.dir = at.log(),
                                           .origin = engine->options_.origin,
                                           .io = nullptr,
                                           .former_keys = std::move(former)},
                                          *engine->signer_));
-  PV_TRY(engine->vault_, vault::Vault::open(at.vault()));
+  PV_TRY(engine->vault_, vault.get());
   PV_TRY(std::unique_ptr<audit::Committer> committer,
          audit::Committer::start(*engine->log_, *engine->vault_, *engine->options_.clock));
   engine->committer_ = std::make_unique<Stoppable>(std::move(committer));

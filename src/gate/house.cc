@@ -43,6 +43,16 @@ House::House(Config config_in, const Clock& clock_in, audit::Committer& committe
   in_force_.store(std::make_shared<const InForce>(InForce{nullptr, oversight.stops(), oversight.emergencies(), 0}));
 }
 
+bool House::unwitnessed() const {
+  const int64_t missing = quorum_missing_ms.load();
+  if (missing == 0) return false;
+  const auto longer_than = [&](int64_t seconds) { return missing > seconds * 1000; };
+  const WitnessConfig& own = config.witness;
+  if (!own.policy.empty() && own.without_quorum == "refuse" && longer_than(own.grace_seconds)) return true;
+  const auto& agreed = in_force()->agreement->terms().witnesses;
+  return agreed && agreed->without_quorum == agreement::Witnessing::Without::kRefuse && longer_than(agreed->grace_seconds);
+}
+
 void House::put_in_force(std::shared_ptr<const agreement::Agreement> agreement) {
   const std::lock_guard lock(swapping_);
   InForce next = *in_force();

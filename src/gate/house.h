@@ -23,6 +23,7 @@
 
 namespace proviso::gate {
 
+inline constexpr int64_t kNeverWitnessedMs = INT64_MAX;  // House::quorum_missing_ms where no witnesses are asked
 inline constexpr size_t kReceiptsKeptMax = 65'536;  // for GET /proviso/receipts: a few minutes at full load
 
 // Receipts of recent exchanges, for clients of streams. The oldest make room; all of them can be made
@@ -67,12 +68,15 @@ struct House {
   ReceiptShelf receipts;
   Webhook* webhook = nullptr;  // null where approvers are not told
   std::atomic<bool> ledger_late = false;  // the newest commit missed its deadline
-  // Too few witnesses have cosigned for longer than the configured grace, and requests wait for them.
-  std::atomic<bool> unwitnessed = false;
+  // For how long too few witnesses have cosigned; 0 while there are enough.
+  std::atomic<int64_t> quorum_missing_ms = 0;
   std::atomic<bool> quorum = true;  // true also where no witnesses are asked
   std::atomic<bool> quorum_asked = true;  // a first round since the start has ended, or took too long
   std::atomic<bool> ready = false;  // the worker serves, or none is configured
 
+  // Whether requests wait for witnesses: the agreement in force says so, or the configuration, which may
+  // only be stricter.
+  [[nodiscard]] bool unwitnessed() const;
   [[nodiscard]] std::shared_ptr<const InForce> in_force() const { return in_force_.load(); }
   // From now on decisions are taken under this agreement, or under the stops and emergencies that oversight has now.
   void put_in_force(std::shared_ptr<const agreement::Agreement> agreement);

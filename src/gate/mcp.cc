@@ -194,7 +194,7 @@ http::Task<void> Mcp::post(http::Call& call) {
     co_await refuse(call, std::move(sender.error()));
     co_return;
   }
-  if (house_.unwitnessed.load()) {
+  if (house_.unwitnessed()) {
     co_await refuse(call, Refusal{503, tools::kNotRecorded,
                                   "too few witnesses have seen this gate's ledger; it answers again once they have", "", ""});
     co_return;

@@ -97,7 +97,7 @@ http::Task<void> Routes::handle(http::Call& call) {
       co_await call.respond(std::move(response));
       co_return;
     }
-    if (house_.unwitnessed.load()) {
+    if (house_.unwitnessed()) {
       co_await corridor.turn_away(
           call, place.protocol, "",
           Turned{exchange::ErrorKind::kUnavailable,
@@ -151,12 +151,13 @@ http::Response Routes::readiness() const {
   std::string body;
   json::Writer writer(body);
   writer.begin_object();
-  const bool witnessed = !house_.unwitnessed.load();
+  const bool witnessed = !house_.unwitnessed();
   writer.key("ready").boolean(ledger && model && witnessed);
   writer.key("ledger").string(ledger ? "writes" : late ? "does not write in time" : house_.committer.failure());
   writer.key("model").string(model ? "serves" : "is not ready");
   writer.key("red_lines").uinteger(house_.in_force()->agreement->red_lines().size());
-  writer.key("witnesses").string(house_.quorum.load()         ? "enough"
+  writer.key("witnesses").string(house_.config.witness.policy.empty() ? "none are asked"
+                                 : house_.quorum.load()       ? "enough"
                                  : house_.quorum_asked.load() ? "too few"
                                                               : "not yet");
   writer.end_object();

@@ -74,6 +74,10 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
   }
   service->house_->quorum = service->carrier_ == nullptr;  // with witnesses: once they said so
   service->house_->quorum_asked = service->carrier_ == nullptr;
+  if (!service->carrier_) service->house_->quorum_missing_ms = kNeverWitnessedMs;
+  if (!service->carrier_ && loaded.agreement->terms().witnesses) {
+    journal::warn("the agreement speaks of witnesses, but [witness] names none: nobody outside sees this ledger");
+  }
 
   PV_TRY_VOID(service->start_worker());
   PV_TRY(service->loops_, http::Loops::create({.count = static_cast<size_t>(config.loops)}));
@@ -159,8 +163,8 @@ void Service::check_quorum_age() {
   if (!quorum_missed_ && age > std::chrono::seconds(config.interval_seconds) + kWitnessAnswerMax) {
     note_quorum(false, "the witnesses take too long");
   }
-  const bool late = quorum_missed_ && age > std::chrono::seconds(config.grace_seconds);
-  house_->unwitnessed = late && config.without_quorum == "refuse";
+  const int64_t age_ms = std::chrono::duration_cast<std::chrono::milliseconds>(age).count();
+  house_->quorum_missing_ms = quorum_missed_ ? std::max<int64_t>(age_ms, 1) : 0;
 }
 
 void Service::note_quorum(bool quorum, const std::string& why) {

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <deque>
+#include <future>
 #include <mutex>
 #include <optional>
 
@@ -84,7 +85,8 @@ class LogImpl final : public Log {
   Status create_wal();
   Status replay(const std::optional<Published>& published);
   Status cut_tail();
-  Status agree_with_signer(const std::optional<Published>& published);
+  Status agree_with_signer(const Result<SignerClient::Standing>& replayed,
+                           const std::optional<Published>& published);
   Status check_entries(std::span<const std::string> entries, UtcSeconds now) const;
   Status write_frame(std::string_view frame);
   Status make_room(size_t bytes);
@@ -157,9 +159,11 @@ Status LogImpl::start() {
   PV_TRY_VOID(create_wal());
   PV_TRY(wal_, open_file(io_, wal_path_, O_RDWR));
   PV_TRY(const auto published, read_published(options_.dir));
+  // Two programs read the whole log beside each other; nothing is cut before both have.
+  auto standing = std::async(std::launch::async, [this] { return signer_.replay(); });
   PV_TRY_VOID(replay(published));
   has_checkpoint_ = published.has_value();
-  PV_TRY_VOID(agree_with_signer(published));
+  PV_TRY_VOID(agree_with_signer(standing.get(), published));
   return cut_tail();
 }
 
@@ -217,8 +221,10 @@ Status LogImpl::cut_tail() {
   return {};
 }
 
-Status LogImpl::agree_with_signer(const std::optional<Published>& published) {
-  PV_TRY(const auto standing, signer_.replay());
+Status LogImpl::agree_with_signer(const Result<SignerClient::Standing>& replayed,
+                                  const std::optional<Published>& published) {
+  if (!replayed) return std::unexpected(replayed.error());
+  const SignerClient::Standing& standing = *replayed;
   if (standing.origin != options_.origin) {
     return fail(Code::kConflict, fmt::format("the signer signs for `{}`, not for `{}`",
                                              standing.origin, options_.origin));

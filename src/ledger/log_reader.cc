@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <utility>
 
 #include "base/check.h"
 #include "base/file.h"
@@ -11,12 +15,16 @@
 #include "ledger/layout.h"
 #include "ledger/log.h"
 #include "ledger/log_check.h"
+#include "ledger/receipt.h"
 #include "ledger/wal.h"
 
 namespace proviso::ledger {
 namespace {
 
 constexpr uint64_t kTileFileBytesMax = kTileWidth * (2 + kEntryBytesMax);
+constexpr size_t kTilesCachedMax = 64;  // 16 KiB each; all of the upper levels of sixteen million leaves
+
+using Nodes = std::shared_ptr<const IntervalTree>;
 
 bool exists(const std::string& path) {
   struct stat found{};
@@ -49,7 +57,8 @@ class ReaderImpl final : public LogReader {
   Result<std::string> read_tile(const TilePath& path) const;
   Result<Digest> perfect(uint64_t start, uint64_t leaves) const;
   Result<Digest> halves(uint64_t start, uint64_t leaves) const;
-  Result<Digest> stored_hash(uint8_t level, uint64_t index) const;
+  Result<Nodes> nodes_of(uint8_t level, uint64_t tile, uint32_t width) const;
+  Result<Digest> stored_node(uint8_t level, uint64_t first, uint64_t count) const;
 
   std::string dir_;
   std::string wal_path_;
@@ -58,6 +67,13 @@ class ReaderImpl final : public LogReader {
   uint64_t published_ = 0;  // the checkpoint's size when this was opened
   Fd wal_;                  // invalid: only what tlog-tiles publishes is here
   WalIndex index_;
+
+  struct Cached {
+    std::pair<uint8_t, uint64_t> key;  // level and tile
+    Nodes nodes;
+  };
+  mutable std::mutex cache_mutex_;
+  mutable std::vector<Cached> cache_;  // newest first
 };
 
 Result<note::Checkpoint> ReaderImpl::parsed_checkpoint() const {
@@ -184,19 +200,39 @@ Result<Digest> ReaderImpl::leaf_hash(uint64_t index) const {
   return merkle::leaf_hash(bytes);
 }
 
-// Hash `index` of a level as a published tile holds it. kNotFound if none does.
-Result<Digest> ReaderImpl::stored_hash(uint8_t level, uint64_t index) const {
-  const uint64_t tile = index / kTileWidth;
-  const auto at = tiles_at(level, published_);
-  const uint32_t width = tile < at.full ? kTileWidth : tile == at.full ? at.partial : 0;
-  if (index % kTileWidth >= width)
-    return fail(Code::kNotFound, "no published tile holds this hash");
+// The nodes over a published tile, computed once: a path asks the same tile for its hashes level by level,
+// and the tiles further up for every path.
+Result<Nodes> ReaderImpl::nodes_of(uint8_t level, uint64_t tile, uint32_t width) const {
+  const auto key = std::pair(level, tile);
+  const std::lock_guard lock(cache_mutex_);
+  const auto found = std::ranges::find(cache_, key, &Cached::key);
+  if (found != cache_.end()) {
+    std::rotate(cache_.begin(), found, found + 1);  // the newest in front
+    return cache_.front().nodes;
+  }
   PV_TRY(const auto bytes, read_tile({TilePath::Kind::kHash, level, tile, width}));
-  const size_t offset = (index % kTileWidth) * 32;
-  if (bytes.size() < offset + 32) {
+  if (bytes.size() < size_t{width} * 32) {
     return fail(Code::kCorrupt, fmt::format("tile {} of level {} is cut short", tile, level));
   }
-  return digest_from_bytes(std::string_view(bytes).substr(offset, 32));
+  std::vector<Digest> hashes(width);
+  for (size_t i = 0; i < width; ++i) {
+    std::memcpy(hashes[i].bytes.data(), bytes.data() + i * 32, 32);
+  }
+  if (cache_.size() == kTilesCachedMax) cache_.pop_back();
+  cache_.insert(cache_.begin(), {key, std::make_shared<const IntervalTree>(std::move(hashes))});
+  return cache_.front().nodes;
+}
+
+// The node over `count` hashes of a level, a power of two, from `first`, a multiple of it: they lie in one
+// tile. kNotFound if no published tile holds them all.
+Result<Digest> ReaderImpl::stored_node(uint8_t level, uint64_t first, uint64_t count) const {
+  const uint64_t tile = first / kTileWidth;
+  const auto at = tiles_at(level, published_);
+  const uint32_t width = tile < at.full ? kTileWidth : tile == at.full ? at.partial : 0;
+  if (first % kTileWidth + count > width)
+    return fail(Code::kNotFound, "no published tile holds this hash");
+  PV_TRY(const Nodes nodes, nodes_of(level, tile, width));
+  return nodes->node(static_cast<size_t>(std::countr_zero(count)), first % kTileWidth / count);
 }
 
 // The root over `leaves`, a power of two, from `start`, a multiple of it. From tiles where they
@@ -204,16 +240,9 @@ Result<Digest> ReaderImpl::stored_hash(uint8_t level, uint64_t index) const {
 Result<Digest> ReaderImpl::perfect(uint64_t start, uint64_t leaves) const {
   const auto level = static_cast<uint8_t>(std::countr_zero(leaves) / 8);
   const uint64_t span = uint64_t{1} << (8 * level);
-  std::vector<Digest> hashes;
-  for (uint64_t at = start; at < start + leaves; at += span) {
-    auto hash = stored_hash(level, at / span);
-    if (!hash && hash.error().code == Code::kNotFound) {
-      hash = level == 0 ? leaf_hash(at) : halves(at, span);
-    }
-    if (!hash) return hash;
-    hashes.push_back(*hash);
-  }
-  return merkle::root(hashes);
+  const auto node = stored_node(level, start / span, leaves / span);
+  if (node || node.error().code != Code::kNotFound) return node;
+  return leaves == 1 ? leaf_hash(start) : halves(start, leaves);
 }
 
 Result<Digest> ReaderImpl::halves(uint64_t start, uint64_t leaves) const {

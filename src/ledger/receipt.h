@@ -49,7 +49,9 @@ class IntervalTree {
   [[nodiscard]] size_t size() const { return levels_.front().size(); }
   [[nodiscard]] const Digest& root() const { return levels_.back().front(); }
   [[nodiscard]] const Digest& leaf(size_t i) const { return levels_.front()[i]; }
-  [[nodiscard]] std::vector<Digest> path(size_t i) const;  // leaf to root
+  [[nodiscard]] std::vector<Digest> path(size_t i) const;
+  // Node `i` of those over 2^height leaves each; it lies within the tree.
+  [[nodiscard]] const Digest& node(size_t height, size_t i) const { return levels_[height][i]; }  // leaf to root
 
  private:
   std::vector<std::vector<Digest>> levels_;

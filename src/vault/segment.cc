@@ -17,6 +17,7 @@ namespace {
 
 constexpr uint64_t kGrowBytes = 4u << 20;  // what is allocated ahead
 constexpr size_t kZerosBytes = 256u << 10;  // of them, in one write
+constexpr size_t kHeadersBytes = 128u << 10;  // of a scan, in one read
 constexpr size_t kWindowBytes = 1u << 20;  // of a search behind damage
 
 // Up to `count` bytes at `offset`; fewer only at the end of the file.
@@ -53,6 +54,28 @@ bool only_zeros(std::string_view bytes) {
   return bytes.empty() ||
          (bytes[0] == '\0' && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
+
+// Headers one after the other, out of pieces of the file: a call for each would cost more than the header.
+class Headers {
+ public:
+  Headers(const Fd& fd, const std::string& path) : fd_(fd), path_(path) {}
+  // What a header at `offset` would be; shorter only at the end of the file.
+  Result<std::string_view> at(uint64_t offset) {
+    if (offset < start_ || offset + kFrameHeaderBytes > start_ + bytes_.size()) {
+      // Behind a large record little of a piece would be headers.
+      const bool near = offset < start_ + bytes_.size() + kHeadersBytes;
+      PV_TRY(bytes_, read_at(fd_, path_, offset, near ? kHeadersBytes : kFrameHeaderBytes));
+      start_ = offset;
+    }
+    return std::string_view(bytes_).substr(static_cast<size_t>(offset - start_), kFrameHeaderBytes);
+  }
+
+ private:
+  const Fd& fd_;
+  const std::string& path_;
+  std::string bytes_;
+  uint64_t start_ = 0;
+};
 
 Fault fault(std::string_view path, uint64_t offset, std::string_view what) {
   return {offset, {Code::kCorrupt, fmt::format("`{}` at offset {}: {}", path, offset, what)}};
@@ -102,8 +125,9 @@ Result<Scan> scan_segment(const std::string& path, uint64_t from) {
       scan.faults.push_back(fault(path, 0, "it is no vault segment"));
   }
   scan.end = at;
+  Headers headers(fd, path);
   while (at < size) {
-    PV_TRY(const std::string bytes, read_at(fd, path, at, kFrameHeaderBytes));
+    PV_TRY(const std::string_view bytes, headers.at(at));
     const auto header = decode_header(bytes);
     if (header && at + kFrameHeaderBytes + header->length <= size) {
       scan.records.push_back({header->index, at});

@@ -89,6 +89,7 @@ class VaultImpl final : public Vault {
   Status recover(uint64_t log_size) override;
   Result<Sealed> record(uint64_t index) const override;
   Result<std::string> open_record(uint64_t index) const override;
+  Result<std::string> open(const Sealed& record) const override;
   Status erase(std::string_view segment) override;
   [[nodiscard]] uint64_t size() const override;
   [[nodiscard]] std::vector<Error> faults() const override;
@@ -343,12 +344,17 @@ Result<Sealed> VaultImpl::record(uint64_t index) const {
 
 Result<std::string> VaultImpl::open_record(uint64_t index) const {
   PV_TRY(const Sealed sealed, record(index));
-  PV_TRY(const std::shared_ptr<const Key> key, keys_->for_opening(sealed.segment));
-  Result<std::string> plaintext = decrypt_record(*key, sealed.segment, sealed.bytes);
-  if (!plaintext) {
-    return fail_at(fmt::format("record of leaf {} in segment `{}`", index, sealed.segment),
-                   plaintext.error());
+  auto plaintext = open(sealed);
+  if (!plaintext && plaintext.error().code == Code::kCorrupt) {
+    return fail_at(fmt::format("leaf {}", index), plaintext.error());
   }
+  return plaintext;
+}
+
+Result<std::string> VaultImpl::open(const Sealed& record) const {
+  PV_TRY(const std::shared_ptr<const Key> key, keys_->for_opening(record.segment));
+  auto plaintext = decrypt_record(*key, record.segment, record.bytes);
+  if (!plaintext) return fail_at(fmt::format("record in segment `{}`", record.segment), plaintext.error());
   return plaintext;
 }
 

@@ -59,6 +59,8 @@ class Vault {
   // file and offset are named), kUnavailable when its wrapping key was erased. Thread-safe.
   virtual Result<Sealed> record(uint64_t index) const = 0;
   virtual Result<std::string> open_record(uint64_t index) const = 0;
+  // The plaintext of what record() gave.
+  virtual Result<std::string> open(const Sealed& record) const = 0;
 
   // Destroys the wrapping key of a segment ("default/2026-11") for ever: overwritten, removed, and
   // a mark left so that none is made again. kNotFound if there never was one.

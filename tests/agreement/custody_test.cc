@@ -111,6 +111,22 @@ TEST_F(Custody, AToolInAMilderClass) {
   EXPECT_EQ(wider[0], "tool `fire_plan` moves from class `force` to `write`");
 }
 
+// Who signs an amendment is told when the agreement stops waiting for witnesses, or waits later.
+TEST_F(Custody, FewerWitnesses) {
+  const auto with = [&](const char* lines) {
+    return load_or_fail(amended([&](Files& all) {
+      replace(all, "agreement.toml", "without_quorum = \"serve\" ", "without_quorum = \"refuse\" ");
+      replace(all, "agreement.toml", "grace_seconds  = 60 ", lines);
+    }));
+  };
+  const auto strict = with("grace_seconds  = 60 ");
+  const auto later = with("grace_seconds  = 61 ");
+  EXPECT_TRUE(wider_terms(*before_, *strict).empty());
+  EXPECT_TRUE(wider_terms(*later, *strict).empty());
+  EXPECT_EQ(wider_terms(*strict, *before_), std::vector<std::string>{"it answers where witnesses are missing"});
+  EXPECT_EQ(wider_terms(*strict, *later), std::vector<std::string>{"witnesses may be missing for 61 s instead of 60"});
+}
+
 // The operator names a key of its own for the vendor and signs with it: the new agreement is signed by every party
 // that it names, and still not by the vendor.
 TEST_F(Custody, AnotherKeyForAParty) {

@@ -21,4 +21,17 @@ for tool in \
   [ "$name" = posix ] && name=tessera-posix
   step "build $name" go build -o "$out/$name" "$tool"
 done
+# The same program with the batch age that its library has by default, for bench/ledger.
+mkdir tessera-posix-250ms
+sed 's/WithBatching(256, time.Second)/WithBatching(tessera.DefaultBatchMaxSize, tessera.DefaultBatchMaxAge)/' \
+  "$(go list -m -f '{{.Dir}}' github.com/transparency-dev/tessera)/cmd/conformance/posix/main.go" >tessera-posix-250ms/main.go
+grep -q DefaultBatchMaxAge tessera-posix-250ms/main.go
+step "build tessera-posix-250ms" go build -o "$out/tessera-posix-250ms" ./tessera-posix-250ms
+# Its versions of what we use are others: a module of its own.
+mkdir sunlight
+cd sunlight
+printf 'module proviso.local/sunlight\n\ngo 1.25\n\nrequire filippo.io/sunlight v0.8.1\n' >go.mod
+for tool in sunlight sunlight-keygen; do
+  step "build $tool" go build -o "$out/$tool" "filippo.io/sunlight/cmd/$tool"
+done
 echo "$out"

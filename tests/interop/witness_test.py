@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Other people's programs judge our log and vouch for it; ours vouches for theirs. Each with a flipped bit.
 
-litewitness (torchwood v0.9.0) cosigns our checkpoint; our witness cosigns Tessera's log; torchwood's proof and
+litewitness (torchwood v0.9.0) and sunlight (v0.8.1) cosign our checkpoint; our witness cosigns Tessera's log; torchwood's proof and
 policy verifiers read our witnessed proofs; Tessera's fsck and client read our tiles. The tools come from
 tests/interop/build_tools.sh; what is not there is skipped, and said.
 """
 import base64
 import glob
 import hashlib
+import http.server
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -115,6 +117,56 @@ class LiteWitness:
                 process.wait()
 
 
+class Sunlight:
+    """The witness in sunlight takes its logs from a list behind a URL and its key from a seed. It listens for
+    plain HTTP where no certificates are asked for, and knows itself by the host of its submission prefix."""
+
+    def __init__(self, home, vkey):
+        program, keygen = tool("sunlight"), tool("sunlight-keygen")
+        self.process = self.lists = None
+        if not program or not keygen:
+            return
+        seed, checkpoints, said = (os.path.join(home, n) for n in ("sun.seed", "sun.db", "sun.txt"))
+        pattern = re.compile(r"sun\.example/w\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+")
+        made = run(keygen, "-f", seed, "-witness", "sun.example/w")
+        self.vkey = pattern.search(made.stdout).group(0)
+        with sqlite3.connect(checkpoints) as tables:
+            tables.execute("CREATE TABLE checkpoints (logID BLOB PRIMARY KEY, body BLOB NOT NULL) STRICT")
+        listed = ("logs/v0\n\nvkey %s\n" % vkey).encode()
+
+        class List(http.server.BaseHTTPRequestHandler):
+            def log_message(self, *unused):
+                pass
+
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(listed)))
+                self.end_headers()
+                self.wfile.write(listed)
+
+        self.lists = http.server.ThreadingHTTPServer(("127.0.0.1", 0), List)
+        threading.Thread(target=self.lists.serve_forever, daemon=True).start()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = "http://127.0.0.1:%d/w" % port
+        config = os.path.join(home, "sunlight.yaml")
+        with open(config, "w") as out:
+            out.write("listen: ['127.0.0.1:%d']\ncheckpoints: %s\nwitness:\n  name: sun.example/w\n  secret: %s\n"
+                      "  submissionprefix: https://127.0.0.1/w\n  loglists: ['http://127.0.0.1:%d/']\n"
+                      % (port, checkpoints, seed, self.lists.server_address[1]))
+        with open(said, "wb") as out:
+            self.process = subprocess.Popen([program, "-c", config], stdout=out, stderr=out, cwd=home)
+        known = wait_for(lambda: "adding new log" in open(said, errors="replace").read())
+        check("sunlight knows our log", known, open(said, errors="replace").read())
+
+    def stop(self):
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
+            self.lists.shutdown()
+
+
 def wait_for(what, seconds=20):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -202,13 +254,16 @@ def judge_proof(state, policy, receipt):
 def vouch_for_ours(state, receipt, home):
     vkey = open(state + "/keys/log.vkey").read().strip()
     ours = OurWitness(home, "w1", [vkey])
-    lite = LiteWitness(home, vkey)
+    lite, sun = LiteWitness(home, vkey), Sunlight(home, vkey)
     lines = ["log " + vkey, "witness ours %s %s" % (ours.vkey, ours.url)]
     members = ["ours"]
     if lite.process:
         check("litewitness says its key", lite.vkey is not None)
         lines.append("witness lite %s %s" % (lite.vkey, lite.url))
         members.append("lite")
+    if sun.process:
+        lines.append("witness sun %s %s" % (sun.vkey, sun.url))
+        members.append("sun")
     lines += ["group both all " + " ".join(members), "quorum both"]
     policy = os.path.join(home, "policy")
     open(policy, "w").write("\n".join(lines) + "\n")
@@ -226,6 +281,7 @@ def vouch_for_ours(state, receipt, home):
     check("a changed checkpoint is cosigned by nobody", done.returncode == 1 and '"cosigned":true' not in done.stdout,
           done.stdout + done.stderr)
     open(state + "/log/checkpoint", "wb").write(note)
+    sun.stop()
     lite.stop()
     ours.stop()
 

@@ -150,6 +150,33 @@ TEST(Doorkeeper, RefusesNoPassAndAReceiptOfAnotherLeaf) {
   EXPECT_NE(other.error().message.find("another leaf"), std::string::npos) << other.error().message;
 }
 
+// What only looks like a leaf: the same members under another format's name.
+TEST(Doorkeeper, RefusesALeafOfAnotherFormat) {
+  auto door = keeper();
+  const Made made;
+  Pass pass = made.pass();
+  const size_t at = pass.leaf.find("leaf@v1");
+  pass.leaf.replace(at, 7, "leaf@v2");
+  pass.receipt = made.receipt_for(pass.leaf);
+  const auto admitted = door.admit(pass.text(), kPath, kBody, {kNow});
+  ASSERT_FALSE(admitted.has_value());
+  EXPECT_NE(admitted.error().message.find("of another format"), std::string::npos) << admitted.error().message;
+}
+
+TEST(Doorkeeper, ReadsNoPassBeyondItsLimits) {
+  auto door = keeper();
+  const std::string good = Made{}.pass().text();
+  const auto longer = door.admit(good + std::string(kPassBytesMax - good.size() + 1, ' '), kPath, kBody, {kNow});
+  ASSERT_FALSE(longer.has_value());
+  EXPECT_EQ(longer.error().code, Code::kLimit);
+  Pass deep = Made{}.pass();
+  deep.opening.proof.resize(9);
+  const auto deeper = door.admit(deep.text(), kPath, kBody, {kNow});
+  ASSERT_FALSE(deeper.has_value());
+  EXPECT_NE(deeper.error().message.find("at most 8"), std::string::npos) << deeper.error().message;
+  EXPECT_TRUE(door.admit(good, kPath, kBody, {kNow}).has_value());
+}
+
 TEST(Doorkeeper, RefusesEveryPassWithAByteChanged) {
   const std::string good = Made{}.pass().text();
   auto door = keeper();
@@ -244,6 +271,10 @@ TEST(DoorRequest, IsReadStrictlyAndWrittenAnew) {
            "POST /v1/messages HTTP/1.1\nContent-Length: 1\n\n",
            "POST /v1/messages HTTP/1.0\r\nContent-Length: 1\r\n\r\n",
            "POST /v1/messages HTTP/1.1\r\n Content-Length: 1\r\n\r\n",
+           "POST /v1/messages HTTP/1.1\r\nContent-Length: 1\r\n: a\r\n\r\n",
+           "POST /v1/messages HTTP/1.1\r\nContent-Length: 1\r\nHost\r\n\r\n",
+           "POST /v1/messages HTTP/1.1\r\nContent-Length: 1\r\n X: a\r\n\r\n",
+           "POST /v1/messages HTTP/1.1\r\nContent-Length: 1\r\nX: a\nProviso-Pass: b\r\n\r\n",
            "POST /v1/messages HTTP/1.1\r\nContent-Length: 1\r\nProviso-Pass: a\r\nProviso-Pass: b\r\n\r\n",
            "POST /v1/messages HTTP/1.1\r\nContent-Length: 1\r\n\r\nx"}) {
     EXPECT_FALSE(read_door_request(bad).has_value()) << bad;

@@ -12,7 +12,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from gate import BIN, Checks, Gate  # noqa: E402
+from gate import BIN, TOP, Checks, Gate  # noqa: E402
 from upstream import Upstream  # noqa: E402
 
 checks = Checks("witnessed")
@@ -168,6 +168,41 @@ def slow_witness(upstream, state, home, witness):
     server.shutdown()
 
 
+def strict_sample(home):
+    folder = os.path.join(home, "strict")
+    shutil.copytree(os.path.join(TOP, "agreements", "enclave"), folder)
+    terms = os.path.join(folder, "agreement.toml")
+    text = open(terms).read()
+    changed = text.replace('without_quorum = "serve" ', 'without_quorum = "refuse"')
+    changed = changed.replace("grace_seconds  = 60", "grace_seconds  = 0")
+    assert changed.count('"refuse"') == text.count('"refuse"') + 1
+    open(terms, "w").write(changed)
+    return folder
+
+
+def the_agreement_decides(upstream, home):
+    """An agreement that wants witnesses is not served without them, whatever the configuration says."""
+    folder = strict_sample(home)
+    state = os.path.join(home, "agreed")
+    with Gate(upstream=upstream, state=state, agreement=folder) as gate:
+        status, said = readyz(gate)
+        check("no witness is asked: nothing is answered", served(gate) == 503 and status == 503, said)
+        check("and readiness says why", said["witnesses"] == "none are asked" and not said["ready"], said)
+        check("and the journal", "names none" in gate.stderr(), gate.stderr())
+        keys = gate.keys
+    os.makedirs(home + "/agreed-witness")
+    witness = Witness(home + "/agreed-witness")
+    witness.trust(open(state + "/keys/log.vkey").read().strip())
+    witness.start()
+    with Gate(upstream=upstream, state=state, agreement=folder, config=config(home, witness, "serve")) as gate:
+        gate.keys = keys
+        check("with its witness it answers", wait_until(lambda: readyz(gate)[1]["witnesses"] == "enough" and
+                                                        served(gate) == 200), gate.stderr())
+        witness.stop()
+        check("a milder configuration counts for nothing", wait_until(lambda: served(gate) == 503), gate.stderr())
+    witness.stop()
+
+
 def main():
     home = tempfile.mkdtemp(prefix="proviso-witnessed-")
     os.chmod(home, 0o755)
@@ -201,6 +236,8 @@ def main():
         check("configured so, it serves and says so", wait_until(lambda: readyz(gate)[1]["witnesses"] == "too few"))
         check("it serves", served(gate) == 200 and readyz(gate)[0] == 200)
     witness.start()
+
+    the_agreement_decides(upstream, home)
 
     # The old disk: every key is there, but witnesses saw more than it holds.
     check("a restore", proviso("ledger", "restore", "--state", restored, old).returncode == 0)
