@@ -63,6 +63,30 @@ TEST(Committer, AnswersEachSubmissionOnceWithAReceiptThatHolds) {
   EXPECT_TRUE((*reader)->check(state.place.log_key()).empty());
 }
 
+TEST(Committer, WhatIsWokenTogetherIsOneBatch) {
+  Counter sink;
+  State state;
+  ASSERT_OK(state.start());
+  const uint64_t before = state.committer->figures().batches;
+  for (uint64_t i = 0; i < 30; ++i) {
+    EXPECT_TRUE(state.committer->submit(sealed(state, i), sink, i, Committer::Wake::kLater));
+  }
+  EXPECT_EQ(state.committer->figures().queue_depth, 30u);
+  state.committer->wake();
+  sink.wait_for(30);
+  EXPECT_EQ(state.committer->figures().batches, before + 1);
+  state.committer->wake();  // for nothing
+}
+
+TEST(Committer, AnswersWhatNobodyWokeWhenItIsClosed) {
+  Counter sink;
+  State state;
+  ASSERT_OK(state.start());
+  EXPECT_TRUE(state.committer->submit(sealed(state, 1), sink, 1, Committer::Wake::kLater));
+  state.committer.reset();
+  EXPECT_EQ(sink.receipts.size(), 1u);
+}
+
 TEST(Committer, AnswersWhatIsPendingWhenItIsClosed) {
   Counter sink;
   State state;

@@ -104,6 +104,10 @@ class LiteWitness:
         found = wait_for(lambda: pattern.search(open(said, errors="replace").read()))
         self.vkey = found.group(0) if found else None
         # What its witnessctl writes; that program needs a module that is not served.
+        def has_tables():
+            with sqlite3.connect(db) as tables:
+                return tables.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('log', 'key')").fetchone()[0] == 2
+        wait_for(has_tables)
         with sqlite3.connect(db) as tables:
             empty = base64.b64encode(hashlib.sha256(b"").digest()).decode()
             origin = vkey.split("+")[0]
@@ -119,14 +123,39 @@ class LiteWitness:
 
 class Sunlight:
     """The witness in sunlight takes its logs from a list behind a URL and its key from a seed. It listens for
-    plain HTTP where no certificates are asked for, and knows itself by the host of its submission prefix."""
+    plain HTTP where no certificates are asked for, knows itself by the host of its submission prefix, and ends
+    where it keeps no log of its own: so it keeps an empty one."""
+
+    CONFIG = """listen: ['127.0.0.1:{port}']
+checkpoints: {home}/sun.db
+witness:
+  name: sun.example/w
+  secret: {home}/sun.seed
+  submissionprefix: https://127.0.0.1/w
+  loglists: ['http://127.0.0.1:{lists}/']
+logs:
+  - shortname: idle
+    inception: {today}
+    submissionprefix: https://127.0.0.1/idle
+    monitoringprefix: https://127.0.0.1/idle
+    localdirectory: {home}/sunlight
+    secret: {home}/sun.seed
+    cache: {home}/sun.cache
+    roots: {home}/sun.pem
+    notafterstart: 2026-01-01T00:00:00Z
+    notafterlimit: 2027-01-01T00:00:00Z
+"""
 
     def __init__(self, home, vkey):
         program, keygen = tool("sunlight"), tool("sunlight-keygen")
         self.process = self.lists = None
         if not program or not keygen:
             return
-        seed, checkpoints, said = (os.path.join(home, n) for n in ("sun.seed", "sun.db", "sun.txt"))
+        seed, checkpoints, said, root = (os.path.join(home, n) for n in ("sun.seed", "sun.db", "sun.txt", "sun.pem"))
+        open(seed, "wb").write(os.urandom(32))  # one that the generator makes cannot be removed again
+        os.mkdir(home + "/sunlight")
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "/dev/null", "-subj", "/CN=r",
+            "-days", "2", "-out", root)
         pattern = re.compile(r"sun\.example/w\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+")
         made = run(keygen, "-f", seed, "-witness", "sun.example/w")
         self.vkey = pattern.search(made.stdout).group(0)
@@ -152,13 +181,17 @@ class Sunlight:
         self.url = "http://127.0.0.1:%d/w" % port
         config = os.path.join(home, "sunlight.yaml")
         with open(config, "w") as out:
-            out.write("listen: ['127.0.0.1:%d']\ncheckpoints: %s\nwitness:\n  name: sun.example/w\n  secret: %s\n"
-                      "  submissionprefix: https://127.0.0.1/w\n  loglists: ['http://127.0.0.1:%d/']\n"
-                      % (port, checkpoints, seed, self.lists.server_address[1]))
+            out.write(self.CONFIG.format(port=port, home=home, lists=self.lists.server_address[1],
+                                         today=time.strftime("%Y-%m-%d")))
         with open(said, "wb") as out:
             self.process = subprocess.Popen([program, "-c", config], stdout=out, stderr=out, cwd=home)
-        known = wait_for(lambda: "adding new log" in open(said, errors="replace").read())
-        check("sunlight knows our log", known, open(said, errors="replace").read())
+        words = lambda: open(said, errors="replace").read()  # noqa: E731
+        check("sunlight knows our log", wait_for(lambda: "adding new log" in words()), words())
+
+        def listens():
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+        check("sunlight listens", wait_for(listens), words())
 
     def stop(self):
         if self.process:
