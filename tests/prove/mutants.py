@@ -28,7 +28,7 @@ from cedar_text import to_json
 from mutate import Draft, mutate
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BIN = os.environ.get("PROVISO_BIN", os.path.join(TOP, "build", "release", "bin", "proviso"))
+BIN = os.path.join(os.environ.get("PROVISO_BIN", os.path.join(TOP, "build", "release", "bin")), "proviso")
 PEER = os.path.join(TOP, "bench", "cedar_peer")
 SEED = 20261126
 MOST = 9223372036854775807
@@ -290,6 +290,14 @@ def judge(done, proof, label, count, wrong):
     count[kind + ", accepted"] += proof["proven"]
 
 
+def control(proof, label):
+    """A prover that accepts everything must be caught by the same labels."""
+    blind = dict(proof, proven=True, obligations=[dict(one, verdict="holds") for one in proof["obligations"]])
+    caught = []
+    judge("control", blind, label, collections.Counter(), caught)
+    assert bool(caught) == bool(label["broken"] or label["errs"]), "the labels do not catch a blind prover"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("count", type=int, nargs="?", default=200)
@@ -306,6 +314,7 @@ def main():
             proofs = [prove(folder, top + "/records") for _, folder, _ in mutants]
             for (done, _, _), proof, label in zip(mutants, proofs, labels(peer, name, mutants, proofs, args.seed), strict=True):
                 judge("%s: %s" % (name, done), proof, label, count, wrong)
+                control(proof, label)
     print("%d mutants (seed %d) in %.0f s; %d more did not load" % (args.count, args.seed, time.monotonic() - start, refused))
     for kind in ("break a line", "can err", "harmless"):
         print("%5d %s: %d refused with a request that the crate replays, %d accepted" % (
