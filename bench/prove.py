@@ -71,7 +71,7 @@ def generate(folder, policies):
     """The enclave sample with more clauses, ten policies each, and four more red lines."""
     shutil.copytree(os.path.join(TOP, "agreements", "enclave"), folder)
     choose = random.Random(SEED)
-    left, number = policies - count(folder), 11
+    left, number = policies - count(folder), 12
     while left > 0:
         body = "".join(policy(choose, "%d.%d" % (number, i + 1)) + "\n" for i in range(min(10, left)))
         words = "\n\n".join("%d.%d A generated rule." % (number, i + 1) for i in range(min(10, left)))
@@ -93,7 +93,7 @@ def edit(path, old, new):
 
 def change_one_clause(folder):
     """The first generated rule gets one condition more."""
-    path = folder + "/clauses/11-generated.md"
+    path = folder + "/clauses/12-generated.md"
     with open(path, encoding="utf-8") as file:
         text = file.read()
     edit(path, text[text.index("when {"):][:6], "when { context.content.bytes > 64 &&")
