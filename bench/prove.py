@@ -23,7 +23,7 @@ LABELS = ["secret", "autonomous_targeting", "weapon_guidance", "domestic_surveil
           "person_intercept"]
 CLASSES = ["read", "write", "spend", "client"]
 MORE_LINES = [
-    ("R7", "operator", "ask, release, act", "what nobody could look into does not pass", "context.content.unreadable_parts == 0"),
+    ("R7", "operator", "ask, release, act", "what nobody could look into does not pass", "context.content.unreadable_parts <= 0"),
     ("R8", "overseer", "train", "no training without the security officer", "context.moment.approvals.security >= 1"),
     ("R9", "vendor", "release", "no weapon guidance is handed out",
      '!context.content.labels.contains("weapon_guidance")'),
