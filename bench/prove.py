@@ -23,7 +23,7 @@ LABELS = ["secret", "autonomous_targeting", "weapon_guidance", "domestic_surveil
           "person_intercept"]
 CLASSES = ["read", "write", "spend", "client"]
 MORE_LINES = [
-    ("R7", "operator", "ask, release, act", "what nobody could look into does not pass", "context.content.unreadable_parts == 0"),
+    ("R7", "operator", "ask, release, act", "what nobody could look into does not pass", "context.content.unreadable_parts <= 0"),
     ("R8", "overseer", "train", "no training without the security officer", "context.moment.approvals.security >= 1"),
     ("R9", "vendor", "release", "no weapon guidance is handed out",
      '!context.content.labels.contains("weapon_guidance")'),
@@ -71,7 +71,7 @@ def generate(folder, policies):
     """The enclave sample with more clauses, ten policies each, and four more red lines."""
     shutil.copytree(os.path.join(TOP, "agreements", "enclave"), folder)
     choose = random.Random(SEED)
-    left, number = policies - count(folder), 11
+    left, number = policies - count(folder), 12
     while left > 0:
         body = "".join(policy(choose, "%d.%d" % (number, i + 1)) + "\n" for i in range(min(10, left)))
         words = "\n\n".join("%d.%d A generated rule." % (number, i + 1) for i in range(min(10, left)))
@@ -93,7 +93,7 @@ def edit(path, old, new):
 
 def change_one_clause(folder):
     """The first generated rule gets one condition more."""
-    path = folder + "/clauses/11-generated.md"
+    path = folder + "/clauses/12-generated.md"
     with open(path, encoding="utf-8") as file:
         text = file.read()
     edit(path, text[text.index("when {"):][:6], "when { context.content.bytes > 64 &&")

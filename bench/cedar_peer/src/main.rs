@@ -1,5 +1,8 @@
 //! The Rust crate `cedar-policy` beside our engine: `cedar_peer bench FOLDER` times decisions on parsed
-//! inputs, `cedar_peer judge` judges the cases of fuzz/cedar/differential.cc and compares.
+//! inputs, `cedar_peer judge` judges the cases of fuzz/cedar/differential.cc and compares, `cedar_peer mutants` labels
+//! the mutants of tests/prove/mutants.py.
+mod mutants;
+
 use cedar_policy::{
     AuthorizationError, Authorizer, Context, Decision, Entities, EntityUid, EvaluationError,
     PolicyId, PolicySet, Request, Response, Schema, SlotId,
@@ -183,6 +186,7 @@ fn main() {
     match args.get(1).map(String::as_str) {
         Some("bench") => bench(&args[2], args.get(3).map_or(1.0, |s| s.parse().unwrap())),
         Some("judge") => judge(),
-        _ => eprintln!("usage: cedar_peer bench FOLDER [SECONDS] | cedar_peer judge"),
+        Some("mutants") => mutants::run(),
+        _ => eprintln!("usage: cedar_peer bench FOLDER [SECONDS] | cedar_peer judge | cedar_peer mutants"),
     }
 }
