@@ -249,9 +249,8 @@ int lint_command(const ProveOptions& options) {
   const auto opened = open(options.folder);
   if (!opened) return complain(opened.error());
   const Agreement& agreement = *opened->agreement;
-  prove::Prover prover(prover_options(options));
   const auto start = std::chrono::steady_clock::now();
-  const prove::Lint found = prove::lint(prover, agreement.schema(), agreement.rules());
+  const prove::Lint found = prove::lint(prover_options(options), options.threads, agreement.schema(), agreement.rules());
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const std::vector<std::string> sentences = lint_sentences(agreement, found);
   if (options.as_json) {
@@ -294,6 +293,7 @@ void add_agreement_proofs(CLI::App& command, int& status) {
 
   auto* lint_sub = command.add_subcommand("lint", "rules that never match, always match, or add nothing to another");
   lint_sub->add_option("folder", options->folder, "the agreement")->required();
+  lint_sub->add_option("--threads", options->threads, "solvers at once")->capture_default_str();
   common(lint_sub);
   lint_sub->footer("Not faults: each may be meant. A permit that is overridden in one environment may work in another.\n"
                    "exit status: 0 if there is nothing to say, else 1");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <iterator>
 
 namespace proviso::prove {
 namespace {
@@ -183,16 +184,22 @@ Comparison compare(Prover& prover, const cedar::Schema& schema, const Environmen
   return out;
 }
 
-Lint lint(Prover& prover, const cedar::Schema& schema, const cedar::Engine& engine) {
-  Lint out;
+Lint lint(const ProverOptions& options, unsigned threads, const cedar::Schema& schema, const cedar::Engine& engine) {
   const std::vector<Environment> envs = environments(schema);
+  std::vector<Lint> found(envs.size());
+  std::vector<std::vector<EnvironmentLint::Extent>> extents(envs.size());
+  each_with_prover(options, threads, envs.size(), [&](Prover& prover, size_t i) {
+    extents[i] = EnvironmentLint(prover, schema, envs[i], engine, found[i]).run();
+  });
+  Lint out;
   std::vector<size_t> none(engine.policies().size());
   std::vector<size_t> all(engine.policies().size());
-  for (const Environment& env : envs) {
-    const auto extents = EnvironmentLint(prover, schema, env, engine, out).run();
-    for (size_t i = 0; i < extents.size(); ++i) {
-      none[i] += extents[i].none ? 1 : 0;
-      all[i] += extents[i].all ? 1 : 0;
+  for (size_t env = 0; env < envs.size(); ++env) {
+    std::ranges::move(found[env].overlaps, std::back_inserter(out.overlaps));
+    std::ranges::move(found[env].unknown, std::back_inserter(out.unknown));
+    for (size_t i = 0; i < extents[env].size(); ++i) {
+      none[i] += extents[env][i].none ? 1 : 0;
+      all[i] += extents[env][i].all ? 1 : 0;
     }
   }
   for (uint32_t i = 0; i < none.size(); ++i) {

@@ -44,7 +44,8 @@ struct Lint {
   std::vector<Overlap> overlaps;
   std::vector<std::string> unknown;  // questions without an answer, a sentence each
 };
-Lint lint(Prover& prover, const cedar::Schema& schema, const cedar::Engine& engine);
+// An environment at a time on each of `threads`.
+Lint lint(const ProverOptions& options, unsigned threads, const cedar::Schema& schema, const cedar::Engine& engine);
 
 // Does the policy ever err in that environment? kHolds: never. kBroken: the request replays the error.
 Finding never_errs(Prover& prover, const cedar::Schema& schema, const Environment& env, const cedar::Engine& engine,

@@ -1,7 +1,10 @@
 #include "prove/prover.h"
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <fmt/format.h>
+#include <thread>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -231,6 +234,19 @@ Finding Prover::refute(Terms& terms, Encoder& encoder, const Environment& env, s
   out.why = out.why.empty() ? said : said + "; " + out.why;
   out.transient = out.transient || out.cvc5.said == Said::kFailed || out.z3.said == Said::kFailed;
   return out;
+}
+
+void each_with_prover(const ProverOptions& options, unsigned threads, size_t count,
+                      const std::function<void(Prover&, size_t)>& task) {
+  std::atomic<size_t> next = 0;
+  const auto work = [&] {
+    Prover prover(options);
+    for (size_t i = next++; i < count; i = next++) task(prover, i);
+  };
+  std::vector<std::thread> more;
+  for (unsigned i = 1; i < std::clamp<unsigned>(threads, 1, kProverThreadsMax); ++i) more.emplace_back(work);
+  work();
+  for (std::thread& one : more) one.join();
 }
 
 }  // namespace proviso::prove

@@ -99,4 +99,8 @@ class Prover {
   std::optional<Error> z3_trouble_;
 };
 
+// Runs `task` for every number below `count`, on so many threads (kProverThreadsMax at most), each with a prover of its own.
+void each_with_prover(const ProverOptions& options, unsigned threads, size_t count,
+                      const std::function<void(Prover&, size_t)>& task);
+
 }  // namespace proviso::prove

@@ -1,11 +1,9 @@
 #include "prove/red_lines.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <fmt/format.h>
 #include <set>
-#include <thread>
 
 #include "prove/analysis.h"
 #include "prove/literals.h"
@@ -227,15 +225,8 @@ AgreementProof prove_red_lines(const Agreement& agreement, const ProverOptions& 
   out.environments = environments(agreement.schema()).size();
   const std::vector<Task> tasks = tasks_of(agreement);
   out.obligations.resize(tasks.size());
-  std::atomic<size_t> next = 0;
-  const auto work = [&] {
-    Prover prover(options);
-    for (size_t i = next++; i < tasks.size(); i = next++) out.obligations[i] = tasks[i].run(prover);
-  };
-  std::vector<std::thread> all;
-  for (unsigned i = 1; i < std::clamp<unsigned>(threads, 1, kProverThreadsMax); ++i) all.emplace_back(work);
-  work();
-  for (std::thread& one : all) one.join();
+  each_with_prover(options, threads, tasks.size(),
+                   [&](Prover& prover, size_t i) { out.obligations[i] = tasks[i].run(prover); });
   forget_own_records(out);
   out.seconds = since(start);
   return out;

@@ -157,7 +157,7 @@ void judge_snapshot(const fs::path& root, const fs::path& file, Prover& prover, 
     return tally.add(got == read_table(text), name + " " + said);
   }
   const cedar::Engine engine = load_policies(dir / args[3], *schema);
-  const Lint found = lint(prover, *schema, engine);
+  const Lint found = lint(solvers(), 2, *schema, engine);
   std::set<std::string> vacuous;
   for (const Vacuity& one : found.vacuous) {
     vacuous.insert("Policy `" + id_of(engine, one.policy) + "` applies to " + (one.always ? "all" : "no") +
