@@ -1,11 +1,14 @@
 // The work of a decision and of an explanation is bounded, and follows what there is, not what a request names.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <random>
 #include <thread>
 
 #include "cedar/authorizer.h"
 #include "cedar/policy_set.h"
+#include "cedar/schema.h"
 
 namespace proviso::cedar {
 namespace {
@@ -186,6 +189,43 @@ TEST(Bound, InOverALargeListIsWholeAndAsOverASmallOne) {
     EXPECT_EQ(in_set(groups_from(0, size, ", \"text\""), store), "expected entity, found string") << size;
     EXPECT_EQ(in_set(groups_from(0, size, ", {}"), store), "expected entity, found record") << size;
   }
+}
+
+// `x in [a, b]` is `x in a || x in b`, however many there are on either side, in a store laid over another, and for
+// actions that only the schema knows.
+TEST(Bound, InOverAListIsInOneOfThem) {
+  std::mt19937 random(4);
+  auto some = [&](const std::string& type, size_t count) {
+    std::vector<EntityUid> out;
+    for (size_t i = 0; i < count; ++i) out.push_back({type, std::to_string(random() % 60)});
+    return out;
+  };
+  std::string groups;
+  for (int i = 0; i < 60; ++i) groups += fmt::format("action \"{}\";\n", i);
+  std::string parents;
+  for (const EntityUid& uid : some("Action", 12)) parents += (parents.empty() ? "\"" : ", \"") + uid.id + "\"";
+  const Schema schema = *Schema::parse(
+      "entity User, Doc;\n" + groups + "action a in [" + parents + "] appliesTo { principal: User, resource: Doc };", "s");
+  size_t held = 0;
+  for (int round = 0; round < 400; ++round) {
+    auto base = std::make_shared<const Entities>(*Entities::create({{{"User", "u"}, {}, some("G", std::array{0U, 3U, 30U}[random() % 3]), {}}}));
+    Entities over = *Entities::extend(base, {{{"User", "v"}, {}, some("G", std::array{1U, 9U, 40U}[random() % 3]), {}}});
+    const std::string what = std::array{"principal", "resource", "action"}[random() % 3];
+    std::string list;
+    std::string each;
+    for (const EntityUid& uid : some(what == "action" ? "Action" : "G", std::array{1U, 5U, 12U, 50U}[random() % 4])) {
+      list += (list.empty() ? "" : ", ") + to_string(uid);
+      each += (each.empty() ? "" : " || ") + what + " in " + to_string(uid);
+    }
+    const PolicySet set = *PolicySet::parse("permit (principal, action, resource) when { " + what + " in [" + list + "] };\n" +
+                                                "permit (principal, action, resource) when { " + each + " };", "p");
+    const Response out = Engine::compile(set, &schema)->is_authorized({{"User", "u"}, {"Action", "a"}, {"User", "v"}, {}}, over);
+    ASSERT_TRUE(out.errors.empty());
+    ASSERT_NE(out.permits.size(), 1U) << what << " in [" << list << "]";
+    held += out.permits.size() / 2;
+  }
+  EXPECT_GT(held, 100U);
+  EXPECT_LT(held, 350U);
 }
 
 TEST(Bound, AnExplanationThatCostsTooMuchSaysWhatItLeftOut) {
