@@ -114,13 +114,13 @@ struct Crowd {
 TEST(Bound, ManyGroupsTimesManyFoldersCostWhatThePoliciesDo) {
   Crowd crowd(1000);
   std::string text;
-  for (int i = 0; i < 100; ++i) {
-    std::string n = std::to_string(i * 20);
+  for (int i = 0; i < 200; ++i) {
+    std::string n = std::to_string(i * 5);
     text += "permit (principal in Group::\"" + n + "\", action, resource in Folder::\"" + n + "\");\n";
   }
   Response out = Engine::compile(*PolicySet::parse(text, "p"))->is_authorized(crowd.request, crowd.store);
   EXPECT_FALSE(out.cut_short);
-  EXPECT_EQ(out.permits.size(), 50U);
+  EXPECT_EQ(out.permits.size(), 200U);
 }
 
 // Scopes of every form over few names, so that they meet; more keys than policies and fewer.
