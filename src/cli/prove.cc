@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "cli/command.h"
 #include "cli/output.h"
+#include "prove/agreement_lint.h"
 #include "prove/amendment.h"
 #include "prove/red_lines.h"
 
@@ -250,9 +251,17 @@ int lint_command(const ProveOptions& options) {
   if (!opened) return complain(opened.error());
   const Agreement& agreement = *opened->agreement;
   const auto start = std::chrono::steady_clock::now();
-  const prove::Lint found = prove::lint(prover_options(options), options.threads, agreement.schema(), agreement.rules());
+  prove::Lint found = prove::lint(prover_options(options), options.threads, agreement.schema(), agreement.rules());
+  const prove::AgreementLint whole = prove::lint_agreement(agreement, prover_options(options), options.threads);
+  found.unknown.insert(found.unknown.end(), whole.unknown.begin(), whole.unknown.end());
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const std::vector<std::string> sentences = lint_sentences(agreement, found);
+  std::vector<std::string> sentences = lint_sentences(agreement, found);
+  for (const uint32_t rule : whole.never_lifted) {
+    sentences.push_back(rule_name(agreement, rule) + " holds what no approval ever allows");
+  }
+  for (const std::string& purpose : whole.unusable) {
+    sentences.push_back(fmt::format("no clause names the purpose `{}`, and for it no model may ever be asked", purpose));
+  }
   if (options.as_json) {
     std::string text;
     json::Writer out(text);
@@ -291,7 +300,7 @@ void add_agreement_proofs(CLI::App& command, int& status) {
                     "exit status: 0 if every line is proven, else 1; each line that is not comes with a request");
   prove_sub->callback([options, &status] { status = prove_command(*options); });
 
-  auto* lint_sub = command.add_subcommand("lint", "rules that never match, always match, or add nothing to another");
+  auto* lint_sub = command.add_subcommand("lint", "rules that never match or add nothing, holds that nothing lifts, purposes without use");
   lint_sub->add_option("folder", options->folder, "the agreement")->required();
   lint_sub->add_option("--threads", options->threads, "solvers at once")->capture_default_str();
   common(lint_sub);
