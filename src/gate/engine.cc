@@ -111,6 +111,7 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options) {
                                      .state_file = at.signer_state()};
   std::vector<std::string> argv = {engine->options_.program, "signer"};
   for (std::string& arg : ledger::signer_args(signer)) argv.push_back(std::move(arg));
+  PV_TRY(engine->redo_, audit::Redo::open(at.redo()));
   PV_TRY(engine->signer_, ledger::SignerClient::spawn(argv));
   PV_TRY(const note::VerifierKey log_key, ledger::read_verifier_key(at.log_vkey()));
   PV_TRY(const auto rotations, ledger::read_rotations(at.rotations()));
@@ -126,7 +127,7 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options) {
                                          *engine->signer_));
   PV_TRY(engine->vault_, vault.get());
   PV_TRY(std::unique_ptr<audit::Committer> committer,
-         audit::Committer::start(*engine->log_, *engine->vault_, *engine->options_.clock));
+         audit::Committer::start(*engine->log_, *engine->vault_, *engine->redo_, *engine->options_.clock));
   engine->committer_ = std::make_unique<Stoppable>(std::move(committer));
   PV_TRY(engine->store_, state::Store::open(at.database()));
   PV_TRY(engine->people_, identity::Directory::open(*engine->store_));

@@ -164,14 +164,14 @@ Result<Stored> read_stored(const std::string& path, uint64_t offset, uint64_t in
   return Stored{std::move(bytes), header->digest};
 }
 
-Result<SegmentWriter> SegmentWriter::open(const std::string& path, uint64_t end,
-                                          const FileOps& ops) {
+Result<std::shared_ptr<SegmentWriter>> SegmentWriter::open(const std::string& path, uint64_t end,
+                                                           const FileOps& ops) {
   Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.valid()) return std::unexpected(io_error("open", path, errno));
-  SegmentWriter writer(std::move(fd), path, ops);
-  PV_TRY(writer.allocated_, size_of(writer.fd_, path));
-  writer.end_ = end;
-  if (end == 0) PV_TRY_VOID(writer.start());
+  std::shared_ptr<SegmentWriter> writer(new SegmentWriter(std::move(fd), path, ops));
+  PV_TRY(writer->allocated_, size_of(writer->fd_, path));
+  writer->end_ = end;
+  if (end == 0) PV_TRY_VOID(writer->start());
   return writer;
 }
 
@@ -219,22 +219,26 @@ Status SegmentWriter::put(std::string_view bytes, uint64_t at) {
   return {};
 }
 
-Status SegmentWriter::append(std::string_view bytes) {
-  if (end_ + bytes.size() > kSegmentBytesMax) {
+Status SegmentWriter::reserve(uint64_t count) {
+  if (end_ + count > kSegmentBytesMax) {
     return fail(Code::kLimit,
                 fmt::format("segment `{}` has reached {} bytes", path_, kSegmentBytesMax));
   }
-  PV_TRY_VOID(allocate(end_ + bytes.size()));
-  dirty_ = true;
+  return allocate(end_ + count);
+}
+
+// Dirty once the bytes are there: a sync beside this may have come too early for them.
+Status SegmentWriter::append(std::string_view bytes) {
+  PV_TRY_VOID(reserve(bytes.size()));
   PV_TRY_VOID(put(bytes, end_));
   end_ += bytes.size();
+  dirty_ = true;
   return {};
 }
 
 Status SegmentWriter::sync() {
-  if (!dirty_) return {};
+  if (!dirty_.exchange(false)) return {};
   if (ops_->fdatasync(fd_.get()) != 0) return std::unexpected(io_error("sync", path_, errno));
-  dirty_ = false;
   return {};
 }
 
