@@ -23,6 +23,7 @@ using std::chrono::steady_clock;
 
 constexpr size_t kUnderWayMax = 4;               // batches taken but not yet answered
 constexpr auto kQuietPeriod = milliseconds(50);  // this long without a commit is idle
+constexpr auto kSettlePeriod = milliseconds(200);  // under load; a redo file holds what comes in this time
 
 struct Item {
   SealedRecord record;
@@ -84,6 +85,7 @@ class CommitterImpl final : public Committer {
   Status write_through(const std::vector<const vault::Sealed*>& records, std::span<const std::string> entries,
                        UtcSeconds time);
   Status settle();
+  bool wait_for_quiet(std::unique_lock<std::mutex>& lock, steady_clock::time_point latest);
   UtcSeconds not_before(int64_t time) const;
   std::optional<Batch> next_in_flight();
   void answer(const Batch& batch);
@@ -370,27 +372,39 @@ void CommitterImpl::fail_for_good(const Error& error) {
   healthy_ = false;
 }
 
-// Beside the batches, on a thread of its own: tiles and checkpoint are derived, nobody waits for
-// them.
+// Beside the batches, on a thread of its own: what was committed is settled in its place again and again,
+// and where nobody commits any more, or after a while, tiles and checkpoint are derived. Nobody waits for it.
 void CommitterImpl::publish_loop() {
   std::unique_lock lock(mutex_);
   for (;;) {
     committed_.wait(lock, [&] { return unpublished_ || answers_done_; });
     if (!unpublished_) return;
-    const auto latest = steady_clock::now() + milliseconds(kPublishPeriodMsMax);
-    while (!answers_done_) {
-      const auto quiet_at = last_commit_ + kQuietPeriod;
-      if (std::min(quiet_at, latest) <= steady_clock::now()) break;
-      committed_.wait_until(lock, std::min(quiet_at, latest));
+    const auto publish_at = steady_clock::now() + milliseconds(kPublishPeriodMsMax);
+    bool due = false;
+    while (healthy() && !due) {
+      const bool quiet = wait_for_quiet(lock, steady_clock::now() + kSettlePeriod);
+      due = quiet || steady_clock::now() >= publish_at;
+      if (due) unpublished_ = false;
+      lock.unlock();
+      Status published = settle();
+      if (published && due) published = log_.publish();
+      if (!published) fail_for_good(published.error());
+      lock.lock();
     }
-    unpublished_ = false;
-    if (!healthy()) continue;
-    lock.unlock();
-    Status published = settle();
-    if (published) published = log_.publish();
-    if (!published) fail_for_good(published.error());
-    lock.lock();
+    if (!healthy()) unpublished_ = false;
   }
+}
+
+// True when nothing was committed for a moment, or nothing will be; false at `latest`.
+bool CommitterImpl::wait_for_quiet(std::unique_lock<std::mutex>& lock, steady_clock::time_point latest) {
+  while (!answers_done_) {
+    const auto quiet_at = last_commit_ + kQuietPeriod;
+    const auto now = steady_clock::now();
+    if (quiet_at <= now) return true;
+    if (latest <= now) return false;
+    committed_.wait_until(lock, std::min(quiet_at, latest));
+  }
+  return true;
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ namespace proviso::audit {
 
 inline constexpr size_t kCommitQueueMax = 4096;  // beyond it callers are told to wait or fail
 inline constexpr size_t kCommitQueueBytesMax = 256u << 20;  // sealed bytes that wait, all together
-inline constexpr int kPublishPeriodMsMax = 200;  // a checkpoint is never older than this under load
+inline constexpr int kPublishPeriodMsMax = 1000;  // a checkpoint is never older than this under load
 
 struct Record {
   Leaf leaf;  // fact_count, fact_root and sealed are filled by seal()

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -117,19 +118,68 @@ bool hides_a_batch(const Run& run, uint64_t newest) {
   return false;
 }
 
+std::string path_of(const RedoPlaces& places, size_t number) { return fmt::format("{}/{}", places.dir, number); }
+
+std::string place_of(const RedoPlaces& places, std::string_view file) {
+  return (file == ledger::kWalName ? places.log : places.segments) + "/" + std::string(file);
+}
+
+// What stands in both files, the older batches first.
+struct Standing {
+  std::string bytes[2];
+  Run runs[2];
+  size_t older = 0;     // file whose batches come first
+  uint64_t newest = 0;  // sequence
+};
+
+Status look(const RedoPlaces& places, Standing& found) {
+  for (size_t i = 0; i < 2; ++i) {
+    auto bytes = read_file(path_of(places, i), kRedoFileBytesMax + kGrowBytes);
+    if (!bytes && bytes.error().code != Code::kNotFound) return std::unexpected(bytes.error());
+    if (bytes) found.bytes[i] = std::move(*bytes);
+    found.runs[i] = run_of(found.bytes[i]);
+    if (!found.runs[i].records.empty()) found.newest = std::max(found.newest, found.runs[i].last());
+  }
+  const auto& [first, second] = found.runs;
+  const bool both = !first.records.empty() && !second.records.empty();
+  found.older = (both && second.first() < first.first()) || first.records.empty() ? 1 : 0;
+  if (second.records.empty()) found.older = 0;
+  const bool gap = both && found.runs[found.older].last() + 1 != found.runs[1 - found.older].first();
+  for (size_t i = 0; i < 2; ++i) {
+    if (!gap && !hides_a_batch(found.runs[i], found.newest)) continue;
+    return fail(Code::kCorrupt, fmt::format("`{}` is damaged: batches that were durable cannot be read; restore the "
+                                            "file, or take up a backup", path_of(places, i)));
+  }
+  return {};
+}
+
+// Each write of each batch, oldest first, with the batch's sequence.
+template <class Visit>
+Status each_write(const RedoPlaces& places, const Standing& found, const Visit& visit) {
+  for (const size_t i : {found.older, 1 - found.older}) {
+    for (const Record& record : found.runs[i].records) {
+      auto writes = writes_of(record.body);
+      if (!writes) return fail_at("`" + path_of(places, i) + "`", writes.error());
+      for (const auto& write : *writes) PV_TRY_VOID(visit(record.sequence, write));
+    }
+  }
+  return {};
+}
+
 // The places that batches name, opened once each.
 class Targets {
  public:
-  Targets(const RedoPlaces& places, ledger::Io& io) : places_(places), io_(io) {}
+  Targets(const RedoPlaces& places, ledger::Io& io, int flags) : places_(places), io_(io), flags_(flags) {}
   Status write(const RedoWrite& write) {
-    const std::string path = (write.file == ledger::kWalName ? places_.log : places_.segments) + "/" +
-                             std::string(write.file);
-    auto found = open_.find(path);
-    if (found == open_.end()) {
-      PV_TRY(Fd fd, ledger::open_file(io_, path, O_WRONLY | O_NOFOLLOW));
-      found = open_.emplace(path, std::move(fd)).first;
-    }
-    return ledger::write_all(io_, found->second.get(), write.bytes, static_cast<int64_t>(write.offset), path);
+    PV_TRY(const int fd, open(write));
+    return ledger::write_all(io_, fd, write.bytes, static_cast<int64_t>(write.offset), place_of(places_, write.file));
+  }
+  Result<bool> holds(const RedoWrite& write) {
+    PV_TRY(const int fd, open(write));
+    std::string there(write.bytes.size(), '\0');
+    PV_TRY(const auto got, ledger::read_some(io_, fd, there.data(), there.size(), static_cast<int64_t>(write.offset),
+                                             place_of(places_, write.file)));
+    return got == there.size() && there == write.bytes;
   }
   Status sync() {
     for (const auto& [path, fd] : open_) {
@@ -139,8 +189,19 @@ class Targets {
   }
 
  private:
+  Result<int> open(const RedoWrite& write) {
+    const std::string path = place_of(places_, write.file);
+    auto found = open_.find(path);
+    if (found == open_.end()) {
+      PV_TRY(Fd fd, ledger::open_file(io_, path, flags_ | O_NOFOLLOW));
+      found = open_.emplace(path, std::move(fd)).first;
+    }
+    return found->second.get();
+  }
+
   const RedoPlaces& places_;
   ledger::Io& io_;
+  const int flags_;
   std::map<std::string, Fd> open_;
 };
 
@@ -165,7 +226,7 @@ Status Redo::take_over() {
 
 Status Redo::open_file_number(size_t number) {
   File& file = files_[number];
-  file.path = fmt::format("{}/{}", places_.dir, number);
+  file.path = path_of(places_, number);
   PV_TRY(file.fd, ledger::open_file(io_, file.path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
   struct stat found{};
   if (fstat(file.fd.get(), &found) != 0) return std::unexpected(io_error("look at", file.path, errno));
@@ -174,39 +235,33 @@ Status Redo::open_file_number(size_t number) {
 }
 
 Status Redo::redo_all() {
-  std::string bytes[2];
-  Run runs[2];
-  for (size_t i = 0; i < 2; ++i) {
-    bytes[i].resize(std::min<uint64_t>(files_[i].allocated, kRedoFileBytesMax));
-    PV_TRY(const auto got,
-           ledger::read_some(io_, files_[i].fd.get(), bytes[i].data(), bytes[i].size(), 0, files_[i].path));
-    bytes[i].resize(got);
-    runs[i] = run_of(bytes[i]);
-  }
-  const bool both = !runs[0].records.empty() && !runs[1].records.empty();
-  const size_t older = both && runs[1].first() < runs[0].first() ? 1 : 0;
-  uint64_t newest = 0;
-  for (const Run& run : runs) newest = run.records.empty() ? newest : std::max(newest, run.last());
-  for (size_t i = 0; i < 2; ++i) {
-    const bool gap = both && runs[older].last() + 1 != runs[1 - older].first();
-    if (gap || hides_a_batch(runs[i], newest)) {
-      return fail(Code::kCorrupt, fmt::format("`{}` is damaged: batches that were durable cannot be read; restore the "
-                                              "file, or take up a backup", files_[i].path));
-    }
-  }
-  Targets targets(places_, io_);
-  for (const size_t i : {older, 1 - older}) {
-    for (const Record& record : runs[i].records) {
-      auto writes = writes_of(record.body);
-      if (!writes) return fail_at("`" + files_[i].path + "`", writes.error());
-      for (const auto& write : *writes) PV_TRY_VOID(targets.write(write));
-      redone_ += writes->empty() ? 0 : 1;
-    }
-  }
+  Standing found;
+  PV_TRY_VOID(look(places_, found));
+  Targets targets(places_, io_, O_WRONLY);
+  uint64_t last = 0;
+  PV_TRY_VOID(each_write(places_, found, [&](uint64_t sequence, const RedoWrite& write) -> Status {
+    if (std::exchange(last, sequence) != sequence) ++redone_;
+    return targets.write(write);
+  }));
   PV_TRY_VOID(targets.sync());
-  current_ = !runs[0].records.empty() && (!both || older == 1) ? 0 : 1;
-  next_sequence_ = newest + 1;
+  current_ = 1 - found.older;
+  if (found.runs[current_].records.empty()) current_ = found.older;
+  next_sequence_ = found.newest + 1;
   return forget();
+}
+
+Result<uint64_t> Redo::first_outstanding(const RedoPlaces& places) {
+  Standing found;
+  PV_TRY_VOID(look(places, found));
+  Targets targets(places, ledger::Io::system(), O_RDONLY);
+  uint64_t first = 0;
+  PV_TRY_VOID(each_write(places, found, [&](uint64_t sequence, const RedoWrite& write) -> Status {
+    if (first != 0) return {};
+    PV_TRY(const bool there, targets.holds(write));
+    if (!there) first = sequence;
+    return {};
+  }));
+  return first;
 }
 
 bool Redo::fits(std::span<const RedoWrite> batch) const {

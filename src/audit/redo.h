@@ -17,7 +17,7 @@
 
 namespace proviso::audit {
 
-inline constexpr size_t kRedoFileBytesMax = 16u << 20;  // of each of the two: some 200 ms of a fast disk
+inline constexpr size_t kRedoFileBytesMax = 32u << 20;  // of each of the two: 200 ms at 150 MB a second
 
 struct RedoPlaces {
   std::string dir;       // of the two files
@@ -36,6 +36,10 @@ class Redo {
   // To be called before log and vault are opened. kConflict if another process holds the lock;
   // kCorrupt if a batch lies behind damage: it may have been answered, so nothing is thrown away.
   static Result<std::unique_ptr<Redo>> open(RedoPlaces places, ledger::Io& io = ledger::Io::system());
+
+  // The number of the oldest batch whose bytes are not in their place, 0 if all are. Reads only, beside a
+  // running writer too, where a batch may be on its way for a moment. Errors as of open().
+  static Result<uint64_t> first_outstanding(const RedoPlaces& places);
 
   [[nodiscard]] uint64_t redone() const { return redone_; }  // batches that open() found
   // Whether write() has room for such a batch.

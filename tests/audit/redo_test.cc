@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "audit/verify.h"
 #include "support.h"
 
 namespace proviso::audit::testing {
@@ -199,7 +200,15 @@ TEST_F(PowerCut, LosesNoAnsweredLeaf) {
   keep("/redo");
   state.close();
   for (const char* what : {"/log", "/vault", "/redo"}) bring_back(what);
+  EXPECT_GT(Redo::first_outstanding(state.redo_places()).value_or(0), 0u);
+  VerifyPlaces places{state.place.dir(), state.place.root() + "/vault", "", state.place.log_key()};
+  places.redo = state.redo_places().dir;
+  const auto verdict = verify_state(places);
+  ASSERT_OK(verdict);
+  ASSERT_FALSE(verdict->findings.empty());
+  EXPECT_EQ(verdict->findings[0].what, "redo") << "whoever judges such a disk is told what is missing";
   ASSERT_OK(state.start());
+  EXPECT_EQ(Redo::first_outstanding(state.redo_places()).value_or(1), 0u);
   EXPECT_GT(state.redo->redone(), 0u);
   EXPECT_EQ(state.place.log->state().size, 40u);
   for (uint64_t i = 0; i < 40; ++i) EXPECT_OK(state.vault->open_record(i)) << i;
