@@ -14,7 +14,7 @@
 namespace proviso::audit {
 namespace {
 
-constexpr auto kOnItsWayMax = std::chrono::milliseconds(200);  // from the redo log to log and vault
+constexpr int kOnItsWayMsMax = 200;  // from the redo log to log and vault
 
 // A fault's sentence names its file in backticks first: that is where.
 Finding finding_of(std::string what, const Error& error) {
@@ -84,7 +84,7 @@ void check_redo(const VerifyPlaces& places, Verdict& verdict) {
   const RedoPlaces redo{places.redo, places.log, places.vault + "/segments"};
   auto first = Redo::first_outstanding(redo);
   if (first && *first != 0) {
-    std::this_thread::sleep_for(kOnItsWayMax);
+    std::this_thread::sleep_for(std::chrono::milliseconds(kOnItsWayMsMax));
     const auto again = Redo::first_outstanding(redo);
     if (again && *again != *first) return;
   }
