@@ -7,6 +7,8 @@
 #include <future>
 #include <mutex>
 
+#include "agreement/difference.h"
+#include "audit/replay.h"
 #include "base/bytes.h"
 #include "base/file.h"
 #include "gate/rebuild.h"
@@ -213,6 +215,8 @@ Status Engine::adopt(const agreement::Agreement& agreement, const agreement::Fil
   const std::string dir = options_.layout.agreement_of(agreement.digest());
   for (const auto& [path, bytes] : files) {
     const std::string file = dir + "/" + path;
+    // What was signed when it first took effect stays: the leaf of that moment speaks of it.
+    if (path.starts_with("signatures/") && exists(file)) continue;
     PV_TRY_VOID(make_dirs(file.substr(0, file.rfind('/'))));
     PV_TRY_VOID(write_file_durable(file, bytes, FileMode::kPrivate));
   }
@@ -220,6 +224,8 @@ Status Engine::adopt(const agreement::Agreement& agreement, const agreement::Fil
   facts.set("agreement.title", agreement.terms().title);
   facts.set("agreement.revision", agreement.terms().revision);
   facts.set("agreement.why", std::string(why));
+  PV_TRY(const auto kept, audit::AgreementShelf(options_.layout.agreements()).get(agreement.digest()));
+  if (!kept->difference().empty()) facts.set(std::string(agreement::kDifferenceFact), sha256(kept->difference()).hex());
   auto noted = note("agreement", std::move(facts), agreement.digest());
   if (!noted) return std::unexpected(std::move(noted.error()));
   return {};
