@@ -18,6 +18,7 @@ namespace {
 constexpr uint64_t kGrowBytes = 4u << 20;  // what is allocated ahead
 constexpr size_t kZerosBytes = 256u << 10;  // of them, in one write
 constexpr size_t kHeadersBytes = 128u << 10;  // of a scan, in one read
+constexpr size_t kUsualRecordBytes = 4096;  // header included
 constexpr size_t kWindowBytes = 1u << 20;  // of a search behind damage
 
 // Up to `count` bytes at `offset`; fewer only at the end of the file.
@@ -34,12 +35,6 @@ Result<std::string> read_at(const Fd& fd, const std::string& path, uint64_t offs
   }
   bytes.resize(filled);
   return bytes;
-}
-
-Result<Fd> open_segment(const std::string& path) {
-  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd.valid()) return std::unexpected(io_error("open", path, errno));
-  return fd;
 }
 
 Result<uint64_t> size_of(const Fd& fd, const std::string& path) {
@@ -109,6 +104,12 @@ Result<Resync> find_header(const Fd& fd, const std::string& path, uint64_t from,
 
 }  // namespace
 
+Result<Fd> open_segment(const std::string& path) {
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd.valid()) return std::unexpected(io_error("open", path, errno));
+  return fd;
+}
+
 Result<Scan> scan_segment(const std::string& path, uint64_t from) {
   PV_TRY(const Fd fd, open_segment(path));
   PV_TRY(const uint64_t size, size_of(fd, path));
@@ -147,18 +148,23 @@ Result<Scan> scan_segment(const std::string& path, uint64_t from) {
   return scan;
 }
 
-Result<Stored> read_stored(const std::string& path, uint64_t offset, uint64_t index) {
+Result<Stored> read_stored(const Fd& fd, const std::string& path, uint64_t offset, uint64_t index) {
   const auto corrupt = [&](std::string_view what) {
     return fail(Code::kCorrupt,
                 fmt::format("`{}` at offset {}: {} of leaf {}", path, offset, what, index));
   };
-  PV_TRY(const Fd fd, open_segment(path));
-  PV_TRY(const std::string head, read_at(fd, path, offset, kFrameHeaderBytes));
-  const auto header = decode_header(head);
+  // Most records are whole with their header in one read.
+  PV_TRY(std::string bytes, read_at(fd, path, offset, kUsualRecordBytes));
+  const auto header = decode_header(bytes);
   if (!header || header->index != index) return corrupt("a damaged header where the record stood");
   if (header->length > kRecordBytesMax + kRecordOverhead)
     return corrupt("an impossible length in the record");
-  PV_TRY(std::string bytes, read_at(fd, path, offset + kFrameHeaderBytes, header->length));
+  if (kFrameHeaderBytes + header->length <= bytes.size()) {
+    bytes.resize(kFrameHeaderBytes + header->length);
+    bytes.erase(0, kFrameHeaderBytes);
+  } else {
+    PV_TRY(bytes, read_at(fd, path, offset + kFrameHeaderBytes, header->length));
+  }
   if (bytes.size() != header->length) return corrupt("the file ends within the record");
   if (sha256(bytes) != header->digest) return corrupt("the digest does not hold for the record");
   return Stored{std::move(bytes), header->digest};

@@ -43,7 +43,10 @@ struct Stored {
   std::string bytes;
   Digest digest;
 };
-Result<Stored> read_stored(const std::string& path, uint64_t offset, uint64_t index);
+Result<Stored> read_stored(const Fd& fd, const std::string& path, uint64_t offset, uint64_t index);
+
+// The segment file, for reading.
+Result<Fd> open_segment(const std::string& path);
 
 class SegmentWriter {
  public:

@@ -27,7 +27,7 @@ namespace proviso::vault {
 namespace {
 
 constexpr size_t kBufferBytes = 1u << 20;  // of a batch, gathered before it is written
-constexpr size_t kOpenSegmentsMax = 16;    // file descriptors kept for writing; more are reopened
+constexpr size_t kOpenSegmentsMax = 16;    // file descriptors kept for writing, and for reading; more are reopened
 // A header vouches for itself but is no secret: an index far away must not make us allocate.
 constexpr uint64_t kIndexGapMax = 1u << 24;
 constexpr std::string_view kSegmentSuffix = ".seg";
@@ -49,6 +49,7 @@ struct Spot {
   std::string segment;
   std::string path;
   uint64_t offset = 0;
+  size_t number = 0;
 };
 struct Segment {
   std::string name;
@@ -117,6 +118,7 @@ class VaultImpl final : public Vault {
   Status check_complete(uint64_t log_size) const;        // mutex_ held
   Status cut_segment(size_t number, uint64_t log_size);  // mutex_ held
   [[nodiscard]] std::optional<Spot> find(uint64_t index) const;
+  Result<std::shared_ptr<const Fd>> reader(const Spot& spot) const;
 
   const std::string dir_;
   const Access access_;
@@ -133,6 +135,9 @@ class VaultImpl final : public Vault {
   mutable std::vector<Segment> segments_;
   mutable std::map<std::string, size_t, std::less<>> numbers_;
   mutable std::vector<Place> places_;
+
+  mutable std::mutex readers_mutex_;
+  mutable std::map<size_t, std::shared_ptr<const Fd>> readers_;
 
   std::mutex writers_mutex_;
   std::map<size_t, std::shared_ptr<SegmentWriter>> writers_;
@@ -406,7 +411,21 @@ std::optional<Spot> VaultImpl::find(uint64_t index) const {
   const std::shared_lock lock(mutex_);
   if (index >= places_.size() || !places_[index].known()) return std::nullopt;
   const Segment& segment = segments_[places_[index].segment()];
-  return Spot{segment.name, segment.path, places_[index].offset()};
+  return Spot{segment.name, segment.path, places_[index].offset(), places_[index].segment()};
+}
+
+Result<std::shared_ptr<const Fd>> VaultImpl::reader(const Spot& spot) const {
+  {
+    const std::lock_guard lock(readers_mutex_);
+    const auto found = readers_.find(spot.number);
+    if (found != readers_.end()) return found->second;
+  }
+  PV_TRY(Fd opened, open_segment(spot.path));
+  auto file = std::make_shared<const Fd>(std::move(opened));
+  const std::lock_guard lock(readers_mutex_);
+  if (readers_.size() >= kOpenSegmentsMax) readers_.clear();
+  readers_.emplace(spot.number, file);
+  return file;
 }
 
 Result<Sealed> VaultImpl::record(uint64_t index) const {
@@ -416,7 +435,8 @@ Result<Sealed> VaultImpl::record(uint64_t index) const {
     spot = find(index);
   }
   if (!spot) return fail(Code::kNotFound, fmt::format("the vault has no record of leaf {}", index));
-  PV_TRY(Stored stored, read_stored(spot->path, spot->offset, index));
+  PV_TRY(const auto file, reader(*spot));
+  PV_TRY(Stored stored, read_stored(*file, spot->path, spot->offset, index));
   return Sealed{std::move(spot->segment), std::move(stored.bytes), stored.digest};
 }
 
