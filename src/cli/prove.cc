@@ -14,6 +14,7 @@
 #include "prove/agreement_lint.h"
 #include "prove/amendment.h"
 #include "prove/difference.h"
+#include "prove/example_lint.h"
 #include "prove/red_lines.h"
 
 namespace proviso::cli {
@@ -295,6 +296,13 @@ int lint_command(const ProveOptions& options) {
   for (const std::string& purpose : whole.unusable) {
     sentences.push_back(fmt::format("no clause names the purpose `{}`, and for it no model may ever be asked", purpose));
   }
+  const prove::ExampleLint examples = prove::lint_examples(agreement, opened->files);
+  for (const uint32_t rule : examples.unnoticed) {
+    sentences.push_back(rule_name(agreement, rule) + " could be struck and no example would notice");
+  }
+  for (const agreement::ExampleOutcome& one : examples.idle) {
+    sentences.push_back(fmt::format("{}: this example comes out the same whichever rule is struck: {}", one.source, one.line));
+  }
   if (options.as_json) {
     std::string text;
     json::Writer out(text);
@@ -333,7 +341,7 @@ void add_agreement_proofs(CLI::App& command, int& status) {
                     "exit status: 0 if every line is proven, else 1; each line that is not comes with a request");
   prove_sub->callback([options, &status] { status = prove_command(*options); });
 
-  auto* lint_sub = command.add_subcommand("lint", "rules that never match or add nothing, holds that nothing lifts, purposes without use");
+  auto* lint_sub = command.add_subcommand("lint", "rules that never match or add nothing, holds that nothing lifts, purposes without use, examples that tell nothing");
   lint_sub->add_option("folder", options->folder, "the agreement")->required();
   lint_sub->add_option("--threads", options->threads, "solvers at once")->capture_default_str();
   common(lint_sub);
