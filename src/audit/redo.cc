@@ -244,8 +244,8 @@ Status Redo::redo_all() {
     return targets.write(write);
   }));
   PV_TRY_VOID(targets.sync());
-  current_ = 1 - found.older;
-  if (found.runs[current_].records.empty()) current_ = found.older;
+  newest_ = 1 - found.older;
+  if (found.runs[newest_].records.empty()) newest_ = found.older;
   next_sequence_ = found.newest + 1;
   return forget();
 }
@@ -284,6 +284,7 @@ Status Redo::put(File& file, std::string_view record) {
 
 Status Redo::write(std::span<const RedoWrite> batch) {
   turned_ = false;
+  newest_ = current_;
   return put(files_[current_], encode(next_sequence_++, batch));
 }
 
@@ -302,10 +303,11 @@ void Redo::release() { other_free_ = true; }
 // An empty batch at the front of each file; what stands behind it is older and counts no more. The file
 // with the newest batches comes last, so that one always goes on where the other ends.
 Status Redo::forget() {
-  for (const size_t number : {1 - current_, current_}) {
+  for (const size_t number : {1 - newest_, newest_}) {
     files_[number].end = 0;
     PV_TRY_VOID(put(files_[number], encode(next_sequence_++, {})));
   }
+  current_ = newest_;
   other_free_ = true;
   turned_ = true;
   return {};

@@ -71,7 +71,8 @@ class Redo {
   ledger::Io& io_;
   Fd lock_;
   File files_[2];
-  size_t current_ = 0;
+  size_t current_ = 0;  // where the next batch goes
+  size_t newest_ = 0;   // where the last one went
   bool other_free_ = true;
   bool turned_ = true;  // nothing was written since the last turn
   uint64_t next_sequence_ = 1;

@@ -89,6 +89,36 @@ TEST_F(RedoLog, GoesOnOverTurnsStopsAndStarts) {
   EXPECT_EQ(all.substr(all.size() - 11), expected(written).substr(expected(written).size() - 11));
 }
 
+// A stop anywhere in what ends a run: after each of its writes the files are such that a start can go on.
+TEST_F(RedoLog, CanBeStoppedAtEveryWrite) {
+  for (int writes : {0, 1, 3}) {
+    for (int turns : {0, 1, 2}) {
+      for (int stop_at = 0; stop_at < 4; ++stop_at) {
+        FaultyIo io;
+        int calls = 0;
+        bool counting = false;
+        io.plan = [&](std::string_view call) { return counting && call == "pwrite" && calls++ >= stop_at ? EIO : 0; };
+        {
+          auto opened = Redo::open(places, io);
+          ASSERT_OK(opened) << writes << " writes, " << turns << " turns, stopped at " << stop_at;
+          Redo& redo = **opened;
+          for (int turn = 0; turn <= turns; ++turn) {
+            for (int i = 0; i < writes; ++i) write(redo, static_cast<uint64_t>(i));
+            if (turn == turns) break;
+            EXPECT_TRUE(redo.turn());
+            redo.release();
+          }
+          EXPECT_TRUE(redo.turn());  // as a committer's end: everything settled, then forgotten
+          redo.release();
+          counting = true;
+          (void)redo.forget();
+        }
+        EXPECT_TRUE(Redo::open(places)) << writes << " writes, " << turns << " turns, stopped at " << stop_at;
+      }
+    }
+  }
+}
+
 // The older file is emptied first: a stop between the two must leave a start that can go on.
 TEST_F(RedoLog, ForgetsInAnOrderThatAStopMayInterrupt) {
   {
