@@ -136,7 +136,7 @@ TOOLS = [
          {"region": {"type": "string", "x-mcp-header": "Region"}, "limit": {"type": "integer",
                                                                             "x-mcp-header": "Limit"}}, ["region"]),
     tool("chatter", "Says what it is told to say before it answers, asked for or not.", {
-        "tokens": {"type": "array"}, "hex": {"type": "array"}, "count": {"type": "integer"}}),
+        "hex": {"type": "array"}, "count": {"type": "integer"}, "size": {"type": "integer"}}),
     tool("interview", "Asks a question that hexadecimal spells, whatever the client can answer.", {
         "hex": STRING, "state": {"type": "integer"}}, ["hex"]),
     tool("order", "Orders something.", {"what": STRING}, ["what"]),
@@ -354,7 +354,7 @@ def chatter(request, args):
     for number, words in enumerate(args.get("hex", [])):
         request.progress(number, message=bytes.fromhex(words).decode())
     for number in range(args.get("count", 0)):
-        request.progress(number, message="step %d" % number)
+        request.progress(number, message="step %d " % number + "x" * args.get("size", 0))
     return {"content": [text("Chattered.")]}
 
 

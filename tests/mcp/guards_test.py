@@ -206,7 +206,7 @@ def judged_whole(fixture, servers):
         check("a thousand notifications are kept and told", words(answer) == "Chattered." and len(told(
             client, "notifications/progress")) == 1000, (answer, len(client.last[2])))
         for name, arguments in (("one more", {"count": 1001}),
-                                ("more than 8 MiB", {"hex": [spelled("x" * 1_000_000)] * 9})):
+                                ("more than 8 MiB", {"count": 9, "size": 1_000_000})):
             answer = client.call("chatter", arguments, meta={"progressToken": "mine"})
             check(name + " ends the call in words", "more notifications than are kept" in words(answer) and
                   not told(client, "notifications/progress"), str(answer)[:300])
