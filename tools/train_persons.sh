@@ -9,4 +9,8 @@ if [ ! -e "$data/pii.jsonl" ] || [ ! -e "$data/benign.jsonl" ]; then
   exit 2
 fi
 "$top/tools/build.sh" release train_persons
-"$top/build/release/bin/train_persons" "$top/src/inspect/persons.bin" "$data/benign.jsonl" "$data/pii.jsonl"
+carriers=$(mktemp "${TMPDIR:-/tmp}/proviso-carriers.XXXXXX")
+trap 'rm -f "$carriers"' EXIT
+python3 "$top/src/inspect/training/carriers.py" >"$carriers"
+"$top/build/release/bin/train_persons" "$top/src/inspect/persons.bin" "$top/src/inspect/training/names.txt" \
+  "$data/benign.jsonl" "$data/pii.jsonl" "$carriers"

@@ -16,7 +16,7 @@ alignas(64) constexpr unsigned char kFile[] = {
 };
 #pragma clang diagnostic pop
 
-constexpr int32_t kNever = -(1 << 28);
+constexpr int32_t kNever = -(1 << 26);
 constexpr int32_t kScoreUnit = 200;  // margin at which a score is 750 per mille
 constexpr size_t kNear = 2;          // words on either side that features look at
 constexpr uint32_t kOutside = 0x2f;  // the word before the first and after the last
@@ -60,27 +60,31 @@ bool ends_sentence(std::string_view token) { return token == "." || token == "!"
 bool is_name(PersonTag tag) { return tag == PersonTag::kNameBegin || tag == PersonTag::kNameInside; }
 bool is_inside(PersonTag tag) { return tag == PersonTag::kNameInside || tag == PersonTag::kAddressInside; }
 
-bool may_follow(PersonTag before, PersonTag tag) {
-  if (!is_inside(tag)) return true;
-  return before != PersonTag::kOut && is_name(before) == is_name(tag);
-}
-
 int32_t read_number(std::string_view bytes) {
   uint32_t bits = 0;
   for (char c : bytes.substr(0, 4)) bits = bits << 8 | static_cast<uint8_t>(c);
   return std::bit_cast<int32_t>(bits);
 }
 
-bool is_known(KnownWords words, uint32_t word) {
-  const size_t bit = bit_of_known(word);
-  return (words[bit / 8] >> (bit % 8) & 1) != 0;
+uint8_t lists_with(WordLists lists, uint32_t word) {
+  const size_t bit = bit_of_word(word);
+  uint8_t found = 0;
+  for (size_t k = 0; k < kWordLists; ++k) {
+    found |= static_cast<uint8_t>((lists[k * kListBytes + bit / 8] >> (bit % 8) & 1) << k);
+  }
+  return found;
 }
 
 }  // namespace
 
-size_t bit_of_known(uint32_t word) { return spread(word) % kKnownBits; }
+bool may_follow(PersonTag before, PersonTag tag) {
+  if (!is_inside(tag)) return true;
+  return before != PersonTag::kOut && is_name(before) == is_name(tag);
+}
 
-std::vector<PersonToken> person_tokens(std::string_view plain, KnownWords known) {
+size_t bit_of_word(uint32_t word) { return spread(word) % kListBits; }
+
+std::vector<PersonToken> person_tokens(std::string_view plain, WordLists lists) {
   std::vector<PersonToken> tokens;
   bool blank = true;
   bool line = true;
@@ -98,7 +102,7 @@ std::vector<PersonToken> person_tokens(std::string_view plain, KnownWords known)
     PersonToken token{.begin = static_cast<uint32_t>(i), .end = static_cast<uint32_t>(end),
                       .word = hash_of(text), .shape = shape_of(text),
                       .strong = is_upper(c) || is_digit(c), .blank = blank, .line = line};
-    token.known = is_word(c) && !is_digit(c) && is_known(known, token.word);
+    if (is_word(c) && !is_digit(c)) token.lists = lists_with(lists, token.word);
     tokens.push_back(token);
     blank = line = false;
     i = end;
@@ -129,10 +133,8 @@ class Around {
   }
   [[nodiscard]] uint32_t word(ptrdiff_t by) const { return at(by) == nullptr ? kOutside : at(by)->word; }
   [[nodiscard]] uint32_t shape(ptrdiff_t by) const { return at(by) == nullptr ? kOutside : at(by)->shape; }
-  // Whether the word is known, or none.
-  [[nodiscard]] uint32_t known(ptrdiff_t by) const {
-    return at(by) == nullptr ? 2u : at(by)->known ? 1u : 0u;
-  }
+  // In which lists the word stands.
+  [[nodiscard]] uint32_t lists(ptrdiff_t by) const { return at(by) == nullptr ? kOutside : at(by)->lists; }
   [[nodiscard]] std::string_view text(ptrdiff_t by) const {
     return at(by) == nullptr ? "" : plain_.substr(at(by)->begin, at(by)->end - at(by)->begin);
   }
@@ -167,9 +169,9 @@ void append_person_features(std::string_view plain, std::span<const PersonToken>
     out.push_back(spread(hash) % kPersonFeatures);
   };
   const uint32_t place = (near.starts_sentence() ? 1u : 0u) + (near.at(0)->blank ? 2u : 0u) + (near.at(0)->line ? 4u : 0u);
-  const uint32_t shape = mix(near.shape(0), near.known(0));
-  const uint32_t before = mix(near.shape(-1), near.known(-1));
-  const uint32_t behind = mix(near.shape(1), near.known(1));
+  const uint32_t shape = mix(near.shape(0), near.lists(0));
+  const uint32_t before = mix(near.shape(-1), near.lists(-1));
+  const uint32_t behind = mix(near.shape(1), near.lists(1));
   put();
   put(shape);
   put(shape, place);
@@ -178,15 +180,16 @@ void append_person_features(std::string_view plain, std::span<const PersonToken>
   for (ptrdiff_t by : {-2, -1, 1, 2}) {
     put(near.word(by));
     put(near.word(by), shape);
-    put(near.shape(by), near.known(by), near.shape(0));
+    put(near.shape(by), near.lists(by), near.shape(0));
   }
   put(near.word(-2), near.word(-1), shape);
   put(near.word(1), near.word(2), shape);
   put(near.word(-1), near.word(1), shape);
   put(before, shape, behind);
-  put(mix(near.shape(-2), near.known(-2)), before, shape);
-  put(shape, behind, mix(near.shape(2), near.known(2)));
+  put(mix(near.shape(-2), near.lists(-2)), before, shape);
+  put(shape, behind, mix(near.shape(2), near.lists(2)));
   put(near.shape(-2), near.shape(-1), near.shape(0), near.shape(1), near.shape(2));
+  put(near.lists(-1), near.lists(0), near.lists(1));
   put(near.to_number(-1), near.shape(0));
   put(near.to_number(1), near.shape(0));
   put(near.to_number(-1), near.to_number(1), shape);
@@ -254,8 +257,8 @@ Result<PersonTagger> PersonTagger::read(std::string_view file) {
   for (TagScores& row : tagger.moves_) {
     for (int32_t& move : row) move = next();
   }
-  tagger.known_ = reinterpret_cast<const uint8_t*>(head.data());
-  tagger.weights_ = reinterpret_cast<const int8_t*>(head.data() + kKnownBits / 8);
+  tagger.lists_ = reinterpret_cast<const uint8_t*>(head.data());
+  tagger.weights_ = reinterpret_cast<const int8_t*>(head.data() + kWordLists * kListBytes);
   Sha256 hash;
   hash.update(file);
   tagger.digest_ = hash.finish();
@@ -278,7 +281,7 @@ int32_t PersonTagger::margin_of(int64_t score) {
 
 std::vector<PersonSpan> PersonTagger::spans_of(std::string_view plain, size_t from) const {
   const std::vector<PersonToken> tokens =
-      person_tokens(plain, KnownWords(known_, kKnownBits / 8));
+      person_tokens(plain, WordLists(lists_, kWordLists * kListBytes));
   size_t first = 0;
   while (first < tokens.size() && tokens[first].begin < from) ++first;
   std::vector<TagScores> scores(tokens.size() - first);
