@@ -25,13 +25,13 @@ namespace {
 
 constexpr int kFolds = 5;
 constexpr int kNoFold = -2;
-const int kPasses = std::getenv("PASSES") ? atoi(std::getenv("PASSES")) : 10;
+constexpr int kPasses = 10;
 constexpr uint32_t kFeatureCountMin = 3;
 constexpr float kWeightUnit = 24;  // steps of a signed byte
-const float kShrink = std::getenv("SHRINK") ? static_cast<float>(atof(std::getenv("SHRINK"))) : 1e-2f;
+constexpr float kShrink = 1e-2f;   // of a weight, with every step in which it takes part
 // At most these shares of benign and of ordinary rows may be labelled, by names and by addresses.
-constexpr double kBenignShare[] = {0.006, 0.0025};
-constexpr double kOrdinaryShare[] = {0.003, 0.001};
+constexpr double kBenignShare[] = {0.02, 0.0025};
+constexpr double kOrdinaryShare[] = {0.035, 0.0025};
 constexpr std::string_view kTypes[] = {"PERSON", "ADDRESS"};
 constexpr std::string_view kSpanLabels[] = {kLabelName, kLabelAddress};
 constexpr std::string_view kLicences[] = {"CC0-1.0", "MIT", "Apache-2.0", "CC-BY-4.0", "CC-BY-3.0",
@@ -495,7 +495,7 @@ Status run(int argc, char** argv) {
   std::array<int64_t, 2> least{};
   std::array<int32_t, 2> thresholds{};
   for (size_t kind = 0; kind < std::size(kTypes); ++kind) {
-    least[kind] = std::getenv("LOOSE") != nullptr ? 500 : score_for(docs, kind);
+    least[kind] = score_for(docs, kind);
     thresholds[kind] = PersonTagger::margin_of(least[kind]);
     std::printf("threshold %d\n", thresholds[kind]);
     print_spans(docs, kind, 500);
