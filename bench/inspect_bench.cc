@@ -122,7 +122,7 @@ void measure_all(const char* name, const std::string& text, TextKind kind) {
   measure("every rule", every.looking_for(personal), name, text, kind);
   const std::vector<std::string> persons = {"personal_name", "personal_address"};
   measure("secrets, persons", every.looking_for(persons), name, text, kind);
-  measure("rules and classifiers", every, name, text, kind);
+  measure("every label", every, name, text, kind);
 }
 
 }  // namespace
