@@ -83,7 +83,7 @@ struct TextStream::State {
 
 struct Inspector::Detectors {
   explicit Detectors(Options options) : rules(std::make_shared<const Rules>(options)) {
-    version = rules->version() + " markings/1 personal/1 persons/1 classifiers/1";
+    version = rules->version() + " markings/1 personal/2 persons/1 classifiers/1";
     Sha256 hash;
     hash.update("proviso inspect detectors v1");
     hash.update(version);
