@@ -1,5 +1,6 @@
 // `proviso agreement prove`, `diff` and `lint`.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
 #include <map>
@@ -198,6 +199,11 @@ Status write_difference(const ProveOptions& options, const prove::Amendment& ame
                         past.found.decisions));
   }
   if (!options.write) return {};
+  if (std::ranges::any_of(amendment.environments,
+                          [](const prove::Comparison& one) { return one.relation == prove::Relation::kUnknown; })) {
+    return fail(Code::kUnavailable, "the solvers gave no answer for some environment (above), so nothing is written that a "
+                                    "custodian could sign; make sure that cvc5 and z3 run, or amend in smaller steps");
+  }
   const std::string text = prove::difference_text(amendment, from, to, history);
   if (text.size() > agreement::kDifferenceBytesMax)
     return fail(Code::kLimit, "the difference is larger than a custodian's file may be: amend in smaller steps");
