@@ -21,6 +21,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+constexpr size_t kRedoBatchBytesMax = 512u << 10;  // beyond it writing twice costs more than a second sync
 constexpr size_t kUnderWayMax = 4;               // batches taken but not yet answered
 constexpr auto kQuietPeriod = milliseconds(50);  // this long without a commit is idle
 constexpr auto kSettlePeriod = milliseconds(200);  // under load; a redo file holds what comes in this time
@@ -275,7 +276,7 @@ Status CommitterImpl::write(std::span<Item> items, const Batch& batch, UtcSecond
   }
   if (records.empty()) return {};
   const std::lock_guard lock(settling_);
-  if (bytes > kRedoFileBytesMax / 2) return write_through(records, entries, time);
+  if (bytes > kRedoBatchBytesMax) return write_through(records, entries, time);
   PV_TRY(auto kept, vault_.prepare(vault_.size(), records));
   PV_TRY(auto logged, log_.prepare(entries, time));
   std::vector<RedoWrite> writes;

@@ -245,6 +245,24 @@ TEST_F(PowerCut, LosesNoAnsweredLeaf) {
   commit(40, 43);
 }
 
+// A record that is too large for the redo log is synced in its place; those around it are where they belong.
+TEST_F(PowerCut, ALargeRecordStandsBetweenSmallOnes) {
+  ASSERT_OK(state.start());
+  commit(0, 3);
+  Record large = record(state.clock.now(), 3);
+  large.payloads.emplace_back("response", std::string(700'000, 'x'));
+  ASSERT_OK(state.committer->commit(*seal(*state.vault, std::move(large))));
+  for (const char* what : {"/log", "/vault"}) keep(what);  // it was synced, with all before it
+  commit(4, 9);
+  keep("/redo");
+  state.close();
+  for (const char* what : {"/log", "/vault", "/redo"}) bring_back(what);
+  ASSERT_OK(state.start());
+  EXPECT_EQ(state.place.log->state().size, 9u);
+  for (uint64_t i = 0; i < 9; ++i) EXPECT_OK(state.vault->open_record(i)) << i;
+  commit(9, 11);
+}
+
 // The control: the same disk without the redo log has lost them, and the signer knows it.
 TEST_F(PowerCut, WithoutTheRedoLogLosesThem) {
   ASSERT_OK(state.start());
