@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "base/check.h"
+#include "inspect/hashing.h"
 #include "inspect/look.h"
 
 namespace proviso::inspect {
@@ -20,17 +21,6 @@ constexpr int32_t kNever = -(1 << 26);
 constexpr int32_t kScoreUnit = 200;  // margin at which a score is 750 per mille
 constexpr size_t kNear = 2;          // words on either side that features look at
 constexpr uint32_t kOutside = 0x2f;  // the word before the first and after the last
-
-uint32_t mix(uint32_t hash, uint32_t value) { return (hash ^ value) * 0x01000193u + (hash >> 15); }
-
-uint32_t spread(uint32_t hash) {
-  hash ^= hash >> 16;
-  hash *= 0x7feb352du;
-  hash ^= hash >> 15;
-  hash *= 0x846ca68bu;
-  hash ^= hash >> 16;
-  return hash;
-}
 
 uint32_t hash_of(std::string_view text) {
   uint32_t hash = 0x811c9dc5u;

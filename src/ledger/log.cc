@@ -119,6 +119,8 @@ class LogImpl final : public Log {
   TileStore tiles_;
   bool has_checkpoint_ = false;
 
+  std::mutex syncing_;
+
   mutable std::mutex mutex_;  // guards what follows
   LogState state_;
   WalIndex index_;
@@ -346,7 +348,9 @@ Status LogImpl::write(PreparedBatch batch) {
   return {};
 }
 
+// One at a time: the system tells of a lost page once, so whoever syncs behind a failure must hear of it here.
 Status LogImpl::sync() {
+  const std::lock_guard syncing(syncing_);
   PV_TRY_VOID(ready());
   // A failed sync may have dropped the pages and marked them clean: asking again would lie.
   if (io_.fdatasync(wal_.get()) == 0) return {};

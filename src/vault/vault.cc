@@ -139,6 +139,7 @@ class VaultImpl final : public Vault {
   mutable std::mutex readers_mutex_;
   mutable std::map<size_t, std::shared_ptr<const Fd>> readers_;
 
+  std::mutex syncing_;
   std::mutex writers_mutex_;
   std::map<size_t, std::shared_ptr<SegmentWriter>> writers_;
 };
@@ -352,7 +353,9 @@ Status VaultImpl::write_through(uint64_t first_index, const std::vector<const Se
   return {};
 }
 
+// One at a time: whoever finds nothing left to sync has waited for the one who syncs it, and hears if that failed.
 Status VaultImpl::sync() {
+  const std::lock_guard syncing(syncing_);
   PV_TRY_VOID(usable());
   std::vector<std::shared_ptr<SegmentWriter>> files;
   {
