@@ -136,6 +136,19 @@ def main():
         with open(kept, "wb") as out:
             out.write(written)
         check("the control", gate.verify()[0] == 0 and proven(gate.state)[0] == 0)
+        # Another difference, signed by its custodian since: only the leaf knows which one was signed then.
+        later = shutil.copytree(os.path.dirname(os.path.dirname(kept)), os.path.join(gate.state, "later"))
+        with open(kept, "wb") as out:
+            out.write(written.replace(b'"decisions":', b'"decisions":1', 1))
+        code, said = proviso("agreement", "sign", os.path.dirname(os.path.dirname(kept)), "--party", VENDOR, "--custodian",
+                             "--key", party_key(gate, VENDOR))
+        check("a custodian signs again", code == 0, said)
+        code, said = gate.verify()
+        check("one that was signed later is not the one of the leaf", code == 1 and "names the difference" in said
+              and "custodian" not in said, said)
+        shutil.rmtree(os.path.dirname(os.path.dirname(kept)))
+        shutil.move(later, os.path.dirname(os.path.dirname(kept)))
+        check("the control again", gate.verify()[0] == 0)
 
         # A tool in another class, its custodian's key still the one in force: signed by all it takes effect (the control).
         milder = open(file).read().replace('id    = "stock_level"\nclass = "read"', 'id    = "stock_level"\nclass = "write"')
