@@ -14,6 +14,11 @@ void add_clause(std::vector<ClauseRef>& clauses, const ClauseRef& clause) {
   if (!there) clauses.push_back(clause);
 }
 
+void sort_without_repeats(std::vector<std::string>& words) {
+  std::sort(words.begin(), words.end());
+  words.erase(std::unique(words.begin(), words.end()), words.end());
+}
+
 // Whose approvals a hold waits for, and what their keys must show.
 void add_awaited(const Agreement::Impl& impl, const cedar::Response& response, Decision& decision) {
   for (uint32_t policy : response.forbids) {
@@ -21,27 +26,41 @@ void add_awaited(const Agreement::Impl& impl, const cedar::Response& response, D
     decision.awaits.insert(decision.awaits.end(), notes.counted_roles.begin(), notes.counted_roles.end());
     decision.presence = std::max(decision.presence, notes.presence);
   }
-  std::sort(decision.awaits.begin(), decision.awaits.end());
-  const auto repeats = std::unique(decision.awaits.begin(), decision.awaits.end());
-  decision.awaits.erase(repeats, decision.awaits.end());
+  sort_without_repeats(decision.awaits);
 }
 
-Decision judged(const Agreement::Impl& impl, const cedar::Response& response) {
+void add_redacted(const Agreement::Impl& impl, const cedar::Response& response, Decision& decision) {
+  for (uint32_t policy : response.forbids) {
+    const std::vector<std::string>& labels = impl.notes[policy].redacts;
+    decision.redacts.insert(decision.redacts.end(), labels.begin(), labels.end());
+  }
+  sort_without_repeats(decision.redacts);
+}
+
+// What the permits and forbids make of it. A hold that stands beside a redaction waits for what the redaction
+// leaves, so it is decided about then.
+Outcome outcome_of(const Agreement::Impl& impl, exchange::Verb verb, const cedar::Response& response) {
+  if (!response.errors.empty()) return Outcome::kDeny;
+  if (response.decision == cedar::Answer::kAllow) return Outcome::kAllow;
+  if (response.permits.empty()) return Outcome::kDeny;
+  const bool carries_text = verb == exchange::Verb::kAsk || verb == exchange::Verb::kRelease;
+  bool redacts = false;
+  for (uint32_t policy : response.forbids) {
+    const PolicyNotes& notes = impl.notes[policy];
+    const bool redacted = carries_text && !notes.redacts.empty();
+    if (!redacted && !notes.hold) return Outcome::kDeny;
+    redacts = redacts || redacted;
+  }
+  return redacts ? Outcome::kRedact : Outcome::kHold;
+}
+
+Decision judged(const Agreement::Impl& impl, exchange::Verb verb, const cedar::Response& response) {
   Decision decision;
-  const bool permitted = !response.permits.empty();
-  const bool all_hold = std::all_of(response.forbids.begin(), response.forbids.end(),
-                                    [&](uint32_t policy) { return impl.notes[policy].hold; });
   for (const cedar::PolicyError& error : response.errors) {
     const ClauseRef& clause = impl.notes[error.policy].clause;
     decision.errors.push_back(fmt::format("clause {}: {}", clause.number, error.message));
   }
-  if (!response.errors.empty()) {
-    decision.outcome = Outcome::kDeny;
-  } else if (response.decision == cedar::Answer::kAllow) {
-    decision.outcome = Outcome::kAllow;
-  } else if (permitted && all_hold) {
-    decision.outcome = Outcome::kHold;
-  }
+  decision.outcome = outcome_of(impl, verb, response);
   const bool from_permits = decision.outcome == Outcome::kAllow;
   for (uint32_t policy : from_permits ? response.permits : response.forbids) {
     add_clause(decision.clauses, impl.notes[policy].clause);
@@ -53,6 +72,7 @@ Decision judged(const Agreement::Impl& impl, const cedar::Response& response) {
   }
   if (decision.outcome == Outcome::kDeny) return decision;
   if (decision.outcome == Outcome::kHold) add_awaited(impl, response, decision);
+  if (decision.outcome == Outcome::kRedact) add_redacted(impl, response, decision);
   for (uint32_t policy : response.permits) {
     const PolicyNotes& notes = impl.notes[policy];
     decision.whole = decision.whole || notes.whole;
@@ -104,6 +124,7 @@ const char* outcome_name(Outcome outcome) {
     case Outcome::kAllow: return "allow";
     case Outcome::kDeny: return "deny";
     case Outcome::kHold: return "hold";
+    case Outcome::kRedact: return "redact";
   }
   return "deny";
 }
@@ -144,7 +165,7 @@ Decision Agreement::decide(exchange::Verb verb, const exchange::Facts& facts, Pe
     refusal.reason = "the rules need more steps for this request than one decision may take, so nothing passes";
     return refusal;
   }
-  Decision decision = judged(*impl_, response);
+  Decision decision = judged(*impl_, verb, response);
   decision.reason = reason_of(*impl_, question->request, *entities, response, decision);
   if (declares && decision.outcome == Outcome::kAllow) hold_for_approvers(*impl_, facts, decision);
   return decision;

@@ -6,8 +6,10 @@
 
 namespace proviso::agreement {
 
-enum class Outcome { kAllow, kDeny, kHold };
-const char* outcome_name(Outcome outcome);  // "allow", "deny", "hold"
+// kRedact denies what was asked as it stands, and says that it may be asked again, once, without what
+// `Decision::redacts` names. Only `ask` and `release` have it.
+enum class Outcome { kAllow, kDeny, kHold, kRedact };
+const char* outcome_name(Outcome outcome);  // "allow", "deny", "hold", "redact"
 
 // A clause that decided, as annotations on its policies say it.
 struct ClauseRef {
@@ -25,7 +27,7 @@ struct Decision {
   Outcome outcome = Outcome::kDeny;
   std::vector<ClauseRef> clauses;       // the deciding policies' clauses, in document order, no repeats
   std::vector<std::string> errors;      // run-time errors, each of which denies: "clause 4.1: …"
-  bool redact = false;                  // every satisfied forbid carries @redact and permits would allow
+  std::vector<std::string> redacts;     // kRedact: the labels that its @redact clauses name, sorted
   bool whole = false;                   // a satisfied permit carries @whole: judge all before any leaves
   std::vector<std::string> marks;       // values of @mark on satisfied permits
   std::vector<std::string> awaits;      // a hold: the roles whose approvals its clauses count, sorted

@@ -432,13 +432,13 @@ class RowReader {
   }
 
   void read_then(std::string_view then, Example& example) {
-    for (Outcome outcome : {Outcome::kAllow, Outcome::kDeny, Outcome::kHold}) {
+    for (Outcome outcome : {Outcome::kAllow, Outcome::kDeny, Outcome::kHold, Outcome::kRedact}) {
       if (then == outcome_name(outcome)) {
         example.expected = outcome;
         return;
       }
     }
-    fault(fmt::format("`{}` is no outcome; use allow, deny or hold", then));
+    fault(fmt::format("`{}` is no outcome; use allow, deny, hold or redact", then));
   }
 
   const ClauseFile& clause_;

@@ -21,6 +21,7 @@ struct PolicyNotes {
   std::string mark;
   bool hold = false;
   bool whole = false;
+  std::vector<std::string> redacts;        // @redact: the labels that the policy names, sorted; else empty
   std::vector<std::string> counted_roles;  // `context.moment.approvals.ROLE` stands in it; sorted
   Presence presence = Presence::kNone;
 };

@@ -200,6 +200,9 @@ class Loader {
     }
     check_references(policy, impl_->terms, faults_);
     notes.counted_roles = counted_roles(policy);
+    if (notes.hold && !notes.redacts.empty()) {
+      faults_.add(clause.file, policy.line(), "a forbid carries @hold or @redact, not both: write two forbids");
+    }
     if (notes.presence != Presence::kNone && !notes.hold) {
       faults_.add(clause.file, policy.line(), "@security_key says how a hold is approved; write @hold beside it");
     }
@@ -216,8 +219,13 @@ class Loader {
       faults_.add(clause.file, policy.line(), std::move(sentence), code);
     };
     if (annotation.key == "redact") {
-      return fault("@redact is not built yet; forbid without it, or remove the policy",
-                   Code::kUnsupported);
+      if (!forbids || !value.empty()) return fault("@redact stands on a forbid and takes no value");
+      notes.redacts = named_labels(policy);
+      if (notes.redacts.empty()) {
+        fault("@redact takes out what labels found, so its forbid names one, such as "
+              "`when { context.content.labels.contains(\"secret\") }`");
+      }
+      return;
     }
     if (annotation.key == "whole") {
       if (forbids || !value.empty()) return fault("@whole stands on a permit and takes no value");
@@ -228,7 +236,7 @@ class Loader {
                                                            "mark",      "title",  "security_key"};
     if (std::find(kWithText.begin(), kWithText.end(), annotation.key) == kWithText.end()) {
       return fault(fmt::format("unknown annotation @{}; known are @authority, @clause, @hold, @id, "
-                               "@mark, @security_key, @title, @whole", annotation.key));
+                               "@mark, @redact, @security_key, @title, @whole", annotation.key));
     }
     if (trim(value).empty() || value.find('\n') != std::string::npos) {
       return fault(fmt::format("@{} needs a text on one line, such as @{}(\"…\")", annotation.key,

@@ -1,6 +1,7 @@
 // The sentence that a person reads: which clause, and what would have to be otherwise.
 #include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "agreement/impl.h"
 #include "cedar/policy_set.h"
@@ -151,16 +152,21 @@ std::string forbidden(const Agreement::Impl& impl, const cedar::Request& request
   const auto& forbids = response.forbids;
   auto first = forbids.begin();
   if (decision.outcome == Outcome::kDeny) {
-    // A hold could be lifted; what stands in the way is the first forbid that cannot.
-    first = std::find_if(forbids.begin(), forbids.end(),
-                         [&](uint32_t policy) { return !impl.notes[policy].hold; });
-    if (first == forbids.end()) return default_deny(impl, request, entities);
+    // A hold could be lifted and a redaction made; what stands in the way is the first forbid that is neither.
+    first = std::find_if(forbids.begin(), forbids.end(), [&](uint32_t policy) {
+      return !impl.notes[policy].hold && impl.notes[policy].redacts.empty();
+    });
+    if (first == forbids.end() && response.permits.empty()) return default_deny(impl, request, entities);
+    if (first == forbids.end()) first = forbids.begin();  // @redact where nothing can be redacted
   }
   const cedar::Policy& policy = impl.engine->policies()[*first];
   const ClauseRef& clause = impl.notes[*first].clause;
-  std::string out = decision.outcome == Outcome::kHold
-                        ? fmt::format("{} holds this for approval by {}", name_of(clause), clause.hold)
-                        : fmt::format("{} forbids this", name_of(clause));
+  std::string out = fmt::format("{} forbids this", name_of(clause));
+  if (decision.outcome == Outcome::kHold) {
+    out = fmt::format("{} holds this for approval by {}", name_of(clause), clause.hold);
+  } else if (decision.outcome == Outcome::kRedact) {
+    out = fmt::format("{} forbids this with {} in it", name_of(clause), fmt::join(decision.redacts, ", "));
+  }
   out += because(policy, impl.engine->explain(*first, request, entities));
   std::string others;
   for (const ClauseRef& other : decision.clauses) {

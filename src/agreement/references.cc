@@ -45,6 +45,18 @@ bool has_id(const std::vector<T>& entries, const std::string& id) {
   return std::any_of(entries.begin(), entries.end(), [&](const T& e) { return e.id == id; });
 }
 
+// context.content.labels, however it is written.
+bool is_labels(const Expr& expr) {
+  return expr.op == Op::kGetAttr && expr.name == "labels" && !expr.args.empty() &&
+         expr.args[0]->op == Op::kGetAttr && expr.args[0]->name == "content";
+}
+
+bool asks_labels(const Expr& expr) {
+  const bool compares = expr.op == Op::kContains || expr.op == Op::kContainsAll ||
+                        expr.op == Op::kContainsAny || expr.op == Op::kEq || expr.op == Op::kNe;
+  return compares && std::any_of(expr.args.begin(), expr.args.end(), [](const auto& arg) { return is_labels(*arg); });
+}
+
 class ReferenceChecker {
  public:
   ReferenceChecker(const cedar::Policy& policy, const Terms& terms, Faults& faults)
@@ -87,19 +99,10 @@ class ReferenceChecker {
     if (expr.op == Op::kLiteral) {
       if (const auto* uid = expr.value.get_if<cedar::EntityUid>()) check_entity(*uid, expr.span);
     }
-    const bool about_labels = expr.op == Op::kContains || expr.op == Op::kContainsAll ||
-                              expr.op == Op::kContainsAny || expr.op == Op::kEq || expr.op == Op::kNe;
-    if (about_labels && std::any_of(expr.args.begin(), expr.args.end(),
-                                    [](const auto& arg) { return is_labels(*arg); })) {
+    if (asks_labels(expr)) {
       for (const auto& arg : expr.args) check_labels(*arg);
     }
     for (const auto& arg : expr.args) visit(*arg);
-  }
-
-  // context.content.labels, however it is written.
-  static bool is_labels(const Expr& expr) {
-    return expr.op == Op::kGetAttr && expr.name == "labels" && !expr.args.empty() &&
-           expr.args[0]->op == Op::kGetAttr && expr.args[0]->name == "content";
   }
 
   void check_labels(const Expr& expr) {
@@ -129,15 +132,32 @@ void add_counted(const Expr& expr, std::vector<std::string>& out) {
   for (const auto& arg : expr.args) add_counted(*arg, out);
 }
 
-}  // namespace
+void add_strings(const Expr& expr, std::vector<std::string>& out) {
+  const auto* text = expr.op == Op::kLiteral ? expr.value.get_if<std::string>() : nullptr;
+  if (text != nullptr) out.push_back(*text);
+  for (const auto& arg : expr.args) add_strings(*arg, out);
+}
 
-std::vector<std::string> counted_roles(const cedar::Policy& policy) {
+void add_named(const Expr& expr, std::vector<std::string>& out) {
+  if (asks_labels(expr)) add_strings(expr, out);
+  for (const auto& arg : expr.args) add_named(*arg, out);
+}
+
+// What `add` finds in the conditions, sorted and without repeats.
+template <class Add>
+std::vector<std::string> found_in(const cedar::Policy& policy, Add add) {
   std::vector<std::string> out;
-  for (const cedar::Condition& condition : policy.conditions) add_counted(*condition.body, out);
+  for (const cedar::Condition& condition : policy.conditions) add(*condition.body, out);
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
 }
+
+}  // namespace
+
+std::vector<std::string> named_labels(const cedar::Policy& policy) { return found_in(policy, add_named); }
+
+std::vector<std::string> counted_roles(const cedar::Policy& policy) { return found_in(policy, add_counted); }
 
 void check_references(const cedar::Policy& policy, const Terms& terms, Faults& faults) {
   ReferenceChecker(policy, terms, faults).check();

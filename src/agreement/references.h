@@ -13,4 +13,7 @@ void check_references(const cedar::Policy& policy, const Terms& terms, Faults& f
 // The roles whose approvals the policy counts: ROLE of every `context.moment.approvals.ROLE`. Sorted.
 std::vector<std::string> counted_roles(const cedar::Policy& policy);
 
+// The labels that the policy asks `context.content.labels` for. Sorted.
+std::vector<std::string> named_labels(const cedar::Policy& policy);
+
 }  // namespace proviso::agreement

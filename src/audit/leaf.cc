@@ -13,7 +13,7 @@ namespace proviso::audit {
 namespace {
 
 constexpr std::string_view kFormat = "proviso/leaf@v1";
-constexpr std::array<std::string_view, 4> kDecisions = {"allow", "deny", "hold", "-"};
+constexpr std::array<std::string_view, 5> kDecisions = {"allow", "deny", "hold", "redact", "-"};
 constexpr std::array<std::string_view, 14> kOtherVerbs = {
     "key",   "agreement", "worker", "person", "unauthorized", "start",    "report",
     "shred", "heartbeat", "rotate", "vote",   "withdraw",     "review", "emergency_review"};

@@ -33,7 +33,7 @@ struct Leaf {
   UtcSeconds time;
   std::string node;
   std::string verb;
-  std::string decision;  // "allow", "deny", "hold"; "-" for what decides nothing
+  std::string decision;  // "allow", "deny", "hold", "redact"; "-" for what decides nothing
   Digest agreement;
   Digest vendor;  // digest of the vendor's id, zero where there is none
   Digest model;

@@ -41,7 +41,8 @@ const char* answer_name(Answer answer) {
 std::optional<prove::Withheld> judge_withheld(const Disclosure& disclosure, const Shown& shown) {
   const auto verb = exchange::parse_verb(shown.leaf.verb);
   const std::string& decision = shown.leaf.decision;
-  const bool decided = decision == "allow" || decision == "deny" || decision == "hold";
+  const bool decided = decision == "allow" || decision == "deny" || decision == "hold" ||
+                       decision == "redact";
   if (shown.replay != Replayed::kFactsWithheld || shown.agreement == nullptr || !verb || !decided) return std::nullopt;
   std::error_code ec;
   const std::string own = std::filesystem::read_symlink("/proc/self/exe", ec).parent_path().string();

@@ -27,6 +27,7 @@ struct LedgerOptions {
   bool as_json = false;
   bool witnessed = false;
   std::string receipt;
+  std::string payload;
 };
 
 void print_leaf(uint64_t index, const audit::Leaf& leaf) {
@@ -99,6 +100,23 @@ Status show(const LedgerOptions& options) {
     if (vault) PV_TRY_VOID(print_facts(*vault, index));
   }
   return {};
+}
+
+// One payload's own bytes. To a terminal, what could command it is spelt out.
+Status payload(const LedgerOptions& options) {
+  PV_TRY(const auto vault, vault::Vault::open_reader(gate::Layout{options.state}.vault()));
+  PV_TRY(const std::string bytes, vault->open_record(static_cast<uint64_t>(options.index)));
+  PV_TRY(const audit::Contents contents, audit::Contents::decode(bytes));
+  std::string names;
+  for (const auto& [name, text] : contents.payloads) {
+    if (name == options.payload) {
+      print_bytes(text);
+      return {};
+    }
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  return fail(Code::kNotFound, fmt::format("leaf {} has no payload `{}`; it has {}", options.index, options.payload,
+                                           names.empty() ? "none" : names));
 }
 
 // The leaf asked for, by its place or by the receipt that promised it.
@@ -183,6 +201,12 @@ void add_ledger(CLI::App& app, int& status) {
   show_command->add_flag("--facts", options->facts, "open the facts from the vault");
   show_command->add_flag("--json", options->as_json, "the leaves' own bytes, one a line; with --facts an object a line");
   show_command->callback([options, &status] { status = done(show(*options)); });
+
+  auto* payload_command = command->add_subcommand("payload", "the bytes of one payload of a leaf, from the vault");
+  common(payload_command);
+  payload_command->add_option("index", options->index, "the leaf")->required()->check(CLI::NonNegativeNumber);
+  payload_command->add_option("name", options->payload, "`show INDEX --facts` lists a leaf's: request, answer, redacted …")->required();
+  payload_command->callback([options, &status] { status = done(payload(*options)); });
 
   auto* proof_command = command->add_subcommand("proof", "a C2SP tlog-proof for one leaf");
   common(proof_command);

@@ -6,6 +6,9 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/bytes.h"
+#include "base/visible.h"
+
 namespace proviso::cli {
 namespace {
 
@@ -19,6 +22,14 @@ std::string painted(std::string_view text, std::string_view code) {
 void print(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fputc('\n', stdout);
+  std::fflush(stdout);
+}
+
+void print_bytes(std::string_view bytes) {
+  const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+  if (terminal && is_utf8(bytes)) return print(visible(bytes));
+  if (terminal) return print(hex_encode(bytes));
+  std::fwrite(bytes.data(), 1, bytes.size(), stdout);
   std::fflush(stdout);
 }
 

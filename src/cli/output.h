@@ -9,6 +9,8 @@ namespace proviso::cli {
 
 // Writes `text` and a line feed to stdout at once (pipes see it when it happens).
 void print(std::string_view text);
+// Writes bytes of others as they are; on a terminal, with what it would obey spelt out.
+void print_bytes(std::string_view bytes);
 // "error: …" on stderr; the exit status of a failed command.
 int complain(const Error& error);
 std::string bold(std::string_view text);

@@ -9,9 +9,23 @@ std::unexpected<Error> not_an_answer(const std::string& what) {
   return fail(Code::kInvalid, "the upstream's answer is not one of this protocol: " + what);
 }
 
-void add_piece(Answer& answer, Channel channel, std::string_view text, int32_t group,
+// An answer while it is read.
+struct Draft : Answer {
+  const Replacements* replacements = nullptr;
+  int32_t texts = 0;  // said() so far
+
+  std::string_view said(std::string_view text) {
+    const int32_t source = texts++;
+    if (replacements == nullptr) return text;
+    const auto other = replacements->find(source);
+    return other == replacements->end() ? text : std::string_view(other->second);
+  }
+};
+
+void add_piece(Draft& answer, Channel channel, std::string_view text, int32_t group,
                Readable readable = Readable::kYes) {
   Piece& piece = answer.pieces.emplace_back();
+  if (readable == Readable::kYes) piece.source = answer.texts - 1;
   piece.channel = channel;
   piece.readable = readable;
   piece.text = UntrustedText(std::string(text));
@@ -20,7 +34,7 @@ void add_piece(Answer& answer, Channel channel, std::string_view text, int32_t g
 
 // Reads a textual member, describes it and writes it; absent ones are written as null if `always`.
 Status carry_text(json::Object from, std::string_view name, std::string_view as, Channel channel,
-                  int32_t group, bool always, Answer& answer, json::Writer& writer) {
+                  int32_t group, bool always, Draft& answer, json::Writer& writer) {
   std::string_view text;
   switch (get_text(from, name, text)) {
     case Got::kWrongType:
@@ -31,12 +45,13 @@ Status carry_text(json::Object from, std::string_view name, std::string_view as,
     case Got::kFound:
       break;
   }
+  text = answer.said(text);
   if (!text.empty()) add_piece(answer, channel, text, group);
   writer.key(as).string(text);
   return {};
 }
 
-Status openai_tool_call(json::Element item, int32_t choice, Answer& answer, json::Writer& writer) {
+Status openai_tool_call(json::Element item, int32_t choice, Draft& answer, json::Writer& writer) {
   if (!item.is_object()) return not_an_answer("a tool call is not an object");
   const json::Object object = item.get_object().value_unsafe();
   std::string_view type = "function";
@@ -66,7 +81,7 @@ Status openai_tool_call(json::Element item, int32_t choice, Answer& answer, json
   return {};
 }
 
-Status openai_message(json::Object message, int32_t choice, Answer& answer, json::Writer& writer) {
+Status openai_message(json::Object message, int32_t choice, Draft& answer, json::Writer& writer) {
   if (const std::string_view name = undescribed_member(message); !name.empty()) {
     return fail(Code::kUnsupported, "the upstream's answer has a `" + std::string(name) + "`");
   }
@@ -94,7 +109,7 @@ Status openai_message(json::Object message, int32_t choice, Answer& answer, json
   return {};
 }
 
-Status openai_choice(json::Element item, int32_t choice, Answer& answer, json::Writer& writer) {
+Status openai_choice(json::Element item, int32_t choice, Draft& answer, json::Writer& writer) {
   if (!item.is_object()) return not_an_answer("a choice is not an object");
   const json::Object object = item.get_object().value_unsafe();
   int64_t index = choice;
@@ -115,7 +130,7 @@ Status openai_choice(json::Element item, int32_t choice, Answer& answer, json::W
   return {};
 }
 
-Status openai_answer(json::Object root, const Frame& frame, Answer& answer, json::Writer& writer) {
+Status openai_answer(json::Object root, const Frame& frame, Draft& answer, json::Writer& writer) {
   json::Array choices;
   if (get_array(root, "choices", choices) != Got::kFound || choices.size() == 0) {
     return not_an_answer("it has no choices");
@@ -141,7 +156,7 @@ Status openai_answer(json::Object root, const Frame& frame, Answer& answer, json
   return {};
 }
 
-Status anthropic_tool_use(json::Object block, Answer& answer, json::Writer& writer) {
+Status anthropic_tool_use(json::Object block, Draft& answer, json::Writer& writer) {
   std::string_view id;
   std::string_view name;
   const auto input = block.at_key("input");
@@ -162,7 +177,7 @@ Status anthropic_tool_use(json::Object block, Answer& answer, json::Writer& writ
   return {};
 }
 
-Status anthropic_block(json::Element item, Runs& runs, Answer& answer, json::Writer& writer) {
+Status anthropic_block(json::Element item, Runs& runs, Draft& answer, json::Writer& writer) {
   std::optional<Channel> ended;
   if (!item.is_object()) return not_an_answer("a content block is not an object");
   const json::Object block = item.get_object().value_unsafe();
@@ -199,7 +214,7 @@ Status anthropic_block(json::Element item, Runs& runs, Answer& answer, json::Wri
   return {};
 }
 
-Status anthropic_ending(json::Object root, const Frame& frame, Runs& runs, Answer& answer,
+Status anthropic_ending(json::Object root, const Frame& frame, Runs& runs, Draft& answer,
                         json::Writer& writer) {
   std::string_view reason;
   if (get_text(root, "stop_reason", reason) != Got::kFound || !is_stop_reason(reason)) {
@@ -230,7 +245,7 @@ Status anthropic_ending(json::Object root, const Frame& frame, Runs& runs, Answe
   return {};
 }
 
-Status anthropic_answer(json::Object root, const Frame& frame, Answer& answer,
+Status anthropic_answer(json::Object root, const Frame& frame, Draft& answer,
                         json::Writer& writer) {
   json::Array content;
   std::string_view type;
@@ -258,14 +273,15 @@ Status anthropic_answer(json::Object root, const Frame& frame, Answer& answer,
 }  // namespace
 
 Result<Answer> read_answer(Protocol protocol, std::string_view body, json::Parser& parser,
-                           const Frame& frame) {
+                           const Frame& frame, const Replacements* replacements) {
   // The parser's own sentence would quote the upstream; what a model wrote is not ours to say.
   const Result<json::Element> element = parser.parse(body);
   if (!element)
     return fail(element.error().code, "the upstream's answer is not JSON that is read here");
   if (!element->is_object()) return not_an_answer("it is not an object");
   const json::Object root = element->get_object().value_unsafe();
-  Answer answer;
+  Draft answer;
+  answer.replacements = replacements;
   answer.body.reserve(body.size() + 128);
   json::Writer writer(answer.body);
   PV_TRY_VOID(protocol == Protocol::kOpenAiChat ? openai_answer(root, frame, answer, writer)
@@ -274,7 +290,7 @@ Result<Answer> read_answer(Protocol protocol, std::string_view body, json::Parse
   if (get_text(root, "id", id) == Got::kFound) answer.upstream_id = id.substr(0, kToolNameBytesMax);
   answer.input_tokens = answer.usage.input_tokens;
   answer.output_tokens = answer.usage.output_tokens;
-  return answer;
+  return Answer(std::move(answer));
 }
 
 Result<uint64_t> read_token_count(std::string_view body, json::Parser& parser) {

@@ -35,6 +35,7 @@ struct ReadOptions {
   // Fields outside the table that the agreement admits: "top_k", "messages[].x" (list indices left
   // out). Such a field is carried, and inspected as JSON text on channel kOther.
   std::span<const std::string> passthrough;
+  const Replacements* replacements = nullptr;  // kInvalid if one breaks the JSON that it stands in
 };
 
 // kInvalid: not JSON, a field that is unknown, refused, missing, or of the wrong type; the sentence
@@ -63,7 +64,7 @@ Frame frame_for(const Request& request, std::string_view exchange_id, int64_t no
 // kInvalid: not JSON, or not an answer of this protocol; kUnsupported: it carries content that this
 // room cannot describe (an unknown block, audio, a legacy function_call); kLimit.
 Result<Answer> read_answer(Protocol protocol, std::string_view body, json::Parser& parser,
-                           const Frame& frame);
+                           const Frame& frame, const Replacements* replacements = nullptr);
 
 // What to inspect of a tool call: its arguments (Syntax::kJson, and again with escapes decoded
 // where it has any), its name and its id. Whole answers and streams use the same function.

@@ -200,6 +200,7 @@ void add_json_text(std::vector<Piece>& pieces, Channel channel, std::string raw,
   if (raw.find('\\') != std::string::npos) {
     Piece decoded{.channel = channel, .text = UntrustedText(decode_escapes(raw))};
     decoded.group = next_group++;
+    decoded.again = true;
     pieces.push_back(std::move(decoded));
   }
   Piece piece{.channel = channel, .text = UntrustedText(std::move(raw))};
@@ -208,14 +209,59 @@ void add_json_text(std::vector<Piece>& pieces, Channel channel, std::string raw,
   pieces.push_back(std::move(piece));
 }
 
+std::string_view Walk::said(std::string_view text) {
+  const int32_t source = texts_++;
+  if (options_.replacements == nullptr) return text;
+  const auto other = options_.replacements->find(source);
+  return other == options_.replacements->end() ? text : std::string_view(other->second);
+}
+
+Result<std::string> Walk::add_json(Channel channel, std::string json) {
+  const std::string_view text = said(json);
+  if (text != json) {
+    json::Parser parser;  // the walk's own holds the body
+    if (!parser.parse(text)) return fail(Code::kInvalid, "what is to be taken out of a JSON text is more than words");
+    json = text;
+  }
+  add_json_text(request_.pieces, channel, json, next_group_);
+  request_.pieces.back().source = texts_ - 1;
+  return json;
+}
+
 void Walk::add_piece(Channel channel, std::string_view text, Readable readable) {
   Piece& piece = request_.pieces.emplace_back();
+  if (readable == Readable::kYes) piece.source = texts_ - 1;
   piece.channel = channel;
   piece.readable = readable;
   piece.text = UntrustedText(std::string(text));
   const bool reads_on = joined_group_ >= 0 && channel == inherited_ && readable == Readable::kYes;
   piece.group = reads_on ? joined_group_ : next_group_++;
   if (readable == Readable::kNo) ++request_.unreadable;
+}
+
+// A model may get them with a gap between, or without: "so" and "AKIA…" are no key together.
+void Walk::add_alone(size_t first, int32_t group) {
+  const size_t end = request_.pieces.size();
+  bool joins = false;
+  const auto open_at = [](std::string_view text, size_t i) {
+    return !text.empty() && std::string_view(" \t\r\n").find(text[i]) == std::string_view::npos;
+  };
+  std::string_view before;
+  for (size_t i = first; i < end; ++i) {
+    const Piece& piece = request_.pieces[i];
+    if (piece.group != group) continue;
+    const std::string_view text = piece.text.open_for_inspection();
+    joins = joins || (open_at(before, before.size() - 1) && open_at(text, 0));
+    before = text;
+  }
+  if (!joins) return;
+  for (size_t i = first; i < end; ++i) {
+    if (request_.pieces[i].group != group) continue;
+    Piece alone = request_.pieces[i];
+    alone.group = next_group_++;
+    alone.again = true;
+    request_.pieces.push_back(std::move(alone));
+  }
 }
 
 Status Walk::members(json::Object object, std::span<const Field> fields, const Place* place,
@@ -287,7 +333,7 @@ Status Walk::unwritten(json::Element element, const Field& field, const Place* p
   }
   const bool has_text = element.is_string() || element.is_object() || element.is_array();
   if (field.use == Use::kIgnored && has_text) {
-    add_json_text(request_.pieces, Channel::kOther, json::to_text(element), next_group_);
+    PV_TRY_VOID(add_json(Channel::kOther, json::to_text(element)));
   }
   return {};
 }
@@ -297,9 +343,8 @@ Status Walk::unknown(json::Element element, const Place* place) {
   if (std::ranges::find(options_.passthrough, pattern) == options_.passthrough.end()) {
     return fail(Code::kInvalid, "unknown field `" + shortened(path_of(place)) + "`");
   }
-  std::string json = json::to_text(element);
+  PV_TRY(const std::string json, add_json(Channel::kOther, json::to_text(element)));
   writer_->key(place->name).raw(json);
-  add_json_text(request_.pieces, Channel::kOther, std::move(json), next_group_);
   if (std::ranges::find(request_.passed_through, pattern) == request_.passed_through.end()) {
     request_.passed_through.push_back(pattern);
   }
@@ -318,9 +363,8 @@ Status Walk::value(json::Element element, const Type& type, const Place* place) 
     case Kind::kOpaque:
       return text(element, type, place);
     case Kind::kJson: {
-      std::string json = json::to_text(element);
+      PV_TRY(const std::string json, add_json(type.channel, json::to_text(element)));
       writer_->raw(json);
-      add_json_text(request_.pieces, type.channel, std::move(json), next_group_);
       return {};
     }
     case Kind::kObject: {
@@ -359,7 +403,7 @@ Status Walk::scalar(json::Element element, const Type& type, const Place* place)
 
 Status Walk::text(json::Element element, const Type& type, const Place* place) {
   if (!element.is_string()) return wrong_type(type, place);
-  const std::string_view text = element.get_string().value_unsafe();
+  std::string_view text = element.get_string().value_unsafe();
   switch (type.kind) {
     case Kind::kWord:
       if (std::ranges::find(type.words, text) == type.words.end()) {
@@ -367,13 +411,16 @@ Status Walk::text(json::Element element, const Type& type, const Place* place) {
                                         "`, which is not one of " + joined(type.words));
       }
       break;
-    case Kind::kJsonText:
-      add_json_text(request_.pieces, type.channel, std::string(text), next_group_);
-      break;
+    case Kind::kJsonText: {
+      PV_TRY(const std::string json, add_json(type.channel, std::string(text)));
+      writer_->string(json);
+      return {};
+    }
     case Kind::kOpaque:
       add_piece(type.channel, text, Readable::kNo);
       break;
     default:
+      text = said(text);
       add_piece(type.inherits ? inherited_ : type.channel, text, Readable::kYes);
   }
   writer_->string(text);
@@ -423,6 +470,7 @@ Status Walk::list(json::Element element, const Type& type, const Place* place) {
   if (!element.is_array()) return wrong_type(type, place);
   const int32_t before = joined_group_;
   joined_group_ = type.joined ? next_group_++ : -1;
+  const size_t first = request_.pieces.size();
   writer_->begin_array();
   size_t index = 0;
   for (const json::Element item : element.get_array().value_unsafe()) {
@@ -434,6 +482,7 @@ Status Walk::list(json::Element element, const Type& type, const Place* place) {
     PV_TRY_VOID(value(item, *type.item, &here));
   }
   writer_->end_array();
+  if (type.joined) add_alone(first, joined_group_);
   joined_group_ = before;
   return {};
 }

@@ -120,6 +120,12 @@ class Walk {
   Status tagged(json::Element element, const Type& type, const Place* place);
   Status list(json::Element element, const Type& type, const Place* place);
   void add_piece(Channel channel, std::string_view text, Readable readable);
+  // Texts of one list that run into each other are read alone as well, from piece `first` on.
+  void add_alone(size_t first, int32_t group);
+  // A text of the body that detectors read: what stands there, or in its place.
+  std::string_view said(std::string_view text);
+  // The same for JSON, which is described as a piece.
+  Result<std::string> add_json(Channel channel, std::string json);
   [[nodiscard]] bool newer() const {
     return options_.anthropic_version == AnthropicVersion::k20261021;
   }
@@ -130,6 +136,7 @@ class Walk {
   Channel inherited_ = Channel::kText;
   int32_t joined_group_ = -1;
   int32_t next_group_ = 0;
+  int32_t texts_ = 0;  // said() so far
 };
 
 }  // namespace proviso::exchange

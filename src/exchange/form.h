@@ -4,6 +4,7 @@
 // of it without knowing protocols. Text that came from outside is UntrustedText; only inspect reads
 // it, and codecs write it back. Pure values.
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -62,7 +63,15 @@ struct Piece {
   // Pieces of one channel and one group are one text, read on across pieces in their order.
   int32_t group = 0;
   Syntax syntax = Syntax::kPlain;
+  // Which text of its body this is, counted as the body is read; -1 for what a body does not say so (a
+  // second reading of another piece, a header). Texts of one body keep their numbers when it is read again.
+  int32_t source = -1;
+  bool again = false;  // a second reading: its bytes are counted already
 };
+
+// What to read in the place of some texts of a body, by Piece::source: how a body is written again without
+// what was found in it. A text that is JSON in its body stays JSON.
+using Replacements = std::map<int32_t, std::string>;
 
 // What the corridor needs to know of a request. The protocol's own body is kept parsed and is
 // written back for the upstream by the codec that read it.

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "gate/decisive.h"
+#include "gate/redacted_matter.h"
 #include "gate/stream_release.h"
 #include "models/doorkeeper.h"
 
@@ -48,7 +49,6 @@ Matter matter_of(const exchange::ToolCall& tool_call, Content content) {
   return matter;
 }
 
-constexpr std::string_view kUsualVersion = "2023-06-01";  // what a client without the header means
 constexpr int32_t kHeaderGroup = -1;  // of no message: a text of its own
 
 // What the corridor takes from headers beside the key: each once, each plain.
@@ -66,13 +66,6 @@ Step<> take_headers(const http::Headers& headers, Passage& passage) {
         "`anthropic-beta` takes at most {} printable ASCII characters", kBetaBytesMax)));
   }
   return {};
-}
-
-// The version of Anthropic's protocol where it is not the usual one: it changes what a request means.
-std::string special_version(const Passage& passage) {
-  if (passage.protocol != exchange::Protocol::kAnthropicMessages) return {};
-  const std::string_view name = exchange::anthropic_version_name(passage.request.anthropic_version);
-  return name == kUsualVersion ? std::string() : std::string(name);
 }
 
 void put_ids(http::Headers& headers, std::string_view exchange_id) {
@@ -172,7 +165,6 @@ http::Task<Step<>> Corridor::enter(http::Call& call, Passage& passage) {
     co_return std::unexpected(std::move(taken.error()));
   }
 
-  exchange::ReadOptions options;
   if (passage.protocol == exchange::Protocol::kAnthropicMessages) {
     const std::string_view version = headers.get_or("anthropic-version", kUsualVersion);
     const auto known = exchange::parse_anthropic_version(version);
@@ -181,7 +173,7 @@ http::Task<Step<>> Corridor::enter(http::Call& call, Passage& passage) {
           fmt::format("`anthropic-version: {}` is not known here; send 2023-06-01 or 2026-10-21",
                       is_plain(version) ? version.substr(0, 40) : "…")));
     }
-    options.anthropic_version = *known;
+    passage.anthropic_version = *known;
   }
   Result<std::string> body = co_await call.read_body();
   if (!body) {
@@ -192,22 +184,31 @@ http::Task<Step<>> Corridor::enter(http::Call& call, Passage& passage) {
   passage.body = std::move(*body);
   house_.metrics.bytes("in", passage.body.size());
   passage.in_force = house_.in_force();
-  options.passthrough = passage.in_force->agreement->terms().passthrough;
-  auto request = exchange::read_request(passage.protocol, passage.endpoint, passage.body, parser_, options);
+  auto request = read(passage, nullptr);
   if (!request) {
     co_return std::unexpected(Turned{ErrorKind::kInvalidRequest, std::move(request.error().message),
                                      "invalid_request"});
   }
   passage.request = std::move(*request);
+  co_return Step<>{};
+}
+
+Result<exchange::Request> Corridor::read(const Passage& passage, const exchange::Replacements* replacements) {
+  exchange::ReadOptions options;
+  options.anthropic_version = passage.anthropic_version;
+  options.passthrough = passage.in_force->agreement->terms().passthrough;
+  options.replacements = replacements;
+  PV_TRY(exchange::Request request,
+         exchange::read_request(passage.protocol, passage.endpoint, passage.body, parser_, options));
   if (!passage.beta.empty()) {
     // It travels to the model, so it is inspected as everything else that does.
     exchange::Piece beta;
     beta.channel = exchange::Channel::kOther;
     beta.group = kHeaderGroup;
     beta.text = exchange::UntrustedText(passage.beta);
-    passage.request.pieces.push_back(std::move(beta));
+    request.pieces.push_back(std::move(beta));
   }
-  co_return Step<>{};
+  return request;
 }
 
 Step<> Corridor::renew(Passage& passage) const {
@@ -256,25 +257,9 @@ http::Task<Step<>> Corridor::ask(http::Call& call, Passage& passage) {
   if (Step<> prepared = prepare(passage); !prepared) {
     co_return std::unexpected(std::move(prepared.error()));
   }
-  Matter matter;
-  matter.verb = exchange::Verb::kAsk;
-  matter.resource_type = "Model";
-  matter.resource_id = passage.request.model;
-  matter.content = Judge::content_of(inspector_for(passage), passage.request.pieces);
-  const std::string version = special_version(passage);
-  const std::string asked = audit::request_arguments(passage.body, version, passage.beta);
-  matter.arguments = asked;
-  matter.record.set("exchange.inspector", house_.inspector.version());
-  if (!passage.beta.empty()) matter.record.set("exchange.anthropic_beta", passage.beta);
-  if (!version.empty()) matter.record.set("exchange.anthropic_version", version);
-  if (passage.outgoing.prepared) {
-    const std::string_view path = models::endpoint_path(passage.endpoint);
-    matter.record.set(models::kPromptFact, models::prompt_digest(path, passage.outgoing.body).hex());
-    matter.opened = models::kPromptFact;
-  }
-  matter.payloads.emplace_back("request", passage.body);
+  AskMatter asked(*this, passage);
   Patience patience = patience_of(call);
-  Step<agreement::Decision> decided = co_await Decisive(*this, passage).decide(std::move(matter), patience);
+  Step<agreement::Decision> decided = co_await Decisive(*this, passage).decide(asked.first(), patience, &asked);
   if (!decided) co_return std::unexpected(std::move(decided.error()));
   passage.body = {};
   co_return Step<>{};
@@ -403,30 +388,14 @@ http::Task<Step<>> Corridor::release_whole(http::Call& call, Passage& passage,
   renewed = renew(passage);  // the acts waited for their leaves
   if (!renewed) co_return co_await abandon(passage, std::move(renewed.error()));
   // Only now: what is looked for is what the agreement knows under which this is decided.
-  Content content = Judge::content_of(inspector_for(passage), answer->pieces);
-  for (const exchange::ToolCall& tool_call : answer->tool_calls) {
-    const Content arguments = arguments_of(passage, tool_call);
-    content.add(arguments.labels, arguments.top_score, arguments.marking);
-    content.bytes += arguments.bytes;
-  }
-  Matter matter;
-  matter.verb = exchange::Verb::kRelease;
-  matter.resource_type = "Model";
-  matter.resource_id = passage.request.model;
-  matter.content = std::move(content);
-  matter.arguments = answer->body;
-  matter.record.set("exchange.answer_digest", sha256(answer->body).hex());
-  matter.payloads.emplace_back("answer", answer->body);
-  matter.if_allowed = acted ? "complete" : "refused";
-  matter.if_denied = "refused";
-  matter.if_held = acted ? "open" : "refused";
+  AnswerMatter matter(*this, passage, *body, frame, *answer);
   Decisive decisive(*this, passage);
   if (!acted) {
-    Step<> recorded = co_await decisive.record(matter);
+    Step<> recorded = co_await decisive.record(matter.first(false));
     if (!recorded) co_return std::unexpected(std::move(recorded.error()));
     co_return std::unexpected(std::move(acted.error()));
   }
-  Step<agreement::Decision> decided = co_await decisive.decide(std::move(matter), patience);
+  Step<agreement::Decision> decided = co_await decisive.decide(matter.first(true), patience, &matter);
   if (!decided && leaves_no_outcome(decided.error())) co_return co_await abandon(passage, std::move(decided.error()));
   if (!decided) co_return std::unexpected(std::move(decided.error()));
 
@@ -435,6 +404,7 @@ http::Task<Step<>> Corridor::release_whole(http::Call& call, Passage& passage,
   put_ids(response.headers, passage.id);
   response.headers.add("Proviso-Receipt", passage.receipt.text());
   for (const std::string& mark : decided->marks) response.headers.add("Proviso-Mark", mark);
+  put_redacted(response.headers, passage.redacted, matter.taken());
   response.body = std::move(answer->body);
   house_.metrics.bytes("out", response.body.size());
   house_.metrics.exchange(exchange::protocol_name(passage.protocol), "complete");

@@ -56,10 +56,14 @@ class Corridor {
   friend class Decisive;
   friend class OversightRoutes;
   friend class McpWalk;
+  friend class AskMatter;
+  friend class AnswerMatter;
   Corridor(House& house, http::Loop& loop, std::unique_ptr<models::Caller> caller)
       : house_(house), port_(loop, house.committer), caller_(std::move(caller)) {}
 
   http::Task<Step<>> enter(http::Call& call, Passage& passage);
+  // The body of the passage, with other texts in the places of some. Every way in reads it so.
+  Result<exchange::Request> read(const Passage& passage, const exchange::Replacements* replacements);
   // The request as it will be sent.
   Step<> prepare(Passage& passage) const;
   http::Task<Step<>> ask(http::Call& call, Passage& passage);

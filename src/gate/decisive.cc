@@ -39,6 +39,16 @@ Turned not_opened(Error error) {
   return turned;
 }
 
+std::string_view became_of(const Matter& matter, Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kAllow: return matter.if_allowed;
+    case Outcome::kHold: return matter.if_held;
+    case Outcome::kRedact: return matter.if_redacted;
+    case Outcome::kDeny: break;
+  }
+  return matter.if_denied;
+}
+
 std::string resource_words(const agreement::Agreement& agreement, const Matter& matter) {
   if (matter.resource_type == "Tool") return "a tool of class " + agreement.tool_class(matter.resource_id);
   if (matter.resource_type == "Model") {
@@ -82,21 +92,27 @@ http::Task<Step<>> Decisive::write(const Matter& matter, Judged judged, Payloads
   House& house = corridor_.house_;
   house.metrics.decision(exchange::verb_name(matter.verb), agreement::outcome_name(judged.decision.outcome));
   judged.facts.merge(matter.record);
-  const Outcome outcome = judged.decision.outcome;
-  audit::Record record = record_for(passage_, house.node, matter.verb, judged.decision, std::move(judged.facts),
-                                    outcome == Outcome::kAllow  ? matter.if_allowed
-                                    : outcome == Outcome::kHold ? matter.if_held
-                                                                : matter.if_denied);
+  const std::string_view became = became_of(matter, judged.decision.outcome);
+  audit::Record record =
+      record_for(passage_, house.node, matter.verb, judged.decision, std::move(judged.facts), became);
   record.opened = matter.opened;
   record.payloads = std::move(payloads);
   co_return co_await corridor_.write(passage_, std::move(record));
 }
 
-http::Task<Step<agreement::Decision>> Decisive::decide(Matter matter, Patience& patience) {
+http::Task<Step<agreement::Decision>> Decisive::decide(Matter matter, Patience& patience, Redaction* redaction) {
   Step<Begun> begun = co_await begin(matter);
   if (!begun) co_return std::unexpected(std::move(begun.error()));
+  if (begun->decision.outcome == Outcome::kRedact && redaction != nullptr) {
+    if (Step<> renewed = corridor_.renew(passage_); !renewed) {  // its leaf was waited for
+      co_return std::unexpected(std::move(renewed.error()));
+    }
+    matter = redaction->without(begun->decision.redacts);
+    begun = co_await begin(matter);
+    if (!begun) co_return std::unexpected(std::move(begun.error()));
+  }
   if (begun->decision.outcome == Outcome::kHold) co_return co_await wait(matter, std::move(*begun), patience);
-  if (begun->decision.outcome == Outcome::kDeny) co_return std::unexpected(refusal_of(begun->decision));
+  if (begun->decision.outcome != Outcome::kAllow) co_return std::unexpected(refusal_of(begun->decision));
   co_return std::move(begun->decision);
 }
 
@@ -211,7 +227,7 @@ http::Task<Step<std::optional<agreement::Decision>>> Decisive::execute(const Mat
   Judged judged = judge(matter, &approvals);
   const agreement::Decision decision = judged.decision;
   if (decision.outcome == Outcome::kHold) co_return not_yet;
-  if (decision.outcome == Outcome::kDeny) {
+  if (decision.outcome != Outcome::kAllow) {
     Step<> written = co_await write(matter, std::move(judged), matter.payloads);
     if (!written) co_return std::unexpected(std::move(written.error()));
     co_return std::unexpected(refusal_of(decision));

@@ -32,6 +32,15 @@ struct Matter {
   std::string_view if_allowed;
   std::string_view if_denied;
   std::string_view if_held;
+  std::string_view if_redacted;
+};
+
+// What is asked instead where the agreement says to redact.
+class Redaction {
+ public:
+  virtual ~Redaction() = default;
+  // The matter without what `labels` found, as far as it can be taken out. What it refers to lives as long as this.
+  virtual Matter without(const std::vector<std::string>& labels) = 0;
 };
 
 // How long whoever asked can be kept waiting, and how.
@@ -55,8 +64,9 @@ class Decisive {
   Decisive(Corridor& corridor, Passage& passage) : corridor_(corridor), passage_(passage) {}
 
   // Under the moment that the passage has (Corridor::renew()), a newer one after waiting. Turned unless
-  // it is allowed and its leaf is durable. What the matter refers to outlives the call.
-  http::Task<Step<agreement::Decision>> decide(Matter matter, Patience& patience);
+  // it is allowed and its leaf is durable. What the matter refers to outlives the call. A decision to redact is
+  // written, and what `redaction` makes of the matter is decided, once; without one it denies.
+  http::Task<Step<agreement::Decision>> decide(Matter matter, Patience& patience, Redaction* redaction = nullptr);
   // The parts of it, for whoever keeps a client waiting in ways of its own. begin() decides once and writes; a
   // decision that holds comes with the hold that waits; of any other the matter's payloads are spent. execute() decides again with the approvals that the
   // hold has now: the decision that allowed it, consumed by its leaf; nothing while there are too few. Turned

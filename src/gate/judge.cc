@@ -13,6 +13,12 @@ void Content::add(const std::vector<std::string>& more_labels, int64_t score, in
   }
 }
 
+void Content::add(const Content& more) {
+  add(more.labels, more.top_score, more.marking);
+  unreadable_parts += more.unreadable_parts;
+  bytes += more.bytes;
+}
+
 void Content::put(exchange::Facts& facts) const {
   facts.set("context.content.bytes", exchange::rounded_size(std::max(bytes, kSizeFactBytesMin)));
   facts.set("context.content.labels", labels);
@@ -30,29 +36,35 @@ bool Content::same_facts(const Content& other) const {
 
 void Judge::push(exchange::Channel channel, int32_t group, exchange::Syntax syntax,
                  std::string_view bytes, std::vector<Judged>& out) {
-  const Key key{channel, group, syntax};
+  const TextKey key{channel, group, syntax};
   auto text = texts_.find(key);
   if (text == texts_.end()) {
     const auto kind =
         syntax == exchange::Syntax::kJson ? inspect::TextKind::kJson : inspect::TextKind::kPlain;
-    text = texts_.emplace(key, inspector_.open_stream(kind)).first;
+    text = texts_.emplace(key, Text{inspector_.open_stream(kind)}).first;
   }
   segments_.clear();
-  text->second.push(bytes, segments_);
-  for (inspect::Segment& segment : segments_) out.push_back({channel, group, std::move(segment)});
+  text->second.stream.push(bytes, segments_);
+  take_segments(key, text->second, out);
 }
 
-void Judge::finish_text(const Key& key, inspect::TextStream& text, std::vector<Judged>& out) {
-  segments_.clear();
-  text.finish(segments_);
+void Judge::take_segments(const TextKey& key, Text& text, std::vector<Judged>& out) {
   for (inspect::Segment& segment : segments_) {
-    out.push_back({key.channel, key.group, std::move(segment)});
+    const uint64_t begin = text.begin;
+    text.begin += segment.text.size();
+    out.push_back({key, begin, std::move(segment)});
   }
+}
+
+void Judge::finish_text(const TextKey& key, Text& text, std::vector<Judged>& out) {
+  segments_.clear();
+  text.stream.finish(segments_);
+  take_segments(key, text, out);
 }
 
 void Judge::end(exchange::Channel channel, int32_t group, std::vector<Judged>& out) {
   for (const auto syntax : {exchange::Syntax::kPlain, exchange::Syntax::kJson}) {
-    const auto text = texts_.find(Key{channel, group, syntax});
+    const auto text = texts_.find(TextKey{channel, group, syntax});
     if (text == texts_.end()) continue;
     finish_text(text->first, text->second, out);
     texts_.erase(text);
@@ -64,9 +76,8 @@ void Judge::finish(std::vector<Judged>& out) {
   texts_.clear();
 }
 
-Content Judge::content_of(const inspect::Inspector& inspector,
-                          const std::vector<exchange::Piece>& pieces) {
-  Content content;
+std::vector<Judged> Judge::segments_of(const inspect::Inspector& inspector,
+                                       const std::vector<exchange::Piece>& pieces, Content& content) {
   Judge judge(inspector);
   std::vector<Judged> judged;
   for (const exchange::Piece& piece : pieces) {
@@ -75,11 +86,17 @@ Content Judge::content_of(const inspect::Inspector& inspector,
       continue;
     }
     const std::string& bytes = piece.text.open_for_inspection();
-    content.bytes += bytes.size();
+    if (!piece.again) content.bytes += bytes.size();
     judge.push(piece.channel, piece.group, piece.syntax, bytes, judged);
   }
   judge.finish(judged);
-  for (const Judged& part : judged) {
+  return judged;
+}
+
+Content Judge::content_of(const inspect::Inspector& inspector,
+                          const std::vector<exchange::Piece>& pieces) {
+  Content content;
+  for (const Judged& part : segments_of(inspector, pieces, content)) {
     content.add(part.segment.labels, part.segment.top_score, part.segment.marking);
   }
   return content;

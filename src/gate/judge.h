@@ -27,15 +27,24 @@ struct Content {
   uint64_t bytes = 0;
 
   void add(const std::vector<std::string>& more_labels, int64_t score, int64_t rank);
+  void add(const Content& more);
   void put(exchange::Facts& facts) const;
   // True if both give the same facts.
   [[nodiscard]] bool same_facts(const Content& other) const;
 };
 
-// A segment that inspection let go of, and whose text it is.
-struct Judged {
+// One text of an exchange. JSON and plain pieces of one channel and group are texts of their own: escapes differ.
+struct TextKey {
   exchange::Channel channel = exchange::Channel::kText;
   int32_t group = 0;
+  exchange::Syntax syntax = exchange::Syntax::kPlain;
+  friend auto operator<=>(const TextKey&, const TextKey&) = default;
+};
+
+// A segment that inspection let go of, and whose text it is.
+struct Judged {
+  TextKey text;
+  uint64_t begin = 0;  // where the segment begins in its text
   inspect::Segment segment;
 };
 
@@ -53,19 +62,20 @@ class Judge {
   // A request or a whole answer: everything pushed, everything finished.
   static Content content_of(const inspect::Inspector& inspector,
                             const std::vector<exchange::Piece>& pieces);
+  // The segments of the same, each text's in order, and what of its content no segment tells.
+  static std::vector<Judged> segments_of(const inspect::Inspector& inspector,
+                                         const std::vector<exchange::Piece>& pieces, Content& content);
 
  private:
-  // JSON and plain pieces of one channel and group are texts of their own: escapes differ.
-  struct Key {
-    exchange::Channel channel;
-    int32_t group;
-    exchange::Syntax syntax;
-    friend auto operator<=>(const Key&, const Key&) = default;
+  struct Text {
+    inspect::TextStream stream;
+    uint64_t begin = 0;  // of the next segment
   };
-  void finish_text(const Key& key, inspect::TextStream& text, std::vector<Judged>& out);
+  void take_segments(const TextKey& key, Text& text, std::vector<Judged>& out);
+  void finish_text(const TextKey& key, Text& text, std::vector<Judged>& out);
 
   inspect::Inspector inspector_;
-  std::map<Key, inspect::TextStream> texts_;
+  std::map<TextKey, Text> texts_;
   std::vector<inspect::Segment> segments_;
 };
 

@@ -17,12 +17,6 @@ Turned failed(Error error) {
                 fmt::format("failed:{}", code_name(error.code))};
 }
 
-void merge(Content& into, const Content& more) {
-  into.add(more.labels, more.top_score, more.marking);
-  into.bytes += more.bytes;
-  into.unreadable_parts += more.unreadable_parts;
-}
-
 // A request's `_meta` as a server gets it: without what is between a client and this gate, and with a progress
 // token of ours. None if there is none.
 std::optional<std::string> lasting_meta(json::Object params, std::optional<std::string> token) {
@@ -253,7 +247,7 @@ http::Task<Step<agreement::Decision>> McpWalk::release(std::string tool, std::st
   Content found = inspected(Channel::kToolResult, content);
   const bool own = tool == target_.tool;  // a channel's question is judged by itself
   if (own) {
-    merge(said_, found);
+    said_.add(found);
     found = said_;
   }
   const http::Time now = http::Loop::now();

@@ -1,6 +1,7 @@
 #include "gate/passage.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -88,6 +89,14 @@ Result<std::string> purpose_of(const http::Headers& headers, const std::string& 
 }
 
 std::string new_exchange_id() { return "ex_" + hex_encode(random_bytes(16)); }
+
+void put_redacted(http::Headers& headers, const std::vector<std::string>& request,
+                  const std::vector<std::string>& answer) {
+  std::vector<std::string> said;
+  for (const std::string& label : request) said.push_back("request:" + label);
+  for (const std::string& label : answer) said.push_back("answer:" + label);
+  if (!said.empty()) headers.add("Proviso-Redacted", fmt::format("{}", fmt::join(said, ", ")));
+}
 
 exchange::Facts facts_for(const Passage& passage, exchange::Verb verb,
                           std::string_view resource_type, std::string_view resource_id,

@@ -16,6 +16,7 @@
 namespace proviso::gate {
 
 inline constexpr size_t kPurposeBytesMax = 128;  // a purpose is a word of the agreement
+inline constexpr std::string_view kUsualVersion = "2023-06-01";  // what a client without the header means
 inline constexpr size_t kBetaBytesMax = 512;     // names of features, parted by commas
 
 struct Passage {
@@ -24,6 +25,7 @@ struct Passage {
   exchange::Endpoint endpoint = exchange::Endpoint::kChat;
   identity::Principal principal;
   std::string purpose;
+  exchange::AnthropicVersion anthropic_version = exchange::AnthropicVersion::k20230601;
   std::string beta;  // Anthropic's header of that name: it travels, so it is inspected and recorded
   exchange::Request request;
   std::string body;  // as the client sent it, for the vault
@@ -33,9 +35,14 @@ struct Passage {
   ledger::Receipt receipt;   // of the newest leaf
   std::string leaf;          // the newest leaf itself
   exchange::FactOpening opening;  // of its fact `exchange.prompt`, where the model demands a receipt
+  std::vector<std::string> redacted;  // labels that were taken out of the request: the client is told
 };
 
 std::string new_exchange_id();
+
+// Tells the client what was redacted: `Proviso-Redacted: request:secret, answer:personal.name`.
+void put_redacted(http::Headers& headers, const std::vector<std::string>& request,
+                  const std::vector<std::string>& answer);
 
 // Printable ASCII: what may become a fact, a header or part of a message of ours.
 bool is_plain(std::string_view text);

@@ -24,7 +24,15 @@ http::Headers stream_headers(const Passage& passage) {
   headers.add("Proviso-Exchange", passage.id);
   headers.add("x-request-id", passage.id);
   headers.add("request-id", passage.id);
+  put_redacted(headers, passage.redacted, {});
   return headers;
+}
+
+Content content_of(const Judged& part) {
+  Content content;
+  content.add(part.segment.labels, part.segment.top_score, part.segment.marking);
+  content.bytes = part.segment.text.size();
+  return content;
 }
 
 Turned client_gone() {
@@ -83,7 +91,8 @@ http::Task<Step<>> StreamRelease::open() {
   if (Step<> renewed = renew(); !renewed) {
     co_return std::unexpected(std::move(renewed.error()));
   }
-  Step<> decided = co_await decide(content_, "open");
+  Step<> decided = co_await decide(seen_, "open", true);
+  if (decided && redacting_) decided = co_await decide(content_, "open", false);
   if (!decided) co_return std::unexpected(std::move(decided.error()));
   whole_ = decision_.whole;
   if (whole_) co_return Step<>{};
@@ -109,7 +118,7 @@ http::Task<Step<>> StreamRelease::pump() {
     }
     if (events.empty() && moment_passed()) {
       // Comments keep a stream open; they do not keep a decision fresh.
-      Step<> admitted = co_await admit(content_);
+      Step<> admitted = co_await admit(Content{});
       if (!admitted) co_return std::unexpected(std::move(admitted.error()));
     }
     for (StreamEvent& event : events) {
@@ -153,9 +162,9 @@ http::Task<Step<>> StreamRelease::take(StreamEvent event) {
 
 http::Task<Step<>> StreamRelease::take_delta(const StreamEvent& event) {
   if (event.readable == exchange::Readable::kNo) {
-    Content next = content_;
-    ++next.unreadable_parts;
-    Step<> admitted = co_await admit(std::move(next));
+    Content more;
+    more.unreadable_parts = 1;
+    Step<> admitted = co_await admit(std::move(more));
     if (!admitted) co_return std::unexpected(std::move(admitted.error()));
     co_return say({Kept::What::kText, event.channel, event.choice, event.text, {}});
   }
@@ -167,17 +176,15 @@ http::Task<Step<>> StreamRelease::take_delta(const StreamEvent& event) {
 http::Task<Step<>> StreamRelease::let_go(std::vector<Judged> judged, int32_t choice) {
   // Segments of one channel under the same facts leave as one event: they came as one, most often.
   Kept run;
-  for (const Judged& part : judged) {
-    Content next = content_;
-    next.bytes += part.segment.text.size();
-    next.add(part.segment.labels, part.segment.top_score, part.segment.marking);
-    if (!run.text.empty() && (part.channel != run.channel || !same_moment(next))) {
+  for (Judged& part : judged) {
+    const Content more = content_of(part);
+    if (!run.text.empty() && (part.text.channel != run.channel || !covers(more))) {
       Step<> said = say(std::exchange(run, {}));
       if (!said) co_return std::unexpected(std::move(said.error()));
     }
-    Step<> admitted = co_await admit(std::move(next));
+    Step<> admitted = co_await admit(more, &part);
     if (!admitted) co_return std::unexpected(std::move(admitted.error()));
-    run.channel = part.channel;
+    run.channel = part.text.channel;
     run.choice = choice;
     run.text += part.segment.text;
   }
@@ -231,47 +238,82 @@ bool StreamRelease::moment_passed() const {
          !house.people.current(passage_.principal.key_id, passage_.time);
 }
 
-bool StreamRelease::same_moment(const Content& next) const {
-  return next.same_facts(content_) && !moment_passed();
+bool StreamRelease::covers(const Content& more) const {
+  Content next = seen_;
+  next.add(more);
+  return next.same_facts(seen_) && !moment_passed();
 }
 
-http::Task<Step<>> StreamRelease::admit(Content next) {
-  if (same_moment(next)) {
-    content_ = std::move(next);
-    co_return Step<>{};
+http::Task<Step<>> StreamRelease::admit(Content more, Judged* part) {
+  const bool anew = !covers(more);
+  seen_.add(more);
+  if (anew) {
+    // What was released under the facts before goes out while this decision is written.
+    const bool sent = co_await flush();
+    if (!sent) co_return std::unexpected(client_gone());
+    if (Step<> renewed = renew(); !renewed) co_return std::unexpected(std::move(renewed.error()));
+    Step<> decided = co_await decide(seen_, "open", true);
+    if (!decided) co_return std::unexpected(std::move(decided.error()));
   }
-  // What was released under the facts before goes out while this decision is written.
-  const bool sent = co_await flush();
-  if (!sent) co_return std::unexpected(client_gone());
-  if (Step<> renewed = renew(); !renewed) {
-    co_return std::unexpected(std::move(renewed.error()));
+  if (redacting_ && part != nullptr) {
+    if (Step<> taken = take_out(*part); !taken) co_return std::unexpected(std::move(taken.error()));
+    const uint64_t bytes = more.bytes;  // sizes are those of what the model said, streamed or whole
+    more = content_of(*part);
+    more.bytes = bytes;
   }
-  Step<> decided = co_await decide(next, "open");
-  if (!decided) co_return std::unexpected(std::move(decided.error()));
-  content_ = std::move(next);
+  Content left = content_;
+  left.add(more);
+  if (redacting_ && (anew || !left.same_facts(content_))) {
+    if (Step<> renewed = renew(); !renewed) co_return std::unexpected(std::move(renewed.error()));
+    Step<> decided = co_await decide(left, "open", false);
+    if (!decided) co_return std::unexpected(std::move(decided.error()));
+  }
+  content_ = std::move(left);
   co_return Step<>{};
 }
 
-http::Task<Step<>> StreamRelease::decide(const Content& next, std::string_view outcome) {
-  decided_at_ = passage_.time;
-  decided_under_ = passage_.in_force->version;
+Step<> StreamRelease::take_out(Judged& part) {
+  std::string was = json::quoted(part.segment.text);
+  if (!redactor_.take_out(part)) return {};
+  originals_.append(was).push_back('\n');
+  if (originals_.size() <= kRedactedBytesMax) return {};
+  return std::unexpected(Turned{ErrorKind::kUpstream, "the answer has more to redact than this gate keeps for its record",
+                                "redacted_too_much"});
+}
+
+http::Task<Step<>> StreamRelease::decide(const Content& next, std::string_view outcome, bool redactable) {
   facts_ = facts_for(passage_, Verb::kRelease, "Model", passage_.request.model, next);
   decision_ = passage_.in_force->agreement->decide(Verb::kRelease, facts_);
-  corridor_.house_.metrics.decision("release", agreement::outcome_name(decision_.outcome));
-  const bool allowed = decision_.outcome == agreement::Outcome::kAllow;
-  exchange::Facts facts = facts_;
-  if (!allowed) {
-    facts.set("exchange.released_bytes", static_cast<int64_t>(released_bytes_));
-    facts.set("exchange.released_digest", std::exchange(released_, Sha256()).finish().hex());
+  if (redactable) {
+    decided_at_ = passage_.time;
+    decided_under_ = passage_.in_force->version;
+    redacting_ = decision_.outcome == agreement::Outcome::kRedact;
+    if (redacting_) redactor_.look_for(decision_.redacts);
   }
+  corridor_.house_.metrics.decision("release", agreement::outcome_name(decision_.outcome));
+  const bool goes_on = decision_.outcome == agreement::Outcome::kAllow || (redactable && redacting_);
+  exchange::Facts facts = facts_;
+  if (!goes_on) put_released(facts);
   audit::Record record =
       record_for(passage_, corridor_.house_.node, Verb::kRelease, decision_, std::move(facts),
-                 allowed ? outcome : std::string_view("refused"));
+                 goes_on ? outcome : std::string_view("refused"));
+  if (!goes_on) put_originals(record);
   Step<> written = co_await corridor_.write(passage_, std::move(record));
   if (!written) co_return std::unexpected(std::move(written.error()));
-  if (allowed) co_return Step<>{};
+  if (goes_on) co_return Step<>{};
   end_recorded_ = true;
   co_return std::unexpected(refusal());
+}
+
+// What left, for the last leaf.
+void StreamRelease::put_released(exchange::Facts& facts) {
+  facts.set("exchange.released_bytes", static_cast<int64_t>(released_bytes_));
+  facts.set("exchange.released_digest", std::exchange(released_, Sha256()).finish().hex());
+  if (!redactor_.taken().empty()) facts.set("exchange.redacted", redactor_.taken());
+}
+
+void StreamRelease::put_originals(audit::Record& record) {
+  if (!originals_.empty()) record.payloads.emplace_back("redacted", std::move(originals_));
 }
 
 http::Task<Step<>> StreamRelease::take_call(const exchange::ToolCall& call) {
@@ -285,10 +327,7 @@ http::Task<Step<>> StreamRelease::take_call(const exchange::ToolCall& call) {
   StreamPatience patience(*this);
   Step<> acted = co_await corridor_.act(passage_, call, arguments, patience);
   if (!acted) co_return std::unexpected(std::move(acted.error()));
-  Content next = content_;
-  next.add(arguments.labels, arguments.top_score, arguments.marking);
-  next.bytes += arguments.bytes;
-  Step<> admitted = co_await admit(std::move(next));
+  Step<> admitted = co_await admit(arguments);
   if (!admitted) co_return std::unexpected(std::move(admitted.error()));
   co_return say({Kept::What::kCall, exchange::Channel::kToolArguments, call.choice, {}, call});
 }
@@ -338,10 +377,10 @@ http::Task<Step<>> StreamRelease::close(std::string_view outcome) {
   decision_ = passage_.in_force->agreement->decide(Verb::kRelease, facts);
   // The end is released too: a moment that no longer allows it ends the stream as a refusal.
   const bool refused = complete && decision_.outcome != agreement::Outcome::kAllow;
-  facts.set("exchange.released_bytes", static_cast<int64_t>(released_bytes_));
-  facts.set("exchange.released_digest", std::exchange(released_, Sha256()).finish().hex());
+  put_released(facts);
   audit::Record record = record_for(passage_, corridor_.house_.node, Verb::kRelease, decision_,
                                     std::move(facts), refused ? "refused" : outcome);
+  put_originals(record);
   Step<> written = co_await corridor_.write(passage_, std::move(record));
   if (!written) co_return std::unexpected(std::move(written.error()));
   end_recorded_ = true;

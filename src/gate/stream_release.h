@@ -10,6 +10,7 @@
 
 #include "exchange/stream.h"
 #include "gate/corridor.h"
+#include "gate/redaction.h"
 
 namespace proviso::gate {
 
@@ -44,15 +45,20 @@ class StreamRelease {
   http::Task<Step<>> take_end(const exchange::StreamEvent& event);
   // Lets judged segments go, deciding again where they change the facts.
   http::Task<Step<>> let_go(std::vector<Judged> judged, int32_t choice);
-  // A decision and a leaf if `next` or the moment asks for one; Turned if it does not allow.
-  http::Task<Step<>> admit(Content next);
+  // What comes next, `part` of it where it is text that can be redacted. Two decisions cover what is said: one
+  // about all that the model said, and if that is to redact, one about what is left of it. Each is taken again,
+  // with its leaf, where its facts or the moment change; Turned if one does not allow.
+  http::Task<Step<>> admit(Content more, Judged* part = nullptr);
+  // Cuts the part, and keeps what it was for the vault.
+  Step<> take_out(Judged& part);
   // Corridor::renew(), which also turns a stream whose texts were inspected for other labels than the
   // agreement in force now knows.
   Step<> renew();
   [[nodiscard]] bool moment_passed() const;
-  // The newest leaf covers `next` too.
-  [[nodiscard]] bool same_moment(const Content& next) const;
-  http::Task<Step<>> decide(const Content& next, std::string_view outcome);
+  // The newest decision covers `more` too.
+  [[nodiscard]] bool covers(const Content& more) const;
+  // Turned unless it allows, or says to redact and `redactable`.
+  http::Task<Step<>> decide(const Content& next, std::string_view outcome, bool redactable);
   // Writes, or keeps under `whole_`, what was admitted. Turned when an answer judged whole is too long.
   Step<> say(Kept part);
   void write_out(const Kept& part);
@@ -63,6 +69,8 @@ class StreamRelease {
   http::Task<Step<>> record_end(Turned turned);
   http::Task<void> say_end(Turned turned);
   void note_released(const Kept& part);
+  void put_released(exchange::Facts& facts);
+  void put_originals(audit::Record& record);
   [[nodiscard]] Turned refusal() const;
 
   Corridor& corridor_;
@@ -73,14 +81,18 @@ class StreamRelease {
   exchange::StreamWriter writer_;
   Judge judge_;
   const std::vector<std::string> labels_;  // that the judge looks for
-  Content content_;        // that the newest leaf covers
+  Content seen_;           // all that the model said
+  Content content_;        // what was let go of it: the same, if nothing was redacted
   exchange::Facts facts_;  // of the newest decision
   agreement::Decision decision_;
-  UtcSeconds decided_at_;       // of the newest `release`
+  UtcSeconds decided_at_;       // of the newest `release` about seen_
   uint64_t decided_under_ = 0;  // version of the agreement then in force
   bool whole_ = false;     // the agreement asks to judge the whole before any of it leaves
   std::vector<Kept> kept_;  // what an answer judged whole will say, in its order
   size_t kept_bytes_ = 0;
+  bool redacting_ = false;  // the newest decision about seen_ said so
+  Redactor redactor_;
+  std::string originals_;   // segments as they were before they were cut, one JSON string a line
   std::string out_;
   Sha256 released_;
   uint64_t released_bytes_ = 0;

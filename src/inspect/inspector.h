@@ -31,6 +31,7 @@ inline constexpr size_t kHoldBackBytesMax = 256;
 inline constexpr size_t kHeldBytesMax = 6144;
 
 inline constexpr std::string_view kLabelSecret = "secret";
+inline constexpr std::string_view kLabelMarking = "marking";  // its findings are what Segment::marking ranks
 
 // What one detector found. `offset` counts bytes from the start of the text as it was pushed; labels
 // and scores may be shown to a decision, offsets may not leave the gate.

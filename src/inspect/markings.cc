@@ -1,5 +1,7 @@
 #include "inspect/markings.h"
 
+#include "inspect/inspector.h"
+
 #include <algorithm>
 #include <array>
 #include <optional>

@@ -11,7 +11,6 @@
 
 namespace proviso::inspect {
 
-inline constexpr std::string_view kLabelMarking = "marking";
 inline constexpr std::string_view kLabelMarkingFault = "marking_fault";
 
 // How high: the `context.content.marking` fact is the highest rank in the content.

@@ -112,16 +112,6 @@ TEST(Cases, TheBaseItselfLoads) {
   for (const ExampleOutcome& one : agreement->run_examples()) EXPECT_TRUE(one.holds()) << one.source;
 }
 
-TEST(Cases, RedactIsUnsupportedNotInvalid) {
-  Files files = folder("tests/agreement/base");
-  std::string& clause = files["clauses/1-use.md"];
-  clause.replace(clause.find("permit"), 0,
-                 "@redact forbid (principal, action, resource) when { context.moment.break_glass };\n");
-  const auto loaded = Agreement::load(files);
-  ASSERT_FALSE(loaded.has_value());
-  EXPECT_EQ(loaded.error().code, Code::kUnsupported);
-}
-
 TEST(Cases, WarningsNameWhatDeservesALook) {
   Files files = folder("tests/agreement/base");
   files.erase("redlines.md");

@@ -104,6 +104,45 @@ TEST(Decide, MarksAndWholeComeFromSatisfiedPermits) {
   EXPECT_TRUE(order.marks.empty());
 }
 
+std::shared_ptr<const Agreement> hospital_with(const std::string& rules) {
+  Files files = folder("agreements/hospital");
+  std::string& clause = files["clauses/3-confidence.md"];
+  clause.insert(clause.find("```examples"), "```cedar\n" + rules + "\n```\n\n");
+  return load_or_fail(files);
+}
+
+// What a hold waits for is what a redaction leaves: first the one, then the other.
+TEST(Decide, ARedactionComesBeforeAHold) {
+  const auto both = hospital_with(
+      "@hold(\"ethics\") forbid (principal, action == Action::\"ask\", resource)\n"
+      "when { context.moment.purpose == Purpose::\"coding\" } unless { context.moment.approvals.ethics >= 1 };");
+  ASSERT_TRUE(both);
+  Facts facts = facts_of("clerk", "coding");
+  EXPECT_EQ(both->decide(exchange::Verb::kAsk, facts).outcome, Outcome::kHold);
+  facts.set("context.content.labels", std::vector<std::string>{"contact"});
+  const Decision got = both->decide(exchange::Verb::kAsk, facts);
+  EXPECT_EQ(got.outcome, Outcome::kRedact);
+  EXPECT_EQ(got.redacts, (std::vector<std::string>{"contact", "personal_address", "personal_identifier", "personal_name"}));
+  EXPECT_TRUE(got.awaits.empty());
+}
+
+// A tool call runs as it was decided or not at all.
+TEST(Decide, NothingButAskAndReleaseIsRedacted) {
+  const auto hospital = hospital_with(
+      "permit (principal in Role::\"clerk\", action == Action::\"act\", resource);\n"
+      "@redact forbid (principal, action == Action::\"act\", resource)\n"
+      "when { context.content.labels.contains(\"contact\") };");
+  ASSERT_TRUE(hospital);
+  Facts facts = without(facts_of("clerk", "coding"), "context.tools_offered");
+  facts.set("resource.type", std::string("Tool"));
+  facts.set("resource.id", std::string("chart"));
+  EXPECT_EQ(hospital->decide(exchange::Verb::kAct, facts).outcome, Outcome::kAllow);
+  facts.set("context.content.labels", std::vector<std::string>{"contact"});
+  const Decision got = hospital->decide(exchange::Verb::kAct, facts);
+  EXPECT_EQ(got.outcome, Outcome::kDeny);
+  EXPECT_TRUE(got.redacts.empty());
+}
+
 TEST(Decide, ClausesCarryTitleAndSourceLine) {
   const auto enclave = load_or_fail(folder("agreements/enclave"));
   ASSERT_TRUE(enclave);

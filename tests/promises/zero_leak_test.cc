@@ -192,7 +192,7 @@ class Corridor {
     for (const gate::Judged& part : judged) {
       content_.add(part.segment.labels, part.segment.top_score, part.segment.marking);
       if (!content_.labels.empty()) return refuse();
-      writer_.text(passed_.client, part.channel, 0, part.segment.text);
+      writer_.text(passed_.client, part.text.channel, 0, part.segment.text);
     }
   }
 

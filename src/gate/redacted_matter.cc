@@ -1,0 +1,112 @@
+#include "gate/redacted_matter.h"
+
+#include <utility>
+
+#include "gate/redaction.h"
+#include "models/doorkeeper.h"
+
+namespace proviso::gate {
+namespace {
+
+// The version of Anthropic's protocol where it is not the usual one: it changes what a request means.
+std::string special_version(const Passage& passage) {
+  if (passage.protocol != exchange::Protocol::kAnthropicMessages) return {};
+  const std::string_view name = exchange::anthropic_version_name(passage.request.anthropic_version);
+  return name == kUsualVersion ? std::string() : std::string(name);
+}
+
+}  // namespace
+
+Matter AskMatter::first() { return made(passage_.body); }
+
+Matter AskMatter::made(std::string_view body) {
+  Matter matter;
+  matter.verb = exchange::Verb::kAsk;
+  matter.resource_type = "Model";
+  matter.resource_id = passage_.request.model;
+  matter.content = Judge::content_of(corridor_.inspector_for(passage_), passage_.request.pieces);
+  const std::string version = special_version(passage_);
+  asked_ = audit::request_arguments(body, version, passage_.beta);
+  matter.arguments = asked_;
+  matter.record.set("exchange.inspector", corridor_.house_.inspector.version());
+  if (!passage_.beta.empty()) matter.record.set("exchange.anthropic_beta", passage_.beta);
+  if (!version.empty()) matter.record.set("exchange.anthropic_version", version);
+  if (!passage_.redacted.empty()) matter.record.set("exchange.redacted", passage_.redacted);
+  if (passage_.outgoing.prepared) {
+    const std::string_view path = models::endpoint_path(passage_.endpoint);
+    matter.record.set(models::kPromptFact, models::prompt_digest(path, passage_.outgoing.body).hex());
+    matter.opened = models::kPromptFact;
+  }
+  matter.payloads.emplace_back("request", body);
+  return matter;
+}
+
+// Read again with other texts in their places: what comes of it is inspected as any request is.
+Matter AskMatter::without(const std::vector<std::string>& labels) {
+  Redacted less = redact(corridor_.inspector_for(passage_), passage_.request.pieces, labels);
+  if (less.texts.empty()) return made(passage_.body);
+  auto request = corridor_.read(passage_, &less.texts);
+  if (!request) return made(passage_.body);
+  exchange::Request before = std::exchange(passage_.request, std::move(*request));
+  models::Call outgoing = std::exchange(passage_.outgoing, {});
+  if (!corridor_.prepare(passage_)) {
+    passage_.request = std::move(before);
+    passage_.outgoing = std::move(outgoing);
+    return made(passage_.body);
+  }
+  passage_.redacted = std::move(less.taken);
+  return made(passage_.request.upstream_body);
+}
+
+AnswerMatter::AnswerMatter(Corridor& corridor, Passage& passage, std::string_view body,
+                           const exchange::Frame& frame, exchange::Answer& answer)
+    : corridor_(corridor), passage_(passage), body_(body), frame_(frame), answer_(answer) {}
+
+Matter AnswerMatter::first(bool acted) {
+  Content content = Judge::content_of(corridor_.inspector_for(passage_), answer_.pieces);
+  add_calls(content);
+  Matter matter = made(std::move(content));
+  if (!acted) matter.if_allowed = matter.if_held = "refused";
+  matter.if_redacted = acted ? "open" : "refused";
+  return matter;
+}
+
+Matter AnswerMatter::without(const std::vector<std::string>& labels) {
+  Redacted less = redact(corridor_.inspector_for(passage_), answer_.pieces, labels);
+  auto answer = exchange::read_answer(passage_.protocol, body_, corridor_.parser_, frame_, &less.texts);
+  if (!answer) {  // it was read before; what cannot be taken out of it is refused with it
+    Matter as_it_is = first(true);
+    as_it_is.if_redacted = "refused";
+    return as_it_is;
+  }
+  answer_ = std::move(*answer);
+  taken_ = std::move(less.taken);
+  add_calls(less.content);
+  Matter matter = made(std::move(less.content));
+  if (!taken_.empty()) matter.record.set("exchange.redacted", taken_);
+  matter.if_redacted = "refused";
+  return matter;
+}
+
+Matter AnswerMatter::made(Content content) const {
+  Matter matter;
+  matter.verb = exchange::Verb::kRelease;
+  matter.resource_type = "Model";
+  matter.resource_id = passage_.request.model;
+  matter.content = std::move(content);
+  matter.arguments = answer_.body;
+  matter.record.set("exchange.answer_digest", sha256(answer_.body).hex());
+  matter.payloads.emplace_back("answer", answer_.body);
+  matter.if_allowed = "complete";
+  matter.if_denied = "refused";
+  matter.if_held = "open";
+  return matter;
+}
+
+void AnswerMatter::add_calls(Content& content) const {
+  for (const exchange::ToolCall& tool_call : answer_.tool_calls) {
+    content.add(corridor_.arguments_of(passage_, tool_call));
+  }
+}
+
+}  // namespace proviso::gate
