@@ -21,14 +21,12 @@ SEED = 7
 SECRETS = 'when { context.content.labels.contains("secret") }'
 ROLES = ["analyst", "planner", "engineer", "commander", "legal", "security"]
 PURPOSES = ["analysis", "translation", "coding", "logistics", "maintenance", "planning"]
-LABELS = ["secret", "autonomous_targeting", "weapon_guidance", "domestic_surveillance", "bulk_person_analysis",
-          "person_intercept"]
+LABELS = ["secret", "autonomous_targeting", "domestic_surveillance", "bulk_person_analysis", "person_intercept"]
 CLASSES = ["read", "write", "spend", "client"]
 MORE_LINES = [
     ("R7", "operator", "ask, release, act", "what nobody could look into does not pass", "context.content.unreadable_parts <= 0"),
     ("R8", "overseer", "train", "no training without the security officer", "context.moment.approvals.security >= 1"),
-    ("R9", "vendor", "release", "no weapon guidance is handed out",
-     '!context.content.labels.contains("weapon_guidance")'),
+    ("R9", "vendor", "release", "no intercept is handed out", '!context.content.labels.contains("person_intercept")'),
     ("R10", "operator", "act", "nobody spends alone",
      '!(resource in ToolClass::"spend") || context.moment.approvals.legal >= 1'),
 ]
@@ -107,10 +105,10 @@ def change_a_ground(folder):
 
 
 def prove(binary, folder, records, threads, wanted=True):
-    start = time.monotonic()
+    start, used = time.monotonic(), cpu()
     done = subprocess.run([binary + "/proviso", "agreement", "prove", folder, "--records", records, "--threads", str(threads),
                            "--json"], capture_output=True, text=True)
-    took = time.monotonic() - start
+    took = (time.monotonic() - start, cpu() - used)
     assert done.stdout, done.stderr
     proof = json.loads(done.stdout)
     bad = ["%s %s: %s" % (one["line"], one["environment"], one["why"]) for one in proof["obligations"] if one["verdict"] != "holds"]
@@ -118,10 +116,18 @@ def prove(binary, folder, records, threads, wanted=True):
     return took, proof
 
 
-def row(name, policies, lines, proof, took, share=""):
+def cpu():
+    """Of all processes that were waited for, solvers included: what a busy machine does not blur."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def row(name, policies, lines, proof, took, first=None):
     recorded = sum(one["recorded"] for one in proof["obligations"])
-    print("| %s | %s | %s | %d | %d | %d | %.1f | %s |" % (name, policies, lines, proof["environments"],
-                                                         len(proof["obligations"]), recorded, took, share), flush=True)
+    shares = ("%.0f %%" % (100 * took[0] / first[0]), "%.0f %%" % (100 * took[1] / first[1])) if first else ("", "")
+    print("| %s | %s | %s | %d | %d | %d | %.1f | %s | %.1f | %s |" % (
+        name, policies, lines, proof["environments"], len(proof["obligations"]), recorded, took[0], shares[0], took[1], shares[1]),
+        flush=True)
 
 
 def main():
@@ -130,8 +136,8 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--policies", type=int, nargs="*", default=[100, 200])
     args = parser.parse_args()
-    print("| agreement | policies | red lines | environments | questions | from records | seconds | share |\n"
-          "|---|---|---|---|---|---|---|---|")
+    print("| agreement | policies | red lines | environments | questions | from records | seconds | share | cpu | share |\n"
+          "|---|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as top:
         os.chmod(top, 0o711)
         for name in ("enclave", "hospital"):
@@ -145,12 +151,12 @@ def main():
             row("generated", policies, 10, proof, first)
             change_one_clause(folder)
             again, proof = prove(args.bin, folder, records, args.threads)
-            row("one clause changed", policies, 10, proof, again, "%.0f %%" % (100 * again / first))
+            row("one clause changed", policies, 10, proof, again, first)
             change_a_ground(folder)
             again, proof = prove(args.bin, folder, records, args.threads)
             asked = {one["line"] for one in proof["obligations"] if not one["recorded"]}
             assert "R6" in asked, "records answered what they cannot know"
-            row("a ground of %s changed" % ", ".join(sorted(asked)), policies, 10, proof, again, "%.0f %%" % (100 * again / first))
+            row("a ground of %s changed" % ", ".join(sorted(asked)), policies, 10, proof, again, first)
             edit(folder + "/clauses/6-secrets.md", 'labels.contains("secret") ||',
                  'labels.contains("secret") && !context.moment.break_glass ||')
             took, proof = prove(args.bin, folder, records, args.threads, wanted=False)

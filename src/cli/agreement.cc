@@ -3,7 +3,10 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
+
+#include <algorithm>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -11,6 +14,7 @@
 #include "cli/admin_client.h"
 #include "cli/command.h"
 #include "cli/output.h"
+#include "inspect/inspector.h"
 
 namespace proviso::cli {
 namespace {
@@ -108,7 +112,18 @@ struct Checked {
   Status signatures;
   Status period;
   size_t held = 0;
+  std::vector<std::string> warnings;
 };
+
+// A rule about a label that nothing puts never applies.
+void warn_of_labels(const Agreement& agreement, std::vector<std::string>& warnings) {
+  const auto known = inspect::all_labels();
+  for (const std::string& label : agreement.terms().labels) {
+    if (std::ranges::find(known, label) != known.end()) continue;
+    warnings.push_back(fmt::format("agreement.toml: no detector puts the label `{}`, so no rule about it ever applies; "
+                                   "known are {}", label, fmt::join(known, ", ")));
+  }
+}
 
 Result<Checked> check(const std::string& folder) {
   Checked checked;
@@ -117,6 +132,8 @@ Result<Checked> check(const std::string& folder) {
   checked.examples = checked.agreement->run_examples();
   for (const auto& example : checked.examples) checked.held += example.holds() ? 1 : 0;
   checked.signatures = checked.agreement->check_signatures();
+  checked.warnings = checked.agreement->warnings();
+  warn_of_labels(*checked.agreement, checked.warnings);
   checked.period = checked.agreement->check_period(SystemClock().now());
   return checked;
 }
@@ -145,7 +162,7 @@ void print_json(const Checked& checked) {
   }
   writer.end_array();
   writer.key("warnings").begin_array();
-  for (const std::string& warning : checked.agreement->warnings()) writer.string(warning);
+  for (const std::string& warning : checked.warnings) writer.string(warning);
   writer.end_array();
   writer.end_object();
   print(out);
@@ -169,7 +186,7 @@ int check_command(const AgreementOptions& options) {
                       example.line, agreement::outcome_name(example.expected),
                       agreement::outcome_name(example.got.outcome), example.got.reason));
   }
-  for (const std::string& warning : checked->agreement->warnings()) print("warning: " + warning);
+  for (const std::string& warning : checked->warnings) print("warning: " + warning);
   print(checked->signatures ? green("signed by every party")
                             : "not signed: " + checked->signatures.error().message);
   if (!checked->period) print("not in its period: " + checked->period.error().message);

@@ -6,11 +6,16 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <optional>
 
+#include "agreement/agreement.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/visible.h"
 #include "cli/command.h"
 #include "cli/output.h"
+#include "gate/judge.h"
+#include "gate/redaction.h"
 #include "inspect/inspector.h"
 #include "inspect/readings.h"
 #include "inspect/training/evaluation.h"
@@ -29,6 +34,7 @@ struct InspectOptions {
   std::string file;
   bool json_text = false;
   bool as_json = false;
+  std::string agreement, who, purpose, does = "ask";
 };
 
 Result<std::string> read_text(const std::string& file) {
@@ -72,10 +78,65 @@ void print_seen(const std::string& text, const Seen& seen) {
   }
 }
 
-void print_seen_json(const Seen& seen) {
+// What an agreement would do with the text, decision by decision: a second one if the first redacts.
+struct Would {
+  std::vector<agreement::Decision> decisions;
+  std::string left;  // the text as the last decision is about it
+};
+
+Result<Would> what_would_happen(const InspectOptions& options, const std::string& text) {
+  PV_TRY(const agreement::Files files, read_tree(options.agreement));
+  PV_TRY(const auto loaded, agreement::Agreement::load(files));
+  if (loaded->terms().models.empty()) return fail(Code::kInvalid, "the agreement names no model to ask");
+  const inspect::Inspector inspector = inspect::Inspector::create().looking_for(loaded->terms().labels);
+  std::vector<exchange::Piece> pieces(1);
+  pieces[0].text = exchange::UntrustedText(text);
+  pieces[0].syntax = options.json_text ? exchange::Syntax::kJson : exchange::Syntax::kPlain;
+  pieces[0].source = 0;
+  const auto decide = [&](const gate::Content& content) {
+    agreement::Asked asked{options.who, {}, options.does, "model " + loaded->terms().models.front().id, ""};
+    asked.when = fmt::format("labels={} marking={} top_score={} bytes={}", fmt::join(content.labels, ","), content.marking,
+                             content.top_score, content.bytes);
+    if (!options.purpose.empty()) asked.when += " purpose=" + options.purpose;
+    return loaded->ask(asked);
+  };
+  Would would{{}, text};
+  PV_TRY(agreement::Decision first, decide(gate::Judge::content_of(inspector, pieces)));
+  would.decisions.push_back(first);
+  if (first.outcome != agreement::Outcome::kRedact) return would;
+  const gate::Redacted less = gate::redact(inspector, pieces, first.redacts);
+  if (const auto found = less.texts.find(0); found != less.texts.end()) would.left = found->second;
+  pieces[0].text = exchange::UntrustedText(would.left);
+  PV_TRY(agreement::Decision second, decide(gate::Judge::content_of(inspector, pieces)));
+  would.decisions.push_back(std::move(second));
+  return would;
+}
+
+void print_would(const InspectOptions& options, const std::string& text, const Would& would) {
+  print("");
+  for (const agreement::Decision& decision : would.decisions) {
+    const bool allowed = decision.outcome == agreement::Outcome::kAllow;
+    const std::string name = agreement::outcome_name(decision.outcome);
+    print(fmt::format("{} by {}: {}  {}", options.does, options.who, allowed ? green(name) : red(name), decision.reason));
+  }
+  if (would.left != text) print("what is left:\n" + visible(would.left));
+}
+
+void put_would(json::Writer& writer, const Would& would) {
+  writer.key("decisions").begin_array();
+  for (const agreement::Decision& decision : would.decisions) {
+    writer.begin_object().key("decision").string(agreement::outcome_name(decision.outcome));
+    writer.key("reason").string(decision.reason).end_object();
+  }
+  writer.end_array().key("left").string(would.left);
+}
+
+void print_seen_json(const Seen& seen, const Would* would) {
   std::string out;
   json::Writer writer(out);
-  writer.begin_object().key("findings").begin_array();
+  writer.begin_object();
+  if (would != nullptr) put_would(writer, *would);
+  writer.key("findings").begin_array();
   for (const Finding& finding : seen.findings) {
     writer.begin_object();
     writer.key("label").string(finding.label).key("length").uinteger(finding.length);
@@ -94,11 +155,18 @@ int run_inspect(const InspectOptions& options) {
   if (!text) return complain(text.error());
   const Seen seen =
       look_at(*text, options.json_text ? inspect::TextKind::kJson : inspect::TextKind::kPlain);
-  if (options.as_json) {
-    print_seen_json(seen);
-  } else {
-    print_seen(*text, seen);
+  std::optional<Would> would;
+  if (!options.agreement.empty()) {
+    auto happens = what_would_happen(options, *text);
+    if (!happens) return complain(happens.error());
+    would = std::move(*happens);
   }
+  if (options.as_json) {
+    print_seen_json(seen, would ? &*would : nullptr);
+    return 0;
+  }
+  print_seen(*text, seen);
+  if (would) print_would(options, *text, *would);
   return 0;
 }
 
@@ -226,6 +294,11 @@ void add_inspect(CLI::App& app, int& status) {
       "inspect", "show what the detectors see in a text: labels, scores, places, decoded readings");
   command->add_option("FILE", options->file, "the text, - for standard input")->required();
   command->add_flag("--arguments", options->json_text, "the text is JSON, as a tool call's arguments are");
+  auto* folder = command->add_option("--agreement", options->agreement, "an agreement's folder: what it would do with the text");
+  auto* who = command->add_option("--as", options->who, "who asks, of its examples.json")->needs(folder);
+  folder->needs(who);
+  command->add_option("--purpose", options->purpose, "for which purpose")->needs(folder);
+  command->add_option("--does", options->does, "ask or release")->check(CLI::IsMember({"ask", "release"}))->capture_default_str();
   command->add_flag("--json", options->as_json, "one JSON object, for programs");
   command->callback([options, &status] { status = run_inspect(*options); });
 }

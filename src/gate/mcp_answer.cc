@@ -1,5 +1,6 @@
 // What the client hears: results with their receipt, refusals in the form that clients can show.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "gate/mcp_walk.h"
 
@@ -36,7 +37,7 @@ http::Task<void> McpWalk::deliver(Message said) {
       co_return;
     }
   }
-  Step<agreement::Decision> decision = co_await release(target_.tool, said.body, "complete");
+  Step<agreement::Decision> decision = co_await release_result(said.body);
   if (!decision) {
     co_await turn(std::move(decision.error()));
     co_return;
@@ -165,18 +166,20 @@ std::string McpWalk::dressed(std::string_view result_text) {
   json::Object result;
   if (!document || document->get(result) != simdjson::SUCCESS) return "{}";
   std::vector<tools::Change> changes;
-  const std::vector<tools::Change> marks = {
+  std::vector<tools::Change> marks = {
       {"proviso/exchange", json::quoted(passage_.id)},
       {"proviso/receipt", passage_.receipt.text()},
   };
+  if (!redacted_.empty()) marks.push_back({"proviso/redacted", exchange::canonical_value(exchange::FactValue(redacted_))});
   const auto given = tools::object_member(result, "_meta");
   std::string meta;
   if (given) {
     meta = tools::changed(*given, marks);
   } else {
-    meta = fmt::format(R"({{{}"proviso/exchange":{},"proviso/receipt":{}}})",
-                       modern() ? fmt::format(R"("io.modelcontextprotocol/serverInfo":{},)", kServerInfo) : "",
-                       *marks[0].json, *marks[1].json);
+    std::vector<std::string> members;
+    if (modern()) members.push_back(fmt::format(R"("io.modelcontextprotocol/serverInfo":{})", kServerInfo));
+    for (const tools::Change& mark : marks) members.push_back(fmt::format(R"("{}":{})", mark.name, *mark.json));
+    meta = fmt::format("{{{}}}", fmt::join(members, ","));
   }
   changes.push_back({"_meta", std::move(meta)});
   if (!modern()) return tools::changed(result, changes);

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "gate/redaction.h"
+
 namespace proviso::gate {
 namespace {
 
@@ -238,8 +242,36 @@ http::Task<void> TaskOutlet::finish(int, std::string message, std::string) {
   co_return;
 }
 
+http::Task<Step<agreement::Decision>> McpWalk::release_result(std::string& body) {
+  const Content before = said_;
+  Step<agreement::Decision> first = co_await release(target_.tool, body, "complete", "open");
+  if (!first || first->outcome != agreement::Outcome::kRedact) co_return std::move(first);
+  body = without(body, first->redacts);
+  said_ = before;
+  co_return co_await release(target_.tool, body, "complete");
+}
+
+// Each string by itself: what only shows where they stand together stays, and is denied with its label.
+std::string McpWalk::without(std::string_view body, const std::vector<std::string>& labels) {
+  const auto document = parser_.parse(body);
+  if (!document) return std::string(body);
+  const inspect::Inspector inspector = corridor_.inspector_for(passage_);
+  return tools::with_strings(*document, [&](std::string_view text) {
+    exchange::Piece piece;
+    piece.text = exchange::UntrustedText(std::string(text));
+    piece.source = 0;
+    const Redacted less = redact(inspector, {piece}, labels);
+    for (const std::string& label : less.taken) {
+      const auto at = std::ranges::lower_bound(redacted_, label);
+      if (at == redacted_.end() || *at != label) redacted_.insert(at, label);
+    }
+    const auto found = less.texts.find(0);
+    return found == less.texts.end() ? std::string(text) : found->second;
+  });
+}
+
 http::Task<Step<agreement::Decision>> McpWalk::release(std::string tool, std::string content,
-                                                       std::string outcome) {
+                                                       std::string outcome, std::string if_redacted) {
   if (Step<> renewed = corridor_.renew(passage_); !renewed) {
     Step<> ended = co_await abandon("failed:" + renewed.error().code);
     co_return std::unexpected(ended ? std::move(renewed.error()) : std::move(ended.error()));
@@ -260,9 +292,14 @@ http::Task<Step<agreement::Decision>> McpWalk::release(std::string tool, std::st
   if (same && leaves) co_return decision;
   house_.metrics.decision("release", agreement::outcome_name(decision.outcome));
   facts.set("exchange.answer_digest", sha256(content).hex());
+  if (!redacted_.empty()) facts.set("exchange.redacted", redacted_);
   facts.set("exchange.tool_server", target_.server);
-  audit::Record record = record_for(passage_, house_.node, Verb::kRelease, decision, std::move(facts),
-                                    leaves || !own ? outcome : "refused");
+  if (decision.outcome == agreement::Outcome::kRedact) {
+    outcome = std::move(if_redacted);
+  } else if (!leaves && own) {
+    outcome = "refused";
+  }
+  audit::Record record = record_for(passage_, house_.node, Verb::kRelease, decision, std::move(facts), outcome);
   record.payloads.emplace_back("answer", std::move(content));
   Step<> written = co_await corridor_.write(passage_, std::move(record));
   if (!written) co_return std::unexpected(std::move(written.error()));

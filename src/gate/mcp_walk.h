@@ -125,7 +125,11 @@ class McpWalk {
   http::Task<void> pulse(std::string hold);
   http::Task<bool> become_task(Acted held);
   http::Task<void> after(Step<Acted> acted);
-  http::Task<Step<agreement::Decision>> release(std::string tool, std::string content, std::string outcome);
+  http::Task<Step<agreement::Decision>> release(std::string tool, std::string content, std::string outcome,
+                                                std::string if_redacted = "refused");
+  // The release of a result, which is changed where the agreement says to redact.
+  http::Task<Step<agreement::Decision>> release_result(std::string& body);
+  std::string without(std::string_view body, const std::vector<std::string>& labels);
   http::Task<Step<>> abandon(std::string outcome);
 
   // What is done (mcp_walk.cc).
@@ -189,6 +193,7 @@ class McpWalk {
   std::string sealed_state_;        // a `requestState` as the client brought it back
   std::optional<agreement::Decision> refused_;  // why a running call was stopped
   Content said_;                    // what the server said so far
+  std::vector<std::string> redacted_;  // labels that were taken out of the result
   bool whole_ = false;              // nothing leaves before the last verdict
   std::vector<std::string> held_back_;
   size_t held_back_bytes_ = 0;

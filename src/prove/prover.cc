@@ -46,10 +46,10 @@ ProverOptions usual_prover(const std::string& launcher, std::string records) {
   return out;
 }
 
-Result<SolverIdentity> Prover::identity(Dialect dialect) {
-  auto& one = dialect == Dialect::kCvc5 ? cvc5_identity_ : z3_identity_;
-  if (!one) one = identify(dialect == Dialect::kCvc5 ? options_.cvc5 : options_.z3);
-  return *one;
+Result<SolverIdentity> Identities::get(const SolverSpec& spec) {
+  const std::lock_guard lock(mutex_);
+  const auto known = known_.find(spec.dialect);
+  return known != known_.end() ? known->second : known_.emplace(spec.dialect, identify(spec)).first->second;
 }
 
 Result<Solver*> Prover::solver(Dialect dialect) {
@@ -60,9 +60,10 @@ Result<Solver*> Prover::solver(Dialect dialect) {
     return fail(Code::kUnverified, "there is no record of a proof; run `proviso agreement prove`");
   }
   if (trouble) return std::unexpected(*trouble);
-  SolverSpec spec = dialect == Dialect::kCvc5 ? options_.cvc5 : options_.z3;
-  spec.cancelled = options_.cancelled;
-  auto started = Solver::start(std::move(spec));
+  SolverSpec program = spec(dialect);
+  program.cancelled = options_.cancelled;
+  auto who = identities_->get(program);
+  auto started = who ? Solver::start(std::move(program), std::move(*who)) : std::unexpected(std::move(who.error()));
   if (!started) {
     trouble = started.error();
     return std::unexpected(std::move(started).error());
@@ -117,7 +118,7 @@ bool Prover::read_record(const Texts& texts) {
   };
   if (!says("/format", kRecordFormat)) return false;
   for (const Dialect dialect : {Dialect::kCvc5, Dialect::kZ3}) {
-    const auto who = identity(dialect);
+    const auto who = identities_->get(spec(dialect));
     const std::string at = fmt::format("/{}", solver_name(dialect));
     const bool same = who && says(at + "/said", "unsat") && says(at + "/program", who->program.hex()) &&
                       says(at + "/libraries", who->libraries.hex()) && says(at + "/options", who->options) &&
@@ -239,8 +240,9 @@ Finding Prover::refute(Terms& terms, Encoder& encoder, const Environment& env, s
 void each_with_prover(const ProverOptions& options, unsigned threads, size_t count,
                       const std::function<void(Prover&, size_t)>& task) {
   std::atomic<size_t> next = 0;
+  const auto identities = std::make_shared<Identities>();
   const auto work = [&] {
-    Prover prover(options);
+    Prover prover(options, identities);
     for (size_t i = next++; i < count; i = next++) task(prover, i);
   };
   std::vector<std::thread> more;

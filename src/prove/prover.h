@@ -4,6 +4,7 @@
 // of the same programs; the texts lie beside it for whoever wants to run them through a solver of their own. A `sat` is believed
 // only once it has become a concrete request that the caller has replayed.
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -63,10 +64,21 @@ ProverOptions usual_prover(const std::string& launcher, std::string records);
 // Who breaks the claim? Returns an Error if the request does not: then the encoding is wrong, not the claim.
 using Replay = std::function<Status(const Counterexample&)>;
 
+// Who the solvers are, read once for all provers of one proof. Thread-safe.
+class Identities {
+ public:
+  Result<SolverIdentity> get(const SolverSpec& spec);
+
+ private:
+  std::mutex mutex_;
+  std::map<Dialect, Result<SolverIdentity>> known_;
+};
+
 // For one thread: it owns a solver of each kind, started on the first question that no record answers.
 class Prover {
  public:
-  explicit Prover(ProverOptions options) : options_(std::move(options)) {}
+  explicit Prover(ProverOptions options, std::shared_ptr<Identities> identities = std::make_shared<Identities>())
+      : options_(std::move(options)), identities_(std::move(identities)) {}
 
   // Can all assertions be true of a request in that environment? No: kHolds. The facts about requests and
   // stores are added here. Without `replay` no counterexample is looked for: kHolds or kUnknown.
@@ -81,7 +93,6 @@ class Prover {
     std::string cvc5;
     std::string z3;
   };
-  Result<SolverIdentity> identity(Dialect dialect);
   Result<Solver*> solver(Dialect dialect);
   Run run(Dialect dialect, const std::string& text, std::string* model = nullptr);
   bool read_record(const Texts& texts);
@@ -90,11 +101,14 @@ class Prover {
   void find_example(Dialect dialect, Terms& terms, const Environment& env, Question question,
                     const Replay& replay, Finding& out);
 
+  [[nodiscard]] const SolverSpec& spec(Dialect dialect) const {
+    return dialect == Dialect::kCvc5 ? options_.cvc5 : options_.z3;
+  }
+
   ProverOptions options_;
+  std::shared_ptr<Identities> identities_;
   std::optional<Solver> cvc5_;
   std::optional<Solver> z3_;
-  std::optional<Result<SolverIdentity>> cvc5_identity_;
-  std::optional<Result<SolverIdentity>> z3_identity_;
   std::optional<Error> cvc5_trouble_;  // a solver that could not be started stays so
   std::optional<Error> z3_trouble_;
 };

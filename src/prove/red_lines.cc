@@ -4,6 +4,7 @@
 #include <chrono>
 #include <fmt/format.h>
 #include <set>
+#include <utility>
 
 #include "prove/analysis.h"
 #include "prove/literals.h"
@@ -57,7 +58,10 @@ class Task {
     const auto condition = cedar::parse_expression(line_->condition, line_->source);
     if (!condition) return not_analysable(condition.error());
     if (const Status known = check_literals(agreement_, **condition); !known) return not_analysable(known.error());
-    if (auto small = by_forbids_alone(prover, **condition); small.verdict == Verdict::kHolds) return small;
+    size_t before = 0;
+    for (const Kinship kinship : {Kinship::kSameTest, Kinship::kSameFact}) {
+      if (auto small = by_forbids_alone(prover, **condition, kinship, before); small.verdict == Verdict::kHolds) return small;
+    }
     Terms terms(agreement_.schema());
     Encoder encoder(terms, env_);
     const auto kept = encoder.expression(**condition);
@@ -79,36 +83,52 @@ class Task {
     return {};
   }
 
-  // What a term reads of the request and the store, the two entities themselves aside.
-  static std::set<TermId> reads(const Terms& terms, TermId root) {
+  // What makes a forbid speak of a line: it makes a test that the line makes, or reads a fact that the line reads.
+  enum class Kinship { kSameTest, kSameFact };
+
+  static bool counts(const Term& term, Kinship kinship) {
+    switch (term.op) {
+      case TermOp::kVariable:
+        return kinship == Kinship::kSameFact && term.text != "principal" && term.text != "resource";
+      case TermOp::kApply: return kinship == Kinship::kSameFact;
+      case TermOp::kEq: case TermOp::kLe: case TermOp::kLt: case TermOp::kLike: case TermOp::kMember: case TermOp::kSubset:
+      case TermOp::kIntersects: case TermOp::kIsEmpty: return kinship == Kinship::kSameTest;
+      default: return false;
+    }
+  }
+
+  static std::set<TermId> traits(const Terms& terms, TermId root, Kinship kinship) {
     std::set<TermId> out;
     for (const TermId id : terms.reachable({root})) {
-      const Term& term = terms.at(id);
-      const bool part = term.op == TermOp::kVariable && term.text != "principal" && term.text != "resource";
-      if (part || term.op == TermOp::kApply) out.insert(id);
+      if (!terms.at(id).ground && counts(terms.at(id), kinship)) out.insert(id);
     }
     return out;
   }
 
-  // Whatever is allowed, no forbid matches it. The forbids that read what the line reads are often
-  // enough, and such a proof stays good whatever else changes.
-  Finding by_forbids_alone(Prover& prover, const cedar::Expr& condition) const {
+  // Whatever is allowed, no forbid matches it. The forbids that speak of what the line speaks of are often
+  // enough, and such a proof stays good whatever else changes: the fewer, the longer. `asked` is how many were
+  // tried before; as many again are the same ones.
+  Finding by_forbids_alone(Prover& prover, const cedar::Expr& condition, Kinship kinship, size_t& asked) const {
     Terms terms(agreement_.schema());
     Encoder encoder(terms, env_);
     const auto kept = encoder.expression(condition);
     if (!kept) return not_analysable(kept.error());
     const TermId broken = terms.negate(terms.both(kept->ok, kept->value));
-    const std::set<TermId> wanted = reads(terms, broken);
+    const std::set<TermId> wanted = traits(terms, broken, kinship);
+    const bool any = wanted.empty() && kinship == Kinship::kSameFact;
     std::vector<TermId> assertions = {broken};
     for (const cedar::Policy& rule : rules()) {
       if (rule.effect != cedar::Effect::kForbid) continue;
       const auto one = encoder.policy(rule);
       if (!one) return not_analysable(one.error());
       const TermId matches = terms.both(one->ok, one->value);
-      const std::set<TermId> read = reads(terms, matches);
-      const bool related = std::ranges::any_of(read, [&](TermId id) { return wanted.contains(id); });
-      if (related || wanted.empty()) assertions.push_back(terms.negate(matches));
+      const std::set<TermId> own = traits(terms, matches, kinship);
+      const bool related = std::ranges::any_of(own, [&](TermId id) { return wanted.contains(id); });
+      if (related || any) assertions.push_back(terms.negate(matches));
     }
+    const size_t forbids = assertions.size() - 1;
+    const bool again = forbids == std::exchange(asked, forbids);
+    if (again && (forbids > 0 || kinship == Kinship::kSameTest)) return {};
     return prover.refute(terms, encoder, env_, std::move(assertions), nullptr);
   }
 

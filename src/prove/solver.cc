@@ -121,9 +121,14 @@ Result<SolverIdentity> identify(const SolverSpec& spec) {
 }
 
 Result<Solver> Solver::start(SolverSpec spec) {
+  PV_TRY(SolverIdentity who, identify(spec));
+  return start(std::move(spec), std::move(who));
+}
+
+Result<Solver> Solver::start(SolverSpec spec, SolverIdentity who) {
   const char* name = solver_name(spec.dialect);
   Solver solver;
-  PV_TRY(solver.identity_, identify(spec));
+  solver.identity_ = std::move(who);
   solver.spec_ = std::move(spec);
   PV_TRY(solver.folder_, Folder::create());
   if (auto ok = solver.read_version(); !ok) return fail_at(name, std::move(ok).error());

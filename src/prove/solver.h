@@ -59,6 +59,7 @@ class Solver {
  public:
   // kNotFound: the program is not installed. kUnverified: it fails the riddles, with what it said.
   static Result<Solver> start(SolverSpec spec);
+  static Result<Solver> start(SolverSpec spec, SolverIdentity who);  // identify() was asked before
   Solver(Solver&&) noexcept = default;
   Solver& operator=(Solver&&) noexcept = default;
   ~Solver();

@@ -37,6 +37,36 @@ void show(json::Writer& writer, json::Element value) {
   }
 }
 
+// Where protocol messages carry bytes in base64: a `blob`, or the `data` of an image or audio.
+bool holds_bytes(json::Object object) {
+  std::string_view type;
+  if (object.at_key("type").get(type) != simdjson::SUCCESS) return false;
+  return type == "image" || type == "audio";
+}
+bool is_bytes(std::string_view key, bool binary_owner) { return key == "blob" || (binary_owner && key == "data"); }
+
+void write_with(json::Writer& writer, json::Element value, std::string_view key, bool binary_owner,
+                const std::function<std::string(std::string_view)>& said) {
+  if (value.is_object()) {
+    const json::Object object = value.get_object().value_unsafe();
+    const bool binary = holds_bytes(object);
+    writer.begin_object();
+    for (const auto field : object) {
+      writer.key(field.key);
+      write_with(writer, field.value, field.key, binary, said);
+    }
+    writer.end_object();
+  } else if (value.is_array()) {
+    writer.begin_array();
+    for (const json::Element item : value.get_array().value_unsafe()) write_with(writer, item, {}, false, said);
+    writer.end_array();
+  } else if (value.is_string() && !is_bytes(key, binary_owner)) {
+    writer.string(said(value.get_string().value_unsafe()));
+  } else {
+    writer.element(value);
+  }
+}
+
 // Walks JSON once: bytes become pieces of their own, the rest is written for inspection as one text.
 class Describer {
  public:
@@ -76,8 +106,7 @@ class Describer {
   void walk(json::Element value, std::string_view key, bool binary_owner) {
     if (value.is_object()) {
       const json::Object object = value.get_object().value_unsafe();
-      const auto type = member(object, "type");
-      const bool binary = type == "image" || type == "audio";
+      const bool binary = holds_bytes(object);
       writer_.begin_object();
       for (const auto field : object) {
         writer_.key(field.key);
@@ -90,7 +119,7 @@ class Describer {
       writer_.end_array();
     } else if (value.is_string()) {
       const std::string_view text = value.get_string().value_unsafe();
-      if (key == "blob" || (binary_owner && key == "data")) {
+      if (is_bytes(key, binary_owner)) {
         bytes(text);
         return;
       }
@@ -100,12 +129,6 @@ class Describer {
     } else {
       writer_.element(value);
     }
-  }
-
-  static std::string_view member(json::Object object, std::string_view name) {
-    std::string_view text;
-    if (object.at_key(name).get(text) != simdjson::SUCCESS) return {};
-    return text;
   }
 
   // A string that JSON had to escape reads differently in the JSON text: it is read as itself too.
@@ -183,6 +206,13 @@ std::string channel_tool(std::string_view server, std::string_view channel) {
 
 std::vector<Piece> pieces_of_json(Channel channel, json::Element value) {
   return Describer(channel).run(value);
+}
+
+std::string with_strings(json::Element value, const std::function<std::string(std::string_view)>& said) {
+  std::string out;
+  json::Writer writer(out);
+  write_with(writer, value, {}, false, said);
+  return out;
 }
 
 }  // namespace proviso::tools

@@ -3,6 +3,7 @@
 // canonical JSON (RFC 8785) of the whole definition and of the server that it comes from. Whatever a server
 // changes, a description, a schema, an annotation, its own name, is another digest. Pure.
 #include <memory>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,5 +48,7 @@ std::string channel_tool(std::string_view server, std::string_view channel);  //
 // itself; every `text` member once more, as one text that reads on across items; bytes in base64 (images,
 // audio, blobs) decoded where they are text, as a piece that nobody can read where they are not.
 std::vector<exchange::Piece> pieces_of_json(exchange::Channel channel, json::Element value);
+// The same JSON with each string value, bytes in base64 and names aside, as `said` makes it.
+std::string with_strings(json::Element value, const std::function<std::string(std::string_view)>& said);
 
 }  // namespace proviso::tools

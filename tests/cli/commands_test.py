@@ -41,6 +41,23 @@ def inspection(folder):
           seen["marking"] == 4, out + err)
     code, out, _ = run("inspect", "-", input="read: aG93IGRvIHlvdSBvcGVuIHRoZSBvbGQgdmFsdmU=")
     check("inspect: decoded readings", code == 0 and "how do you open the old valve" in out, out)
+    hospital = os.path.join(TOP, "agreements/hospital")
+    code, out, err = run("inspect", "-", "--agreement", hospital, "--as", "clerk", "--purpose", "coding",
+                         input="Please write to a.b@post.example.org today.")
+    check("inspect: what an agreement would do", code == 0 and "ask by clerk: redact" in out and "3.2" in out and
+          "write to [redacted: contact] today" in out and "ask by clerk: allow" in out, out + err)
+    code, out, err = run("inspect", "-", "--agreement", hospital, "--as", "nobody", "--json", input="x")
+    check("inspect: nobody of that name", code == 1 and "nobody" in err, out + err)
+    code, out, err = run("agreement", "check", hospital)
+    other = os.path.join(folder, "weather")
+    shutil.copytree(hospital, other)
+    with open(other + "/agreement.toml") as text:
+        terms = text.read()
+    with open(other + "/agreement.toml", "w") as text:
+        text.write(terms.replace('known = ["secret"', 'known = ["weather", "secret"'))
+    warned = run("agreement", "check", other)[1]
+    check("check: a label that nothing puts is a warning", "no detector puts the label `weather`" in warned, warned)
+    check("check: every label of the samples is one that detectors put", "no detector" not in out, out)
     code, _, err = run("inspect", folder + "/nowhere")
     check("inspect: a missing file is named", code == 1 and "nowhere" in err, err)
     rows = folder + "/rows.jsonl"

@@ -217,6 +217,36 @@ def judged_whole(fixture, servers):
     governed.CLAUSES = saved
 
 
+def redacted(fixture, servers):
+    """A result leaves without what the agreement redacts; what is said on the way, and what no string alone shows, is denied."""
+    rule = '@clause("1.2")\nforbid (principal, action in [Action::"release", Action::"act"], resource)'
+    saved = governed.CLAUSES
+    governed.CLAUSES = saved.replace(rule, rule.replace('@clause("1.2")', '@clause("1.2") @redact')).replace(
+        "labels=secret    | deny", "labels=secret    | redact").replace(
+        "act     | tool echo        | purpose=work labels=secret    | redact", "act     | tool echo        | purpose=work labels=secret    | deny")
+    with Governed(servers, registry("fixture", fixture.url, fixture.state.tools())) as gate:
+        for era in (LEGACY, MODERN):
+            client = Client(gate.port, gate.keys["staff"], era)
+            if era == LEGACY:
+                client.open()
+            answer = client.call("spell", {"hex": spelled("key " + SECRET + " \"and\" so on")})
+            check("a result leaves without its secret (%s)" % era, words(answer) == 'key [redacted: secret] "and" so on', answer)
+            check("and its client is told (%s)" % era, answer["result"]["_meta"]["proviso/redacted"] == ["secret"], answer)
+            found = verdicts(gate, answer["result"]["_meta"]["proviso/exchange"])
+            check("in two decisions (%s)" % era, [f[2:] for f in found[-2:]] == [("redact", "open"), ("allow", "complete")], found)
+            answer = client.call("spell", {"hex": spelled("nothing to hide")})
+            check("another is left alone (%s)" % era, words(answer) == "nothing to hide" and
+                  "proviso/redacted" not in answer["result"]["_meta"], answer)
+            answer = client.call("chatter", {"hex": [spelled("key " + SECRET)]}, meta={"progressToken": "mine"})
+            check("a notification is denied (%s)" % era, SECRET not in json.dumps([answer, client.last[2]]) and
+                  "Chattered" not in words(answer), (answer, client.last[2]))
+            answer = client.call("echo", {"text": SECRET})
+            check("arguments are denied (%s)" % era, SECRET not in json.dumps(answer) and "1.2" in json.dumps(answer), answer)
+        status, output = gate.verify()
+        check("every decision re-derived", status == 0, output)
+    governed.CLAUSES = saved
+
+
 def main():
     fixture = Fixture()
     servers = '[[tool_server]]\nid = "fixture"\nurl = "%s"\n' % fixture.url
@@ -231,6 +261,7 @@ def main():
         check("every decision re-derived", status == 0, output)
     unadmitted(fixture, servers)
     judged_whole(fixture, servers)
+    redacted(fixture, servers)
     fixture.close()
     checks.exit()
 
