@@ -233,7 +233,7 @@ Content Corridor::arguments_of(const Passage& passage, const exchange::ToolCall&
 Step<> Corridor::prepare(Passage& passage) const {
   models::Call& out = passage.outgoing;
   out.model = passage.request.model;
-  out.endpoint = passage.endpoint;
+  out.endpoint = exchange::upstream_endpoint(passage.endpoint);
   const models::Model* model = house_.catalog.find(passage.request.model);
   out.body = exchange::upstream_body(
       passage.request, model == nullptr ? passage.request.model : model->upstream_name);
@@ -268,7 +268,7 @@ http::Task<Step<>> Corridor::ask(http::Call& call, Passage& passage) {
   if (!passage.beta.empty()) matter.record.set("exchange.anthropic_beta", passage.beta);
   if (!version.empty()) matter.record.set("exchange.anthropic_version", version);
   if (passage.outgoing.prepared) {
-    const std::string_view path = models::endpoint_path(passage.endpoint);
+    const std::string_view path = models::endpoint_path(passage.outgoing.endpoint);
     matter.record.set(models::kPromptFact, models::prompt_digest(path, passage.outgoing.body).hex());
     matter.opened = models::kPromptFact;
   }
