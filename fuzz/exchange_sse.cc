@@ -1,11 +1,13 @@
-// A stream says the same in every split, and what a writer makes of it reads as a stream again. The
-// first byte chooses the protocol, the second where the stream is cut in two.
+// A stream says the same in every split, and what a writer makes of it reads as a stream again: of a
+// Responses stream its deltas and its end. The first byte chooses the protocol, the second where the
+// stream is cut in two.
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/check.h"
+#include "base/json.h"
 #include "exchange/stream.h"
 
 namespace {
@@ -41,12 +43,46 @@ Summary summary(const std::vector<StreamEvent>& events) {
   return out;
 }
 
+std::string member(proviso::json::Object object, std::string_view name) {
+  const auto value = object.at_key(name);
+  const bool text = value.error() == simdjson::SUCCESS && value.is_string();
+  return text ? std::string(value.get_string().value_unsafe()) : std::string();
+}
+
+// Of the writer's own events.
+Summary summary_of_response(std::string_view bytes) {
+  Summary out;
+  uint64_t sequence = 0;
+  while (!bytes.empty()) {
+    const size_t end = bytes.find("\n\n");
+    const size_t data = bytes.find("\ndata: ");
+    PV_CHECK(bytes.starts_with("event: ") && data < end && end != std::string_view::npos);
+    const std::string_view name = bytes.substr(7, data - 7);
+    proviso::json::Parser parser;
+    const auto element = parser.parse(bytes.substr(data + 7, end - data - 7));
+    PV_CHECK(element.has_value() && element->is_object());
+    const auto event = element->get_object().value_unsafe();
+    PV_CHECK(member(event, "type") == name);
+    PV_CHECK(event.at_key("sequence_number").get_uint64().value_unsafe() == sequence++);
+    const std::string delta = member(event, "delta");
+    if (name == "response.output_text.delta") out.text[static_cast<size_t>(Channel::kText)] += delta;
+    if (name == "response.reasoning_text.delta") out.text[static_cast<size_t>(Channel::kReasoning)] += delta;
+    if (name == "response.function_call_arguments.done") ++out.calls;
+    const bool last = name == "response.completed" || name == "response.incomplete";
+    PV_CHECK(out.last == Kind::kCut);  // nothing after it
+    if (last) out.last = Kind::kDone;
+    bytes.remove_prefix(end + 2);
+  }
+  return out;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2) return 0;
-  const Protocol protocol =
-      (data[0] & 1U) != 0 ? Protocol::kAnthropicMessages : Protocol::kOpenAiChat;
+  const Protocol protocol = (data[0] & 1U) != 0   ? Protocol::kAnthropicMessages
+                            : (data[0] & 2U) != 0 ? Protocol::kOpenAiResponses
+                                                  : Protocol::kOpenAiChat;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
   const Frame frame{
       .id = "x", .model = "m", .created = 7, .include_usage = true, .stop_sequences = {"END"}};
@@ -78,7 +114,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         break;
     }
   }
-  const Summary again = summary(read(protocol, frame, out, out.size() / 2));
+  const Summary again = protocol == Protocol::kOpenAiResponses
+                            ? summary_of_response(out)
+                            : summary(read(protocol, frame, out, out.size() / 2));
   PV_CHECK(again.last == Kind::kDone && again.calls == first.calls);
   for (const Channel channel :
        {Channel::kText, Channel::kReasoning, Channel::kOther, Channel::kFile}) {

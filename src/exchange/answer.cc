@@ -1,5 +1,6 @@
 #include "base/json.h"
 #include "exchange/codec.h"
+#include "exchange/responses.h"
 #include "exchange/wire.h"
 
 namespace proviso::exchange {
@@ -284,8 +285,15 @@ Result<Answer> read_answer(Protocol protocol, std::string_view body, json::Parse
   answer.replacements = replacements;
   answer.body.reserve(body.size() + 128);
   json::Writer writer(answer.body);
-  PV_TRY_VOID(protocol == Protocol::kOpenAiChat ? openai_answer(root, frame, answer, writer)
-                                                : anthropic_answer(root, frame, answer, writer));
+  PV_TRY_VOID(protocol == Protocol::kAnthropicMessages
+                  ? anthropic_answer(root, frame, answer, writer)
+                  : openai_answer(root, frame, answer, writer));
+  if (protocol == Protocol::kOpenAiResponses) {
+    if (answer.finishes.size() > 1) {
+      return fail(Code::kUnsupported, "the upstream's answer has several choices, a Response has one");
+    }
+    answer.body = response_body(frame, answer);
+  }
   std::string_view id;
   if (get_text(root, "id", id) == Got::kFound) answer.upstream_id = id.substr(0, kToolNameBytesMax);
   answer.input_tokens = answer.usage.input_tokens;

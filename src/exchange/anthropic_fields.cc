@@ -309,6 +309,7 @@ constexpr Field kRequest[] = {
     {.name = "json_schema", .type = &kJson, .use = kRefused, .why = "use output_config.format"},
     {.name = "lora", .type = &kJson, .use = kRefused, .why = "a request may not change the model"},
     {.name = "id_slot", .type = &kJson, .use = kRefused, .why = "a request may not choose a slot"},
+    {.name = "n", .type = &kInteger, .use = kRefused, .why = "a message has no choices: ask again"},
 };
 static_assert(std::size(kRequest) <= 64);  // Walk::members() counts fields in one word
 

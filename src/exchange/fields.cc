@@ -265,10 +265,10 @@ void Walk::add_alone(size_t first, int32_t group) {
 }
 
 Status Walk::members(json::Object object, std::span<const Field> fields, const Place* place,
-                     std::string_view tag) {
+                     std::span<const std::string_view> tags) {
   uint64_t seen = 0;
   for (const auto [key, element] : object) {
-    if (!tag.empty() && key == tag) continue;
+    if (std::ranges::find(tags, key) != tags.end()) continue;
     const Place here{.parent = place, .name = key};
     const auto field =
         std::ranges::find_if(fields, [name = key](const Field& f) { return f.name == name; });
@@ -374,8 +374,13 @@ Status Walk::value(json::Element element, const Type& type, const Place* place) 
       writer_->end_object();
       return {};
     }
-    case Kind::kTagged:
-      return tagged(element, type, place);
+    case Kind::kTagged: {
+      if (!element.is_object()) return wrong_type(type, place);
+      writer_->begin_object();
+      PV_TRY_VOID(tagged(element.get_object().value_unsafe(), type, place, {}));
+      writer_->end_object();
+      return {};
+    }
     case Kind::kList:
       return list(element, type, place);
     case Kind::kEither:
@@ -427,9 +432,8 @@ Status Walk::text(json::Element element, const Type& type, const Place* place) {
   return {};
 }
 
-Status Walk::tagged(json::Element element, const Type& type, const Place* place) {
-  if (!element.is_object()) return wrong_type(type, place);
-  const json::Object object = element.get_object().value_unsafe();
+Status Walk::tagged(json::Object object, const Type& type, const Place* place,
+                    std::string_view outer_tag) {
   const Place tag_place{.parent = place, .name = type.tag};
   std::string_view chosen = type.tag_default;
   const auto tag = object.at_key(type.tag);
@@ -459,11 +463,10 @@ Status Walk::tagged(json::Element element, const Type& type, const Place* place)
     return fail(Code::kInvalid, at(&tag_place) + " `" + std::string(chosen) +
                                     "` is refused here under anthropic-version 2026-10-21");
   }
-  writer_->begin_object();
   if (tag.error() == simdjson::SUCCESS) writer_->key(type.tag).string(chosen);
-  PV_TRY_VOID(members(object, variant->fields, place, type.tag));
-  writer_->end_object();
-  return {};
+  if (variant->then != nullptr) return tagged(object, *variant->then, place, type.tag);
+  const std::string_view tags[] = {type.tag, outer_tag};
+  return members(object, variant->fields, place, {tags, outer_tag.empty() ? size_t{1} : size_t{2}});
 }
 
 Status Walk::list(json::Element element, const Type& type, const Place* place) {

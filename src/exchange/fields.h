@@ -45,7 +45,8 @@ struct Variant {
   std::span<const Field> fields;
   Use use = Use::kCarried;
   std::string_view why = {};
-  bool gone_in_2026 = false;  // refused under anthropic-version 2026-10-21
+  bool gone_in_2026 = false;   // refused under anthropic-version 2026-10-21
+  const Type* then = nullptr;  // kTagged: another member of the same object chooses on, instead of `fields`
 };
 
 struct Type {
@@ -83,6 +84,7 @@ struct Field {
 };
 
 std::span<const Field> openai_fields();
+std::span<const Field> responses_fields();
 std::span<const Field> anthropic_fields();
 std::span<const Field> count_tokens_fields();
 
@@ -106,9 +108,10 @@ class Walk {
  public:
   Walk(json::Writer& writer, Request& request, const ReadOptions& options)
       : writer_(&writer), request_(request), options_(options) {}
-  // Writes the members of `object` between the caller's begin_object() and end_object().
+  // Writes the members of `object` between the caller's begin_object() and end_object(), but for
+  // `tags`, which chose these fields and are written already.
   Status members(json::Object object, std::span<const Field> fields, const Place* place,
-                 std::string_view tag = {});
+                 std::span<const std::string_view> tags = {});
 
  private:
   Status member(json::Element element, const Field& field, const Place* place);
@@ -117,7 +120,8 @@ class Walk {
   Status value(json::Element element, const Type& type, const Place* place);
   Status scalar(json::Element element, const Type& type, const Place* place);
   Status text(json::Element element, const Type& type, const Place* place);
-  Status tagged(json::Element element, const Type& type, const Place* place);
+  Status tagged(json::Object object, const Type& type, const Place* place,
+                std::string_view outer_tag);
   Status list(json::Element element, const Type& type, const Place* place);
   void add_piece(Channel channel, std::string_view text, Readable readable);
   // Texts of one list that run into each other are read alone as well, from piece `first` on.

@@ -5,8 +5,13 @@
 namespace proviso::exchange {
 
 const char* protocol_name(Protocol protocol) {
-  constexpr std::array<const char*, 3> kNames = {"openai.chat", "anthropic.messages", "mcp"};
+  constexpr std::array<const char*, 4> kNames = {"openai.chat", "openai.responses",
+                                                 "anthropic.messages", "mcp"};
   return kNames[static_cast<size_t>(protocol)];
+}
+
+Protocol upstream_protocol(Protocol protocol) {
+  return protocol == Protocol::kOpenAiResponses ? Protocol::kOpenAiChat : protocol;
 }
 
 const char* channel_name(Channel channel) {

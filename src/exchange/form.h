@@ -14,8 +14,11 @@
 namespace proviso::exchange {
 
 // kMcp is no codec of this room: its messages are the room tools'.
-enum class Protocol { kOpenAiChat, kAnthropicMessages, kMcp };
-const char* protocol_name(Protocol protocol);  // "openai.chat", "anthropic.messages", "mcp"
+enum class Protocol { kOpenAiChat, kOpenAiResponses, kAnthropicMessages, kMcp };
+// "openai.chat", "openai.responses", "anthropic.messages", "mcp"
+const char* protocol_name(Protocol protocol);
+// The protocol that a client's is spoken in to an upstream: no upstream of ours speaks Responses.
+Protocol upstream_protocol(Protocol protocol);
 
 // The `anthropic-version` header. The newer one refuses what gateways.md §0.5 lists.
 enum class AnthropicVersion { k20230601, k20261021 };
@@ -80,6 +83,7 @@ struct Request {
   std::string model;  // at most kModelNameBytesMax
   bool stream = false;
   bool include_usage = false;  // OpenAI stream_options.include_usage, as the client asked
+  uint32_t choices = 1;        // OpenAI n, as the client asked; an upstream may answer with fewer
   uint32_t tools_offered = 0;
   bool count_only = false;  // Anthropic count_tokens
   AnthropicVersion anthropic_version =
@@ -87,6 +91,7 @@ struct Request {
   std::vector<Piece> pieces;        // everything textual, in reading order
   uint32_t unreadable = 0;          // how many of the pieces no detector can read
   std::string upstream_body;  // re-serialised for the upstream, model name as the client gave it
+  std::string settings;       // Responses: members that the answer repeats, see Frame
   std::vector<std::string> passed_through;  // fields that only the agreement's passthrough admitted
   std::vector<std::string>
       stop_sequences;  // what an answer may name as the sequence that stopped it

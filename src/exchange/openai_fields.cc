@@ -30,10 +30,13 @@ constexpr Type kFileName{.kind = Kind::kText, .channel = Channel::kFile};
 // Clients send back the message objects that an SDK gave them, with what its helpers added.
 constexpr std::string_view kFromHelper = "only helpers of SDKs have it";
 
-const char* one_only(json::Element value) {
-  return value.is_int64() && value.get_int64().value_unsafe() == 1
+const char* few_choices(json::Element value) {
+  static_assert(kChoicesMax == 8);
+  if (!value.is_int64()) return "must be an integer from 1 to 8";
+  const int64_t choices = value.get_int64().value_unsafe();
+  return choices >= 1 && choices <= static_cast<int64_t>(kChoicesMax)
              ? nullptr
-             : "may only be 1: several choices of one request are not decided yet";
+             : "must be from 1 to 8: each choice is held and judged beside the others";
 }
 
 const char* false_only(json::Element value) {
@@ -286,8 +289,8 @@ constexpr Field kRequest[] = {
     {.name = "logit_bias", .type = &kJson},
     {.name = "n",
      .type = &kInteger,
-     .why = "only 1: several choices are not decided yet",
-     .check = one_only},
+     .why = "1 to 8; one verdict for all choices together",
+     .check = few_choices},
     {.name = "tools", .type = &kTools},
     {.name = "tool_choice", .type = &kToolChoice},
     {.name = "parallel_tool_calls", .type = &kBool},

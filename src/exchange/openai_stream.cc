@@ -76,7 +76,8 @@ void OpenAiStream::chunk(json::Object root, Events& events) {
 void OpenAiStream::choice(json::Object object, Events& events) {
   int64_t index = 0;
   const Got got = get_integer(object, "index", index);
-  if (got == Got::kWrongType || index < 0 || index >= static_cast<int64_t>(kChoicesMax)) {
+  const int64_t choices = for_response_ ? 1 : static_cast<int64_t>(kChoicesMax);
+  if (got == Got::kWrongType || index < 0 || index >= choices) {
     return events.end(Kind::kUnknown, "a choice with an index that is not possible");
   }
   if (choices_.size() <= static_cast<size_t>(index))
@@ -137,6 +138,9 @@ void OpenAiStream::speak(json::Object object, std::string_view name, Channel cha
   if (got == Got::kAbsent || text.empty()) return;
   Choice& choice = choices_[static_cast<size_t>(index)];
   if (choice.finished) return events.end(Kind::kUnknown, "a delta after its choice had finished");
+  text_bytes_ += text.size();
+  if (for_response_ && text_bytes_ > kResponseBytesMax)
+    return events.end(Kind::kUnknown, "an answer is too long for a streamed Response");
   for (size_t i = 0; i < std::size(kSpoken); ++i) choice.spoke[i] |= kSpoken[i] == channel;
   events.delta(channel, index, index, text);
 }

@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "base/json.h"
+#include "exchange/responses.h"
 #include "exchange/stream.h"
 #include "exchange/wire.h"
 
@@ -36,6 +37,14 @@ std::string denial_text(std::string_view sentence) {
   return std::string(kDenialPrefix).append(sentence);
 }
 
+std::string denial_response(const Frame& frame, const std::string& text) {
+  Answer answer;
+  Piece& piece = answer.pieces.emplace_back();
+  piece.text = UntrustedText(text);
+  answer.finishes.push_back({.choice = 0, .reason = "content_filter", .stop_sequence = {}});
+  return response_body(frame, answer);
+}
+
 // "2027-03-01T00:00:00Z"; the first ten characters are the date.
 std::string utc(int64_t seconds) {
   const std::time_t time = seconds;
@@ -64,7 +73,7 @@ void write_model(json::Writer& writer, const ModelEntry& entry) {
 int error_status(ErrorKind kind) { return row(kind).status; }
 
 const char* error_type(Protocol protocol, ErrorKind kind) {
-  return protocol == Protocol::kOpenAiChat ? row(kind).openai : row(kind).anthropic;
+  return upstream_protocol(protocol) == Protocol::kOpenAiChat ? row(kind).openai : row(kind).anthropic;
 }
 
 bool error_retryable(ErrorKind kind) { return row(kind).retryable; }
@@ -82,7 +91,7 @@ std::string error_body(Protocol protocol, ErrorKind kind, std::string_view messa
     }
   };
   writer.begin_object();
-  if (protocol == Protocol::kOpenAiChat) {
+  if (upstream_protocol(protocol) == Protocol::kOpenAiChat) {
     writer.key("error").begin_object().key("message").string(message);
     writer.key("type").string(error_type(protocol, kind));
     word("param", param);
@@ -102,17 +111,21 @@ std::string error_body(Protocol protocol, ErrorKind kind, std::string_view messa
 }
 
 std::string denial_message(Protocol protocol, const Frame& frame, std::string_view sentence) {
+  const std::string text = denial_text(sentence);
+  if (protocol == Protocol::kOpenAiResponses) return denial_response(frame, text);
   std::string out;
   json::Writer writer(out);
-  const std::string text = denial_text(sentence);
   writer.begin_object().key("id").string(frame.id);
   if (protocol == Protocol::kOpenAiChat) {
     writer.key("object").string("chat.completion").key("created").integer(frame.created);
-    writer.key("model").string(frame.model).key("choices").begin_array().begin_object();
-    writer.key("index").integer(0).key("message").begin_object();
-    writer.key("role").string("assistant").key("content").string(text).key("refusal").null();
-    writer.end_object().key("logprobs").null().key("finish_reason").string("content_filter");
-    writer.end_object().end_array().key("usage");
+    writer.key("model").string(frame.model).key("choices").begin_array();
+    for (uint32_t choice = 0; choice < frame.choices; ++choice) {
+      writer.begin_object().key("index").uinteger(choice).key("message").begin_object();
+      writer.key("role").string("assistant").key("content").string(text).key("refusal").null();
+      writer.end_object().key("logprobs").null().key("finish_reason").string("content_filter");
+      writer.end_object();
+    }
+    writer.end_array().key("usage");
     write_openai_usage(writer, Usage{});
   } else {
     writer.key("type").string("message").key("role").string("assistant");
@@ -131,9 +144,14 @@ std::string denial_message(Protocol protocol, const Frame& frame, std::string_vi
 std::string denial_stream(Protocol protocol, const Frame& frame, std::string_view sentence) {
   std::string out;
   StreamWriter writer(protocol, frame);
-  writer.text(out, Channel::kText, 0, denial_text(sentence));
-  if (protocol == Protocol::kOpenAiChat) {
-    writer.finish(out, {{.choice = 0, .reason = "content_filter", .stop_sequence = {}}}, Usage{});
+  std::vector<Finish> finishes;
+  for (uint32_t i = 0; i < frame.choices; ++i) {
+    const auto choice = static_cast<int32_t>(i);
+    writer.text(out, Channel::kText, choice, denial_text(sentence));
+    finishes.push_back({.choice = choice, .reason = "content_filter", .stop_sequence = {}});
+  }
+  if (upstream_protocol(protocol) == Protocol::kOpenAiChat) {
+    writer.finish(out, finishes, Usage{});
   } else {
     writer.refuse(out, sentence, "policy", Usage{});
   }

@@ -40,8 +40,8 @@ std::string error_body(Protocol protocol, ErrorKind kind, std::string_view messa
 // model.
 inline constexpr std::string_view kDenialPrefix = "[proviso] Refused: ";
 
-// denial_form = "message": an ordinary 200 answer, finish_reason "content_filter" or stop_reason
-// "refusal", whole or as a complete event stream.
+// denial_form = "message": an ordinary 200 answer, finish_reason "content_filter", a Response that is
+// incomplete for that reason, or stop_reason "refusal"; whole or as a complete event stream.
 std::string denial_message(Protocol protocol, const Frame& frame, std::string_view sentence);
 std::string denial_stream(Protocol protocol, const Frame& frame, std::string_view sentence);
 

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "exchange/codec.h"
 #include "exchange/fields.h"
+#include "exchange/responses.h"
 
 namespace proviso::exchange {
 namespace {
@@ -14,6 +15,8 @@ std::span<const Field> fields_of(Endpoint endpoint) {
   switch (endpoint) {
     case Endpoint::kChat:
       return openai_fields();
+    case Endpoint::kResponses:
+      return responses_fields();
     case Endpoint::kMessages:
       return anthropic_fields();
     case Endpoint::kCountTokens:
@@ -62,17 +65,59 @@ void read_settings(json::Object root, Request& request) {
   if (tools.error() == simdjson::SUCCESS && tools.is_array()) {
     request.tools_offered = static_cast<uint32_t>(tools.get_array().value_unsafe().size());
   }
+  const auto choices = root.at_key("n");
+  if (openai && choices.error() == simdjson::SUCCESS && choices.is_int64()) {
+    request.choices = static_cast<uint32_t>(choices.get_int64().value_unsafe());
+  }
   const auto options = root.at_key("stream_options");
   if (openai && options.error() == simdjson::SUCCESS && options.is_object()) {
     request.include_usage = true_member(options.get_object().value_unsafe(), "include_usage");
   }
 }
 
+bool goes_with(Protocol protocol, Endpoint endpoint) {
+  switch (endpoint) {
+    case Endpoint::kChat:
+      return protocol == Protocol::kOpenAiChat;
+    case Endpoint::kResponses:
+      return protocol == Protocol::kOpenAiResponses;
+    case Endpoint::kMessages:
+    case Endpoint::kCountTokens:
+      return protocol == Protocol::kAnthropicMessages;
+  }
+  return false;
+}
+
+// Walks the request into a text of its own shape, and writes from that what a chat completion says.
+Status cross_to_chat(json::Object root, const ReadOptions& options, Request& request,
+                     json::Writer& writer) {
+  std::string own;
+  json::Writer own_writer(own);
+  own_writer.begin_object();
+  const ReadOptions table_only{.anthropic_version = options.anthropic_version, .passthrough = {}};
+  Walk walk(own_writer, request, table_only);
+  PV_TRY_VOID(walk.members(root, responses_fields(), nullptr));
+  own_writer.end_object();
+  json::Parser parser;
+  PV_TRY(const json::Element element, parser.parse(own));
+  const json::Object carried = element.get_object().value_unsafe();
+  write_chat_members(writer, carried);
+  const auto metadata = root.at_key("metadata");
+  const bool labelled = metadata.error() == simdjson::SUCCESS && metadata.is_object();
+  request.settings =
+      repeated_settings(carried, labelled ? json::to_text(metadata.value_unsafe()) : std::string());
+  return {};
+}
+
 }  // namespace
+
+Endpoint upstream_endpoint(Endpoint endpoint) {
+  return endpoint == Endpoint::kResponses ? Endpoint::kChat : endpoint;
+}
 
 Result<Request> read_request(Protocol protocol, Endpoint endpoint, std::string_view body,
                              json::Parser& parser, const ReadOptions& options) {
-  PV_CHECK((protocol == Protocol::kOpenAiChat) == (endpoint == Endpoint::kChat));
+  PV_CHECK(goes_with(protocol, endpoint));
   PV_TRY(const json::Element element, parser.parse(body));
   if (!element.is_object()) return fail(Code::kInvalid, "the body must be a JSON object");
   const json::Object root = element.get_object().value_unsafe();
@@ -87,12 +132,16 @@ Result<Request> read_request(Protocol protocol, Endpoint endpoint, std::string_v
   out.reserve(body.size() + 64);
   json::Writer writer(out);
   writer.begin_object().key("model").string(request.model);
-  Walk walk(writer, request, options);
-  PV_TRY_VOID(walk.members(root, fields_of(endpoint), nullptr));
+  if (endpoint == Endpoint::kResponses) {
+    PV_TRY_VOID(cross_to_chat(root, options, request, writer));
+  } else {
+    Walk walk(writer, request, options);
+    PV_TRY_VOID(walk.members(root, fields_of(endpoint), nullptr));
+  }
   read_settings(root, request);
   if (request.stream) {
     writer.key("stream").boolean(true);
-    if (protocol == Protocol::kOpenAiChat) {
+    if (upstream_protocol(protocol) == Protocol::kOpenAiChat) {
       writer.key("stream_options").begin_object().key("include_usage").boolean(true).end_object();
     }
   }
@@ -116,12 +165,16 @@ std::string upstream_body(const Request& request, std::string_view upstream_mode
 }
 
 Frame frame_for(const Request& request, std::string_view exchange_id, int64_t now_seconds) {
-  const bool openai = request.protocol == Protocol::kOpenAiChat;
-  return Frame{.id = std::string(openai ? "chatcmpl-" : "msg_").append(exchange_id),
+  const char* prefix = request.protocol == Protocol::kOpenAiChat        ? "chatcmpl-"
+                       : request.protocol == Protocol::kOpenAiResponses ? "resp_"
+                                                                        : "msg_";
+  return Frame{.id = std::string(prefix).append(exchange_id),
                .model = request.model,
                .created = now_seconds,
                .include_usage = request.include_usage,
-               .stop_sequences = request.stop_sequences};
+               .stop_sequences = request.stop_sequences,
+               .choices = request.choices,
+               .settings = request.settings};
 }
 
 std::vector<Piece> pieces_of(const ToolCall& call) {

@@ -19,6 +19,7 @@ namespace proviso::exchange {
 inline constexpr size_t kEventBytesMax = 4 << 20;       // one event: a tool call in one delta fits
 inline constexpr size_t kSignatureBytesMax = 64 << 10;  // held until its thinking block ends
 inline constexpr size_t kToolCallsBytesMax = 4 << 20;   // arguments that one stream holds in all
+inline constexpr size_t kResponseBytesMax = 4 << 20;  // text of a streamed Response: its end repeats it
 
 struct StreamEvent {
   enum class Kind {
@@ -44,8 +45,11 @@ struct StreamEvent {
   Usage usage;
 };
 
+class ResponsesStream;
+
 class StreamReader {
  public:
+  // Reads what the upstream of that client protocol speaks: a chat completion for kOpenAiResponses.
   // `frame` gives the stop sequences that the client named.
   StreamReader(Protocol protocol, const Frame& frame);
   ~StreamReader();
@@ -70,6 +74,9 @@ class StreamReader {
 class StreamWriter {
  public:
   StreamWriter(Protocol protocol, Frame frame);
+  ~StreamWriter();
+  StreamWriter(StreamWriter&&) noexcept;
+  StreamWriter& operator=(StreamWriter&&) noexcept;
 
   void start(std::string& out, uint64_t input_tokens = 0);
   // A released piece of a channel. Channels may alternate; Anthropic blocks open and close as
@@ -83,7 +90,8 @@ class StreamWriter {
   // The ordinary ending: finish reasons, usage where the client gets it, the terminal event.
   void finish(std::string& out, const std::vector<Finish>& finishes, const Usage& usage);
   // The protocol's own ending for a refusal in mid-stream: OpenAI `delta.refusal` with the
-  // sentence, then finish_reason "content_filter" and [DONE]; Anthropic stop_reason "refusal" with
+  // sentence, then finish_reason "content_filter" and [DONE]; Responses a refusal part, then
+  // `response.incomplete` for the reason content_filter; Anthropic stop_reason "refusal" with
   // stop_details. `category` is a short word of ours ("policy").
   void refuse(std::string& out, std::string_view sentence, std::string_view category,
               const Usage& usage);
@@ -122,6 +130,7 @@ class StreamWriter {
   int32_t next_block_ = 0;
   std::string signature_;  // of the open thinking block
   std::string refusal_;    // goes into stop_details
+  std::unique_ptr<ResponsesStream> responses_;  // Responses
 };
 
 }  // namespace proviso::exchange

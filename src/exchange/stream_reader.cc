@@ -59,6 +59,8 @@ StreamReader::StreamReader(Protocol protocol, const Frame& frame)
     : state_(std::make_unique<State>()) {
   if (protocol == Protocol::kAnthropicMessages) {
     state_->protocol.emplace<AnthropicStream>(frame.stop_sequences);
+  } else if (protocol == Protocol::kOpenAiResponses) {
+    state_->protocol.emplace<OpenAiStream>(OpenAiStream::For::kResponse);
   }
 }
 StreamReader::~StreamReader() = default;

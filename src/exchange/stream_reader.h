@@ -32,6 +32,10 @@ class Events {
 
 class OpenAiStream {
  public:
+  // kResponse: one choice only, and as much text as a Response may repeat.
+  enum class For { kChat, kResponse };
+  OpenAiStream() = default;
+  explicit OpenAiStream(For client) : for_response_(client == For::kResponse) {}
   void take(std::string_view name, std::string_view data, json::Parser& parser, Events& events);
   Usage usage;
 
@@ -55,6 +59,8 @@ class OpenAiStream {
   bool started_ = false;
   size_t calls_ = 0;
   size_t held_bytes_ = 0;  // arguments of all calls
+  size_t text_bytes_ = 0;
+  bool for_response_ = false;
   std::vector<Choice> choices_;
 };
 

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/json.h"
 #include "exchange/reply.h"
+#include "exchange/responses_stream.h"
 #include "exchange/stream.h"
 #include "exchange/wire.h"
 
@@ -57,6 +58,7 @@ std::string_view delta_member(Channel channel) {
 
 StreamWriter::StreamWriter(Protocol protocol, Frame frame)
     : protocol_(protocol), frame_(std::move(frame)) {
+  if (protocol_ == Protocol::kOpenAiResponses) responses_ = std::make_unique<ResponsesStream>();
   if (protocol_ != Protocol::kOpenAiChat) return;
   prefix_ = "data: ";
   json::Writer writer(prefix_);
@@ -65,6 +67,10 @@ StreamWriter::StreamWriter(Protocol protocol, Frame frame)
   prefix_ += R"(,"choices":[)";
 }
 
+StreamWriter::~StreamWriter() = default;
+StreamWriter::StreamWriter(StreamWriter&&) noexcept = default;
+StreamWriter& StreamWriter::operator=(StreamWriter&&) noexcept = default;
+
 void StreamWriter::begin(std::string& out) {
   if (!started_) start(out);
 }
@@ -72,6 +78,7 @@ void StreamWriter::begin(std::string& out) {
 void StreamWriter::start(std::string& out, uint64_t input_tokens) {
   PV_CHECK(!started_ && !ended_);
   started_ = true;
+  if (responses_) return responses_->start(out, frame_);
   if (protocol_ == Protocol::kOpenAiChat) return openai_role(out, 0);
   json::Writer writer = open_event(out, "message_start");
   writer.key("message").begin_object().key("id").string(frame_.id).key("type").string("message");
@@ -90,6 +97,7 @@ void StreamWriter::text(std::string& out, Channel channel, int32_t choice, std::
   if (protocol_ == Protocol::kAnthropicMessages) return anthropic_text(out, channel, text);
   const std::string_view member = delta_member(channel);
   PV_CHECK(!member.empty());  // no OpenAI upstream speaks on another channel
+  if (responses_) return responses_->text(out, frame_, channel, text);
   openai_role(out, choice);
   open_chunk(out, choice);
   out.append("\"").append(member).append("\":");
@@ -105,6 +113,7 @@ void StreamWriter::tool_call(std::string& out, const ToolCall& call) {
   PV_CHECK(!ended_);
   begin(out);
   if (protocol_ == Protocol::kAnthropicMessages) return anthropic_tool(out, call);
+  if (responses_) return responses_->tool_call(out, frame_, call);
   openai_role(out, call.choice);
   const int32_t index = tools_sent_[static_cast<size_t>(call.choice)]++;
   open_chunk(out, call.choice);
@@ -127,6 +136,9 @@ void StreamWriter::finish(std::string& out, const std::vector<Finish>& finishes,
     const Finish fallback{.choice = 0, .reason = "end_turn", .stop_sequence = {}};
     return anthropic_end(out, finishes.empty() ? fallback : finishes.front(), {}, usage);
   }
+  if (responses_) {
+    return responses_->finish(out, frame_, finishes.empty() ? "stop" : finishes.front().reason, usage);
+  }
   for (const Finish& one : finishes) {
     openai_role(out, one.choice);
     open_chunk(out, one.choice);
@@ -145,6 +157,9 @@ void StreamWriter::refuse(std::string& out, std::string_view sentence, std::stri
     return anthropic_end(out, Finish{.choice = 0, .reason = "refusal", .stop_sequence = {}},
                          category, usage);
   }
+  if (responses_) return responses_->refuse(out, frame_, sentence, usage);
+  // A choice that had not begun yet is over too: who waits for it must hear so.
+  for (uint32_t i = 0; i < frame_.choices; ++i) openai_role(out, static_cast<int32_t>(i));
   for (size_t i = 0; i < role_sent_.size(); ++i) {
     if (!role_sent_[i]) continue;
     const auto choice = static_cast<int32_t>(i);
@@ -161,7 +176,9 @@ void StreamWriter::refuse(std::string& out, std::string_view sentence, std::stri
 void StreamWriter::error(std::string& out, std::string_view type, std::string_view message,
                          std::string_view code, std::string_view request_id) {
   PV_CHECK(!ended_);
+  if (responses_) begin(out);
   ended_ = true;
+  if (responses_) return responses_->error(out, frame_, message, type, code);
   if (protocol_ == Protocol::kAnthropicMessages) {
     json::Writer writer = open_event(out, "error");
     writer.key("error").begin_object().key("type").string(type).key("message").string(message);

@@ -234,7 +234,7 @@ Content Corridor::arguments_of(const Passage& passage, const exchange::ToolCall&
 Step<> Corridor::prepare(Passage& passage) const {
   models::Call& out = passage.outgoing;
   out.model = passage.request.model;
-  out.endpoint = passage.endpoint;
+  out.endpoint = exchange::upstream_endpoint(passage.endpoint);
   const models::Model* model = house_.catalog.find(passage.request.model);
   out.body = exchange::upstream_body(
       passage.request, model == nullptr ? passage.request.model : model->upstream_name);

@@ -33,7 +33,7 @@ Matter AskMatter::made(std::string_view body) {
   if (!version.empty()) matter.record.set("exchange.anthropic_version", version);
   if (!passage_.redacted.empty()) matter.record.set("exchange.redacted", passage_.redacted);
   if (passage_.outgoing.prepared) {
-    const std::string_view path = models::endpoint_path(passage_.endpoint);
+    const std::string_view path = models::endpoint_path(passage_.outgoing.endpoint);
     matter.record.set(models::kPromptFact, models::prompt_digest(path, passage_.outgoing.body).hex());
     matter.opened = models::kPromptFact;
   }

@@ -19,6 +19,7 @@ struct Place {
 };
 constexpr Place kPlaces[] = {
     {"/v1/chat/completions", Protocol::kOpenAiChat, Endpoint::kChat},
+    {"/v1/responses", Protocol::kOpenAiResponses, Endpoint::kResponses},
     {"/v1/messages", Protocol::kAnthropicMessages, Endpoint::kMessages},
     {"/v1/messages/count_tokens", Protocol::kAnthropicMessages, Endpoint::kCountTokens},
 };
@@ -139,7 +140,7 @@ http::Task<void> Routes::handle(http::Call& call) {
     co_await corridor.turn_away(
         call, protocol_of(call), "",
         not_found(fmt::format("there is nothing at `{}`; this gate serves /v1/chat/completions, "
-                              "/v1/models, /v1/messages, /v1/messages/count_tokens, /mcp",
+                              "/v1/responses, /v1/models, /v1/messages, /v1/messages/count_tokens, /mcp",
                               head.path)));
   }
 }

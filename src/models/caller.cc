@@ -63,6 +63,7 @@ bool plain_coding(const http::Headers& headers) {
 std::string_view endpoint_path(exchange::Endpoint endpoint) {
   switch (endpoint) {
     case exchange::Endpoint::kChat: return "/v1/chat/completions";
+    case exchange::Endpoint::kResponses: break;  // no upstream's: exchange::upstream_endpoint()
     case exchange::Endpoint::kMessages: return "/v1/messages";
     case exchange::Endpoint::kCountTokens: return "/v1/messages/count_tokens";
   }

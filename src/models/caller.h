@@ -32,7 +32,7 @@ struct CallHeaders {
 
 struct Call {
   std::string model;      // a catalogue id
-  exchange::Endpoint endpoint = exchange::Endpoint::kChat;
+  exchange::Endpoint endpoint = exchange::Endpoint::kChat;  // the upstream's, so never kResponses
   std::string body;       // exchange::upstream_body(request, catalog model's upstream_name)
   bool prepared = false;  // the body is what will be sent: prepare() made it so
   std::string pass;       // Pass::text(), for a model that demands a receipt

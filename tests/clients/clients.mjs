@@ -55,6 +55,81 @@ async function openaiOnModel(base) {
   await failure("openai wrong key", () => openai(base, { apiKey: "pv_wrong" }).models.list(), (e) => e.status === 401);
 }
 
+async function responsesOnModel(base) {
+  const client = openai(base);
+  await attempt("responses create", async () => {
+    const answer = await client.responses.create({ model: "local", input: "Say hello.", max_output_tokens: 16 });
+    out("responses create", answer.output_text && answer.usage.output_tokens > 0 && answer.store === false, JSON.stringify(answer));
+  });
+  await attempt("responses stream", async () => {
+    let text = "", last;
+    for await (const event of await client.responses.create({ model: "local", input: "Say hello.", max_output_tokens: 16, stream: true })) {
+      if (event.type === "response.output_text.delta") text += event.delta;
+      last = event;
+    }
+    const said = last.response.output.flatMap((item) => item.content ?? []).map((part) => part.text).join("");
+    out("responses stream", text && said === text && /^response\.(completed|incomplete)$/.test(last.type), JSON.stringify(last));
+  });
+  await attempt("responses stream helper", async () => {
+    const final = await client.responses.stream({ model: "local", input: "Say hello.", max_output_tokens: 16 }).finalResponse();
+    out("responses stream helper", final.output.length > 0, JSON.stringify(final));
+  });
+  await attempt("responses forced tool", async () => {
+    const answer = await client.responses.create({ model: "local", input: "Weather in Oslo?", max_output_tokens: 256,
+      tools: [{ type: "function", name: "weather", parameters: schema, strict: true }], tool_choice: { type: "function", name: "weather" } });
+    out("responses forced tool", answer.output.some((item) => item.type === "function_call" && item.name === "weather"), JSON.stringify(answer));
+  });
+  await failure("responses denied purpose", () => client.responses.create({ model: "local", input: "hi" }, { headers: { "Proviso-Purpose": "targeting" } }), (e) => e.status === 403);
+  await failure("responses store", () => client.responses.create({ model: "local", input: "hi", store: true }), (e) => e.status === 400 && e.message.includes("store"));
+}
+
+async function responsesFaults(base) {
+  const client = openai(base);
+  const ask = (script, more = {}) => client.responses.create({ model: "local", input: "script: " + script, ...more });
+  const drain = async (script) => { const events = []; for await (const e of await ask(script, { stream: true })) events.push(e); return events; };
+  await failure("responses upstream 500", () => ask("error 500"), (e) => e.status === 502);
+  await failure("responses cut stream", () => drain("cut"), () => true);
+  await failure("responses error in stream", () => drain("error-in-stream"), () => true);
+  await failure("responses unknown event", () => drain("unknown-event"), () => true);
+  await failure("responses secret in a whole answer", () => ask(saySecret), (e) => e.status === 403);
+  await attempt("responses secret in a stream", async () => {
+    const events = await drain(saySecret);
+    const last = events.at(-1);
+    out("responses secret in a stream", !JSON.stringify(events).includes("AKIA") && last.type === "response.incomplete" &&
+      last.response.incomplete_details.reason === "content_filter", JSON.stringify(last));
+  });
+  await attempt("responses streamed tool", async () => {
+    const final = await client.responses.stream({ model: "local", input: 'script: tool notes {"text":"hello"}' }).finalResponse();
+    out("responses streamed tool", final.output[0].arguments === '{"text":"hello"}', JSON.stringify(final));
+  });
+  await attempt("responses streamed reasoning", async () => {
+    const final = await client.responses.stream({ model: "local", input: "script: reason because" }).finalResponse();
+    out("responses streamed reasoning", final.output[0].content[0].text === "because" && final.output_text === "done", JSON.stringify(final));
+  });
+}
+
+async function choicesFaults(base) {
+  const client = openai(base);
+  const ask = (script, more = {}) => client.chat.completions.create({ model: "local", messages: user("script: " + script), n: 2, ...more });
+  const hidden = "hex at " + Buffer.from(`1 say the key is ${SECRET} and more`).toString("hex");
+  await attempt("openai two choices", async () => {
+    const answer = await ask("say plain words");
+    out("openai two choices", answer.choices.length === 2 && answer.choices[1].message.content === "plain words");
+  });
+  await failure("openai secret in choice 1", () => ask(hidden), (e) => e.status === 403);
+  await attempt("openai secret in choice 1 of a stream", async () => {
+    const finishes = {};
+    let said = "";
+    for await (const chunk of await ask(hidden, { stream: true })) {
+      for (const choice of chunk.choices) {
+        said += choice.delta.content ?? "";
+        if (choice.finish_reason) finishes[choice.index] = choice.finish_reason;
+      }
+    }
+    out("openai secret in choice 1 of a stream", !said.includes("AKIA") && finishes[0] === "content_filter" && finishes[1] === "content_filter", JSON.stringify(finishes));
+  });
+}
+
 async function anthropicOnModel(base) {
   const client = anthropic(base);
   await attempt("anthropic messages", async () => {
@@ -127,9 +202,12 @@ async function anthropicFaults(base) {
 
 if (process.env.MODEL_BASE) {
   await openaiOnModel(process.env.MODEL_BASE);
+  await responsesOnModel(process.env.MODEL_BASE);
   await anthropicOnModel(process.env.MODEL_BASE);
 }
 if (process.env.SCRIPT_BASE) {
   await openaiFaults(process.env.SCRIPT_BASE);
+  await choicesFaults(process.env.SCRIPT_BASE);
+  await responsesFaults(process.env.SCRIPT_BASE);
   await anthropicFaults(process.env.SCRIPT_BASE);
 }

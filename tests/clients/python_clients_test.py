@@ -28,6 +28,10 @@ WEATHER = {"type": "object", "properties": {"city": {"type": "string", "enum": [
 SECRET = "AKIAIOSFODNN7QWERTYU"
 # The upstream says it; the request does not hold it.
 SAY_SECRET = "hex say " + ("the key is %s and more" % SECRET).encode().hex()
+def hidden_at(place):
+    return "hex at " + ("%d say the key is %s and more" % (place, SECRET)).encode().hex()
+
+
 CALL_SECRET = "hex tool " + ('notes {"text":"%s"}' % SECRET).encode().hex()
 
 
@@ -93,6 +97,158 @@ def openai_on_model(gate):
         check("openai tool result", follow.choices[0].finish_reason is not None)
     models = [m.id for m in client.models.list()]
     check("openai models", "local" in models, models)
+
+
+def openai_choices_on_model(gate):
+    client = openai_client(gate)
+    ask = [{"role": "user", "content": "Say hello."}]
+    answer = client.chat.completions.create(model="local", messages=ask, max_tokens=8, n=2)
+    check("openai n = 2 on the local model", 1 <= len(answer.choices) <= 2 and all(
+        c.message.content for c in answer.choices), answer)
+    print("    the local model gave %d choices for n = 2" % len(answer.choices))
+    finished = set()
+    for chunk in client.chat.completions.create(model="local", messages=ask, max_tokens=8, n=2, stream=True):
+        finished |= {c.index for c in chunk.choices if c.finish_reason}
+    check("openai n = 2 streamed on the local model", finished == set(range(len(answer.choices))), finished)
+    error = raises(openai.BadRequestError, lambda: client.chat.completions.create(
+        model="local", messages=ask, n=9))
+    check("openai n above the limit is 400", error is not None and "`n`" in str(error), error)
+
+
+def responses_on_model(gate):
+    client = openai_client(gate)
+    answer = client.responses.create(model="local", input="Say hello.", instructions="Answer briefly.",
+                                     max_output_tokens=24)
+    check("responses answers", bool(answer.output_text) and answer.object == "response", answer)
+    check("responses usage", answer.usage.input_tokens > 0 and answer.usage.output_tokens > 0)
+    check("responses is not stored", answer.store is False)
+    raw = client.responses.with_raw_response.create(model="local", input="Say hello.", max_output_tokens=8)
+    check("responses receipt header", "proviso-receipt" in raw.headers and "proviso-exchange" in raw.headers)
+    short = client.responses.create(model="local", input="Tell a long story.", max_output_tokens=4)
+    check("responses cut by max_output_tokens says so", short.status == "incomplete" and
+          short.incomplete_details.reason == "max_output_tokens", short)
+    text, last = "", None
+    for event in client.responses.create(model="local", input="Say hello.", max_output_tokens=24, stream=True):
+        text += event.delta if event.type == "response.output_text.delta" else ""
+        last = event
+    check("responses stream", bool(text) and last.type in ("response.completed", "response.incomplete") and
+          last.response.output_text == text, last)
+    with client.responses.stream(model="local", input="Say hello.", max_output_tokens=24) as stream:
+        kinds = [event.type for event in stream]
+        final = stream.get_final_response() if kinds[-1] == "response.completed" else None
+    check("responses stream helper", kinds[0] == "response.created" and
+          (kinds[-1] == "response.incomplete" or bool(final.output_text)), kinds)
+    tools = [{"type": "function", "name": "weather", "description": "Weather of a city.", "parameters": WEATHER,
+              "strict": False}]
+    ask = [{"role": "user", "content": "What is the weather in Oslo?"}]
+    answer = client.responses.create(model="local", input=ask, tools=tools, max_output_tokens=256,
+                                     tool_choice={"type": "function", "name": "weather"})
+    calls = [item for item in answer.output if item.type == "function_call"]
+    check("responses forced tool", bool(calls) and calls[0].name == "weather", answer)
+    if calls:
+        follow = client.responses.create(
+            model="local", tools=tools, max_output_tokens=16,
+            input=ask + [item.model_dump(exclude_none=True) for item in answer.output] +
+            [{"type": "function_call_output", "call_id": calls[0].call_id, "output": "Rain, 7 degrees."}])
+        check("responses tool result", follow.status in ("completed", "incomplete"), follow)
+
+
+def responses_denials(gate):
+    client = openai_client(gate, purpose="targeting")
+    error = raises(openai.PermissionDeniedError, lambda: client.responses.create(model="local", input="hi"))
+    check("responses deny is 403", error is not None and error.type == "permission_error", error)
+    client = openai_client(gate)
+    error = raises(openai.PermissionDeniedError, lambda: client.responses.create(
+        model="local", input="my key is " + SECRET))
+    check("responses secret in the prompt is denied", error is not None)
+    for field, value in (("store", True), ("background", True), ("previous_response_id", "resp_1")):
+        error = raises(openai.BadRequestError, lambda: client.responses.create(
+            model="local", input="hi", **{field: value}))
+        check("responses %s is 400 and named" % field, error is not None and field in str(error), error)
+
+
+def responses_faults(gate):
+    client = openai_client(gate, max_retries=2)
+
+    def ask(script, **more):
+        return client.responses.create(model="local", input="script: " + script, **more)
+
+    def drain(script):
+        text, last = "", None
+        for last in ask(script, stream=True):
+            text += last.delta if last.type == "response.output_text.delta" else ""
+        return text, last
+
+    def helper(script):
+        with client.responses.stream(model="local", input="script: " + script) as stream:
+            for _ in stream:
+                pass
+            return stream.get_final_response()
+
+    check("responses scripted", ask("say plain words").output_text == "plain words")
+    error = raises(openai.APIStatusError, lambda: ask("error 500"))
+    check("responses upstream 500 is 502", error is not None and error.status_code == 502, error)
+    for script in ("cut", "error-in-stream", "unknown-event"):
+        error = raises(openai.APIError, lambda: drain(script))
+        check("responses %s is an error, not silence" % script, error is not None)
+    text, last = drain("say one two three")
+    check("responses stream words", text == "one two three" and last.type == "response.completed", last)
+    text, last = drain(SAY_SECRET)
+    check("responses secret never leaves a stream", "AKIA" not in text and "AKIA" not in last.model_dump_json(), last)
+    check("responses stopped stream is incomplete for content_filter", last.type == "response.incomplete" and
+          last.response.incomplete_details.reason == "content_filter", last)
+    check("responses what stood before is delivered", text.startswith("the key"), text)
+    refusals = [p.refusal for i in last.response.output for p in i.content if p.type == "refusal"]
+    check("responses refusal quotes the clause", len(refusals) == 1 and "ecret" in refusals[0], refusals)
+    error = raises(openai.PermissionDeniedError, lambda: ask(SAY_SECRET))
+    check("responses secret in a whole answer is 403", error is not None)
+    error = raises(openai.PermissionDeniedError, lambda: ask('tool fire_plan {"target":"x"}'))
+    check("responses force tool in an answer is denied", error is not None)
+    answer = ask('tool notes {"text":"hello"}')
+    check("responses client tool passes", answer.output[0].arguments == '{"text":"hello"}', answer)
+    error = raises(openai.PermissionDeniedError, lambda: ask(CALL_SECRET))
+    check("responses secret in tool arguments is denied", error is not None)
+    final = helper('tool notes {"text":"hello"}')
+    check("responses streamed tool call", final.output[0].arguments == '{"text":"hello"}', final)
+    final = helper("reason because")
+    check("responses streamed reasoning", final.output[0].type == "reasoning" and
+          final.output[0].content[0].text == "because" and final.output_text == "done", final)
+    final = helper("refusal I will not")
+    check("responses the model's own refusal", final.output[0].content[0].refusal == "I will not", final)
+    check("responses whole reasoning", ask("reason because").output[0].content[0].text == "because")
+
+
+def openai_choices_faults(gate):
+    client = openai_client(gate)
+
+    def ask(script, **more):
+        return client.chat.completions.create(
+            model="local", messages=[{"role": "user", "content": "script: " + script}], n=3, **more)
+
+    def drain(script):
+        texts, finishes = {}, {}
+        for chunk in ask(script, stream=True):
+            for c in chunk.choices:
+                texts[c.index] = texts.get(c.index, "") + (c.delta.content or "")
+                finishes[c.index] = c.finish_reason or finishes.get(c.index)
+        return texts, finishes
+
+    answer = ask('at 1 tool notes {"text":"hello"}')
+    check("openai three choices", [c.index for c in answer.choices] == [0, 1, 2] and
+          answer.choices[1].message.tool_calls[0].function.arguments == '{"text":"hello"}' and
+          answer.choices[2].message.content == "one two three", answer)
+    for place in (0, 2):
+        error = raises(openai.PermissionDeniedError, lambda: ask(hidden_at(place)))
+        check("openai a secret in choice %d denies the answer" % place, error is not None)
+        texts, finishes = drain(hidden_at(place))
+        check("openai a secret in choice %d ends every choice" % place,
+              finishes == {i: "content_filter" for i in range(3)}, finishes)
+        check("openai a secret in choice %d never leaves" % place, "AKIA" not in str(texts), texts)
+    error = raises(openai.PermissionDeniedError, lambda: ask('at 2 tool fire_plan {"target":"x"}'))
+    check("openai a force tool in choice 2 denies the answer", error is not None)
+    texts, finishes = drain("say one two three")
+    check("openai three choices streamed", texts == {i: "one two three" for i in range(3)} and
+          finishes == {i: "stop" for i in range(3)}, (texts, finishes))
 
 
 def openai_denials(gate):
@@ -236,6 +392,9 @@ def main():
     with Gate() as gate:
         openai_on_model(gate)
         openai_denials(gate)
+        openai_choices_on_model(gate)
+        responses_on_model(gate)
+        responses_denials(gate)
         anthropic_on_model(gate)
         anthropic_denials(gate)
         status, output = gate.verify()
@@ -243,6 +402,8 @@ def main():
     upstream = Upstream()
     with Gate(upstream=upstream) as gate:
         openai_faults(gate, upstream)
+        openai_choices_faults(gate)
+        responses_faults(gate)
         anthropic_faults(gate, upstream)
         status, output = gate.verify()
         check("every decision re-derived after faults", status == 0, output)

@@ -54,9 +54,7 @@ TEST(Answers, Cases) {
     const auto element = case_parser.parse(test::read_file(file));
     ASSERT_TRUE(element) << element.error().message;
     const json::Object want = element->get_object().value_unsafe();
-    const Protocol protocol = member_text(want, "protocol") == "openai"
-                                  ? Protocol::kOpenAiChat
-                                  : Protocol::kAnthropicMessages;
+    const Protocol protocol = test::protocol_of(want);
     json::Parser parser;
     const Result<Answer> got =
         read_answer(protocol, member_json(want, "upstream"), parser, test_frame());
@@ -91,7 +89,13 @@ void collect(json::Element element, std::vector<std::string>& out) {
 std::vector<std::string> undescribed(const Answer& answer) {
   const std::set<std::string> ours = {"chatcmpl-x", "asked",    "chat.completion",   "message",
                                       "assistant",  "text",     "thinking",          "refusal",
-                                      "tool_use",   "function", "redacted_thinking", "END"};
+                                      "tool_use",   "function", "redacted_thinking", "END",
+                                      // of a Response
+                                      "response", "completed", "incomplete", "max_output_tokens",
+                                      "disabled", "output_text", "reasoning", "reasoning_text",
+                                      "function_call", "rs_chatcmpl-x_0", "msg_chatcmpl-x_0",
+                                      "msg_chatcmpl-x_1", "fc_chatcmpl-x_0", "fc_chatcmpl-x_1",
+                                      "fc_chatcmpl-x_2"};
   json::Parser parser;
   std::vector<std::string> strings;
   collect(*parser.parse(answer.body), strings);
@@ -117,9 +121,7 @@ TEST(Answers, EveryStringOfTheBodyIsDescribed) {
     SCOPED_TRACE(file.filename().string());
     json::Parser case_parser;
     const json::Object want = case_parser.parse(test::read_file(file))->get_object().value_unsafe();
-    const Protocol protocol = member_text(want, "protocol") == "openai"
-                                  ? Protocol::kOpenAiChat
-                                  : Protocol::kAnthropicMessages;
+    const Protocol protocol = test::protocol_of(want);
     json::Parser parser;
     Result<Answer> got = read_answer(protocol, member_json(want, "upstream"), parser, test_frame());
     if (!got) continue;

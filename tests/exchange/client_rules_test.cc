@@ -138,6 +138,34 @@ TEST(OpenAiClients, ARefusalBeforeAnyTextIsACompleteStream) {
                                       "done 0:content_filter 0/0/0/0/0"}));
 }
 
+// A choice that nothing was said of yet is refused with the others: an SDK that waits for it must not wait on.
+TEST(OpenAiClients, ARefusalInMidStreamEndsEveryChoiceThatWasAskedFor) {
+  Frame frame = test_frame();
+  frame.choices = 3;
+  std::string out;
+  StreamWriter writer(kOpenAi, frame);
+  writer.text(out, Channel::kText, 1, "so far");
+  writer.refuse(out, "no", "policy", Usage{});
+  EXPECT_EQ(test::words(test::read_all(kOpenAi, out)),
+            (std::vector<std::string>{
+                "start", "text#1 so far", "refusal#0 no", "end refusal#0", "refusal#1 no",
+                "end text#1", "end refusal#1", "refusal#2 no", "end refusal#2",
+                "done 0:content_filter 1:content_filter 2:content_filter 0/0/0/0/0"}));
+}
+
+TEST(OpenAiClients, ADenialInTheFormOfAnAnswerIsSaidToEveryChoice) {
+  Frame frame = test_frame();
+  frame.choices = 2;
+  json::Parser parser;
+  const auto answer = read_answer(kOpenAi, denial_message(kOpenAi, frame, "no"), parser, frame);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(test::words(answer->pieces),
+            (std::vector<std::string>{"text#0 [proviso] Refused: no", "text#1 [proviso] Refused: no"}));
+  const auto events = test::read_all(kOpenAi, denial_stream(kOpenAi, frame, "no"));
+  EXPECT_EQ(test::words({events.back()}),
+            (std::vector<std::string>{"done 0:content_filter 1:content_filter 0/0/0/0/0"}));
+}
+
 TEST(OpenAiClients, AnErrorInMidStreamIsADataFrameAndTheLast) {
   std::string out;
   StreamWriter writer(kOpenAi, test_frame());

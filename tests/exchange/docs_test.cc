@@ -110,6 +110,7 @@ class Table {
       }
       if (variant.gone_in_2026) line(chosen, "", "carried", "", "refused under 2026-10-21");
       fields(variant.fields, chosen, channel);
+      if (variant.then != nullptr) below(*variant.then, chosen, channel);
     }
   }
 
@@ -136,6 +137,7 @@ struct Section {
 // The page with every section's table in its place; empty if a marker is missing.
 std::string with_tables(std::string page) {
   const Section sections[] = {{"openai", openai_fields()},
+                              {"responses", responses_fields()},
                               {"anthropic", anthropic_fields()},
                               {"count_tokens", count_tokens_fields()}};
   for (const Section& section : sections) {

@@ -31,9 +31,9 @@ std::vector<std::string> texts(json::Object object, std::string_view name) {
 
 RequestCase read_case(json::Object object) {
   RequestCase one;
-  const bool openai = member_text(object, "protocol") == "openai";
-  one.protocol = openai ? Protocol::kOpenAiChat : Protocol::kAnthropicMessages;
-  one.endpoint = openai                                              ? Endpoint::kChat
+  one.protocol = test::protocol_of(object);
+  one.endpoint = one.protocol == Protocol::kOpenAiChat                ? Endpoint::kChat
+                 : one.protocol == Protocol::kOpenAiResponses        ? Endpoint::kResponses
                  : member_text(object, "endpoint") == "count_tokens" ? Endpoint::kCountTokens
                                                                      : Endpoint::kMessages;
   one.options.anthropic_version =
@@ -94,6 +94,7 @@ void check_expectations(json::Object want, const Request& got) {
     if (found.error() == simdjson::SUCCESS)
       EXPECT_EQ(found.get_int64().value_unsafe(), value) << name;
   };
+  number("choices", got.choices);
   number("tools", got.tools_offered);
   number("unreadable", got.unreadable);
 }
@@ -123,6 +124,8 @@ TEST(Requests, Cases) {
       check_expectations(want, *got);
       // What goes upstream is itself a request that reads the same.
       RequestCase again = one;
+      again.protocol = upstream_protocol(one.protocol);
+      again.endpoint = upstream_endpoint(one.endpoint);
       again.request = got->upstream_body;
       const Result<Request> second = read(again, parser);
       ASSERT_TRUE(second) << second.error().message;
@@ -158,6 +161,7 @@ void closed_words(const Type& type, std::set<std::string>& out) {
   for (const Variant& variant : type.variants) {
     out.emplace(variant.value);
     down(variant.fields);
+    if (variant.then != nullptr) closed_words(*variant.then, out);
   }
   if (type.item != nullptr) closed_words(*type.item, out);
   for (const Type* one : type.either) closed_words(*one, out);
@@ -166,6 +170,8 @@ void closed_words(const Type& type, std::set<std::string>& out) {
 std::set<std::string> closed_words(const RequestCase& one) {
   std::set<std::string> out;
   const std::span<const Field> fields = one.endpoint == Endpoint::kChat ? openai_fields()
+                                        : one.endpoint == Endpoint::kResponses
+                                            ? responses_fields()
                                         : one.endpoint == Endpoint::kMessages
                                             ? anthropic_fields()
                                             : count_tokens_fields();
@@ -223,6 +229,49 @@ TEST(Requests, AForgottenPieceIsNoticed) {
     noticed += unvisited(one, less).empty() ? 0 : 1;
   }
   EXPECT_GE(noticed, 7U);  // the others say what a second piece says too
+}
+
+// What is sent is written anew in another protocol: no string of it may be one that no piece showed.
+TEST(Requests, WhatAResponsesRequestBecomesWasAllInspected) {
+  size_t requests = 0;
+  for (const auto& file : test::files_in("tests/exchange/cases/requests")) {
+    SCOPED_TRACE(file.filename().string());
+    json::Parser case_parser;
+    const auto element = case_parser.parse(test::read_file(file));
+    RequestCase one = read_case(element->get_object().value_unsafe());
+    if (one.protocol != Protocol::kOpenAiResponses) continue;
+    json::Parser parser;
+    const Result<Request> got = read(one, parser);
+    if (!got) continue;
+    ++requests;
+    RequestCase sent = one;
+    sent.protocol = Protocol::kOpenAiChat;
+    sent.endpoint = Endpoint::kChat;
+    sent.request = got->upstream_body;
+    Result<Request> again = read(sent, parser);
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(unvisited(sent, *got), std::vector<std::string>{});
+    EXPECT_EQ(again->unreadable, got->unreadable);
+    EXPECT_EQ(again->tools_offered, got->tools_offered);
+    // The guard itself.
+    Request blind = *got;
+    blind.pieces.clear();
+    EXPECT_FALSE(unvisited(sent, blind).empty());
+  }
+  EXPECT_GE(requests, 8U);
+}
+
+TEST(Requests, AResponseRepeatsTheSettings) {
+  json::Parser parser;
+  const auto got = read_request(
+      Protocol::kOpenAiResponses, Endpoint::kResponses,
+      R"({"model":"m","input":"hi","temperature":0.5,"metadata":{"a":"b"},"tool_choice":"none"})",
+      parser, ReadOptions{});
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_EQ(got->settings,
+            R"(,"instructions":null,"max_output_tokens":null,"parallel_tool_calls":true,)"
+            R"("reasoning":null,"temperature":0.5,"text":{"format":{"type":"text"}},)"
+            R"("tool_choice":"none","tools":[],"top_p":null,"metadata":{"a":"b"})");
 }
 
 TEST(Requests, HostileBodies) {

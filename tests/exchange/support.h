@@ -51,6 +51,13 @@ inline std::string member_json(json::Object object, std::string_view name) {
   return value.error() == simdjson::SUCCESS ? json::to_text(value.value_unsafe()) : std::string();
 }
 
+// Of a case file.
+inline Protocol protocol_of(json::Object object) {
+  const std::string name = member_text(object, "protocol");
+  if (name == "openai") return Protocol::kOpenAiChat;
+  return name == "responses" ? Protocol::kOpenAiResponses : Protocol::kAnthropicMessages;
+}
+
 // "text#0 hello", "file#3! data:…" (unreadable), "tool_arguments#2~ {…}" (JSON)
 inline std::string words(const Piece& piece) {
   std::string out = channel_name(piece.channel);

@@ -9,6 +9,9 @@ says after "script:". It exists for fault rows; the happy paths run on the real 
     script: hex VERB HEX        VERB with the text that HEX spells: what must not stand in a request
     script: pieces JSON         {"channel": "content"|"reasoning"|"tool", "pieces": [...]}, cut as given
     script: reason TEXT         reasoning, then a word of text
+    script: refusal TEXT        the model's own refusal
+    script: long TEXT           TEXT, ended by the token limit
+    script: at K VERB …         of the `n` choices asked for only choice K does that, the others say plain words
     script: hang                answers nothing until the client goes away
     script: unknown-event       an event that no protocol knows
     script: frames JSON         raw SSE frames, an array of strings
@@ -56,53 +59,76 @@ def words(text):
     return out or [""]
 
 
-def openai_chunk(delta, finish=None):
+def openai_chunk(index, delta, finish=None):
     return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "scripted",
-            "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+            "choices": [{"index": index, "delta": delta, "finish_reason": finish}]}
 
 
-def openai_frames(verb, rest, usage):
-    yield openai_chunk({"role": "assistant", "content": ""})
-    if verb == "pieces":
-        yield from openai_pieces(json.loads(rest))
-        return
-    if verb == "tool":
-        name, _, args = rest.partition(" ")
-        yield openai_chunk({"tool_calls": [{"index": 0, "id": "call_1", "type": "function",
-                                            "function": {"name": name, "arguments": ""}}]})
-        for i in range(0, len(args), 5):
-            yield openai_chunk({"tool_calls": [{"index": 0, "function": {"arguments": args[i:i + 5]}}]})
-        yield openai_chunk({}, "tool_calls")
-    elif verb == "reason":
-        for word in words(rest):
-            yield openai_chunk({"reasoning_content": word})
-        yield openai_chunk({"content": "done"})
-        yield openai_chunk({}, "stop")
-    else:
-        for word in words(rest):
-            yield openai_chunk({"content": word})
-        yield openai_chunk({}, "stop")
+def openai_choices(verb, rest, count):
+    """What each choice does."""
+    if verb != "at":
+        return [(verb, rest)] * count
+    place, _, rest = rest.partition(" ")
+    chosen = rest.partition(" ")[::2]
+    return [chosen if i == int(place) else ("say", "one two three") for i in range(count)]
+
+
+def openai_frames(verb, rest, usage, count):
+    """The choices in turn, an event of each."""
+    left = [openai_choice_frames(i, *one) for i, one in enumerate(openai_choices(verb, rest, count))]
+    while left:
+        for choice in list(left):
+            chunk = next(choice, None)
+            if chunk is None:
+                left.remove(choice)
+            else:
+                yield chunk
     if usage:
         yield {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "scripted",
                "choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}}
 
 
-def openai_pieces(given):
+def openai_choice_frames(index, verb, rest):
+    yield openai_chunk(index, {"role": "assistant", "content": ""})
+    if verb == "pieces":
+        yield from openai_pieces(index, json.loads(rest))
+    elif verb == "tool":
+        name, _, args = rest.partition(" ")
+        yield openai_chunk(index, {"tool_calls": [{"index": 0, "id": "call_1", "type": "function",
+                                                   "function": {"name": name, "arguments": ""}}]})
+        for i in range(0, len(args), 5):
+            yield openai_chunk(index, {"tool_calls": [{"index": 0, "function": {"arguments": args[i:i + 5]}}]})
+        yield openai_chunk(index, {}, "tool_calls")
+    elif verb == "reason":
+        for word in words(rest):
+            yield openai_chunk(index, {"reasoning_content": word})
+        yield openai_chunk(index, {"content": "done"})
+        yield openai_chunk(index, {}, "stop")
+    elif verb == "refusal":
+        yield openai_chunk(index, {"refusal": rest})
+        yield openai_chunk(index, {}, "stop")
+    else:
+        for word in words(rest):
+            yield openai_chunk(index, {"content": word})
+        yield openai_chunk(index, {}, "length" if verb == "long" else "stop")
+
+
+def openai_pieces(index, given):
     for number, piece in enumerate(given["pieces"]):
         if given["channel"] == "tool":
             call = {"index": 0, "function": {"arguments": piece}}
             if number == 0:
                 call.update(id="call_1", type="function")
                 call["function"]["name"] = "notes"
-            yield openai_chunk({"tool_calls": [call]})
+            yield openai_chunk(index, {"tool_calls": [call]})
         else:
-            yield openai_chunk({"content" if given["channel"] == "content" else "reasoning_content": piece})
-    yield openai_chunk({}, "tool_calls" if given["channel"] == "tool" else "stop")
+            yield openai_chunk(index, {"content" if given["channel"] == "content" else "reasoning_content": piece})
+    yield openai_chunk(index, {}, "tool_calls" if given["channel"] == "tool" else "stop")
 
 
-def openai_whole(verb, rest):
+def openai_whole_choice(index, verb, rest):
     message = {"role": "assistant", "content": rest}
-    finish = "stop"
+    finish = "length" if verb == "long" else "stop"
     if verb == "tool":
         name, _, args = rest.partition(" ")
         message = {"role": "assistant", "content": None, "tool_calls": [
@@ -110,8 +136,14 @@ def openai_whole(verb, rest):
         finish = "tool_calls"
     elif verb == "reason":
         message = {"role": "assistant", "content": "done", "reasoning_content": rest}
+    elif verb == "refusal":
+        message = {"role": "assistant", "content": None, "refusal": rest}
+    return {"index": index, "message": message, "finish_reason": finish}
+
+
+def openai_whole(verb, rest, count):
     return {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "scripted",
-            "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+            "choices": [openai_whole_choice(i, *one) for i, one in enumerate(openai_choices(verb, rest, count))],
             "usage": {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}}
 
 
@@ -247,7 +279,7 @@ class Upstream:
             raise ConnectionError
         if not body.get("stream"):
             return await self.whole(writer, 200, anthropic_whole(verb, rest) if anthropic
-                                    else openai_whole(verb, rest))
+                                    else openai_whole(verb, rest, body.get("n", 1)))
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
                      b"Transfer-Encoding: chunked\r\n\r\n")
         for frame in self.frames(anthropic, verb, rest, body):
@@ -269,7 +301,7 @@ class Upstream:
                       for name, value in anthropic_frames(verb, rest or "one two three")]
         else:
             frames = ["data: %s\n\n" % json.dumps(value)
-                      for value in openai_frames(verb, rest or "one two three", usage)]
+                      for value in openai_frames(verb, rest or "one two three", usage, body.get("n", 1))]
             frames.append("data: [DONE]\n\n")
         if verb == "cut":
             frames = frames[:3]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Promise 3 over sockets: seeded secrets in carrier text, cut at seeded places by the upstream, in content,
-reasoning and tool arguments of both protocols, through a running gate. Leaked are bytes that reach the
+reasoning and tool arguments of every protocol, in the first choice and the second, through a running gate. Leaked are bytes that reach the
 client from where the secret begins. LEAK_CASES sets how many (default 2000), LEAK_SEED the seed."""
 import asyncio
 import json
@@ -53,48 +53,87 @@ def case_of(rng):
     return before, secret, channel, pieces
 
 
-def delivered(anthropic, channel, body):
+PATHS = {"chat": "/v1/chat/completions", "choices": "/v1/chat/completions", "responses": "/v1/responses",
+         "messages": "/v1/messages"}
+RESPONSE_DELTAS = {"content": "response.output_text.delta", "reasoning": "response.reasoning_text.delta",
+                   "tool": "response.function_call_arguments.delta"}
+
+
+def read_messages(channel, event):
+    delta = event.get("delta", {})
+    text = delta.get("text", "") + delta.get("thinking", "") + delta.get("partial_json", "")
+    return text, delta.get("stop_reason") == "refusal"
+
+
+def read_chat(channel, event, place):
+    text, refused = "", False
+    for choice in event.get("choices", []):
+        if choice["index"] != place:
+            continue
+        delta = choice["delta"]
+        text += (delta.get("content") or "") + (delta.get("reasoning_content") or "")
+        for call in delta.get("tool_calls") or []:
+            text += call["function"].get("arguments", "")
+        refused = refused or choice["finish_reason"] == "content_filter"
+    return text, refused
+
+
+def read_response(channel, event):
+    text = event["delta"] if event["type"] == RESPONSE_DELTAS[channel] else ""
+    details = event.get("response", {}).get("incomplete_details") or {}
+    return text, event["type"] == "response.incomplete" and details["reason"] == "content_filter"
+
+
+def delivered(protocol, channel, body):
     """What of the channel reached the client, and whether the stream ended as a refusal."""
     text, refused = "", False
     for line in body.decode().splitlines():
         if not line.startswith("data: {"):
             continue
         event = json.loads(line[6:])
-        if anthropic:
-            delta = event.get("delta", {})
-            text += delta.get("text", "") + delta.get("thinking", "") + delta.get("partial_json", "")
-            refused = refused or delta.get("stop_reason") == "refusal"
+        if protocol == "messages":
+            more, ended = read_messages(channel, event)
+        elif protocol == "responses":
+            more, ended = read_response(channel, event)
         else:
-            for choice in event.get("choices", []):
-                delta = choice["delta"]
-                text += (delta.get("content") or "") + (delta.get("reasoning_content") or "")
-                for call in delta.get("tool_calls") or []:
-                    text += call["function"].get("arguments", "")
-                refused = refused or choice["finish_reason"] == "content_filter"
+            more, ended = read_chat(channel, event, 1 if protocol == "choices" else 0)
+        text += more
+        refused = refused or ended
     return text, refused
+
+
+def body_of(protocol, channel, pieces):
+    said = json.dumps({"channel": channel, "pieces": pieces})
+    if protocol == "choices":  # the second of two
+        said = "1 pieces " + said
+    script = "script: zip %s %s" % ("at" if protocol == "choices" else "pieces",
+                                    zlib.compress(said.encode()).hex())
+    body = {"model": "local", "stream": True}
+    if protocol == "responses":
+        return dict(body, input=script)
+    body.update(max_tokens=64, messages=[{"role": "user", "content": script}])
+    return dict(body, n=2) if protocol == "choices" else body
 
 
 async def one(gate, number, totals):
     rng = random.Random(SEED * 1_000_003 + number)
-    anthropic = rng.random() < 0.5
+    protocol = rng.choice(sorted(PATHS))
     before, secret, channel, pieces = case_of(rng)
-    script = "script: zip pieces " + zlib.compress(json.dumps({"channel": channel, "pieces": pieces}).encode()).hex()
-    body = json.dumps({"model": "local", "stream": True, "max_tokens": 64,
-                       "messages": [{"role": "user", "content": script}]}).encode()
+    body = json.dumps(body_of(protocol, channel, pieces)).encode()
     reader, writer = await asyncio.open_connection("127.0.0.1", gate.port)
     writer.write(("POST %s HTTP/1.1\r\nHost: gate\r\nX-Api-Key: %s\r\nProviso-Purpose: analysis\r\n"
-                  "Content-Length: %d\r\n\r\n" % ("/v1/messages" if anthropic else "/v1/chat/completions",
-                                                  gate.keys["analyst"], len(body))).encode() + body)
+                  "Content-Length: %d\r\n\r\n" % (PATHS[protocol], gate.keys["analyst"], len(body))).encode() + body)
     answer = await read_answer(reader, channel)
     writer.close()
     if answer.status != 200:
         totals["not streamed"] += 1
         return
-    text, refused = delivered(anthropic, channel, answer.body)
+    text, refused = delivered(protocol, channel, answer.body)
     leaked = len(text) if channel == "tool" else max(0, len(text) - len(before))
     totals["leaked bytes"] += leaked
     totals["refused"] += refused
     totals[channel] += 1
+    totals[protocol] += 1
     if leaked or not refused:
         print("    case %d: %s %r delivered %r" % (number, channel, pieces, text[-80:]))
 
@@ -111,12 +150,14 @@ async def all_cases(gate, totals):
 
 upstream = Upstream()
 with Gate(upstream=upstream) as gate:
-    totals = {"leaked bytes": 0, "refused": 0, "not streamed": 0, "content": 0, "reasoning": 0, "tool": 0}
+    totals = {"leaked bytes": 0, "refused": 0, "not streamed": 0, "content": 0, "reasoning": 0, "tool": 0,
+              "chat": 0, "choices": 0, "responses": 0, "messages": 0}
     asyncio.run(all_cases(gate, totals))
     print("    %d cases over sockets: %s" % (CASES, json.dumps(totals)))
     checks.check("leaked bytes = 0", totals["leaked bytes"] == 0, totals)
     checks.check("every stream was stopped", totals["refused"] == CASES, totals)
     checks.check("every channel was tried", min(totals[c] for c in ("content", "reasoning", "tool")) > CASES // 5)
+    checks.check("every protocol was tried", min(totals[p] for p in PATHS) > CASES // 8, totals)
     status, output = gate.verify()
     checks.check("everything verifies", status == 0, output[-1000:])
 upstream.close()

@@ -1,5 +1,5 @@
 // Promise 3: a secret that a model writes reaches nobody, however its stream is cut, in any channel and
-// either protocol, and both modes give the same labels. In process: upstream bytes through the reader, the
+// choice of any protocol, and both modes give the same labels. In process: upstream bytes through the reader, the
 // gate's Judge and the writer, as gate/stream_release.cc joins them; what a client would read is taken from
 // the writer's bytes by another reader.
 #include <gtest/gtest.h>
@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "exchange/codec.h"
+#include "exchange/responses_reader.h"
 #include "exchange/stream.h"
 #include "gate/judge.h"
 #include "inspect/secret_maker.h"
@@ -27,15 +28,28 @@ struct Scene {
   const char* name;
   Protocol protocol;
   Channel channel;
+  int32_t choice = 0;  // that holds the secret; where it is not the first, the first says kInnocent
 };
 constexpr Scene kScenes[] = {
     {"openai content", Protocol::kOpenAiChat, Channel::kText},
     {"openai reasoning", Protocol::kOpenAiChat, Channel::kReasoning},
+    {"openai refusal", Protocol::kOpenAiChat, Channel::kRefusal},
     {"openai tool arguments", Protocol::kOpenAiChat, Channel::kToolArguments},
+    {"openai content of choice 1", Protocol::kOpenAiChat, Channel::kText, 1},
+    {"openai reasoning of choice 1", Protocol::kOpenAiChat, Channel::kReasoning, 1},
+    {"openai refusal of choice 1", Protocol::kOpenAiChat, Channel::kRefusal, 1},
+    {"openai tool arguments of choice 1", Protocol::kOpenAiChat, Channel::kToolArguments, 1},
+    {"responses content", Protocol::kOpenAiResponses, Channel::kText},
+    {"responses reasoning", Protocol::kOpenAiResponses, Channel::kReasoning},
+    {"responses refusal", Protocol::kOpenAiResponses, Channel::kRefusal},
+    {"responses tool arguments", Protocol::kOpenAiResponses, Channel::kToolArguments},
     {"anthropic content", Protocol::kAnthropicMessages, Channel::kText},
     {"anthropic reasoning", Protocol::kAnthropicMessages, Channel::kReasoning},
     {"anthropic tool arguments", Protocol::kAnthropicMessages, Channel::kToolArguments},
 };
+
+constexpr std::string_view kInnocent[] = {"nothing ", "of note ", "here"};
+constexpr std::string_view kSentence = "clause 6 forbids it";
 
 struct Case {
   std::string kind;
@@ -48,31 +62,42 @@ Frame frame() {
   return {.id = "chatcmpl-x", .model = "m", .created = 1, .include_usage = true, .stop_sequences = {}};
 }
 
-std::string openai_chunk(const std::string& delta, const char* reason) {
+std::string openai_chunk(int32_t choice, const std::string& delta, const char* reason) {
   return "data: {\"id\":\"u\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\","
-         "\"choices\":[{\"index\":0,\"delta\":" + delta + ",\"finish_reason\":" + reason + "}]}\n\n";
+         "\"choices\":[{\"index\":" + std::to_string(choice) + ",\"delta\":" + delta +
+         ",\"finish_reason\":" + reason + "}]}\n\n";
 }
 
-std::string openai_stream(Channel channel, const std::vector<std::string_view>& pieces) {
-  std::string out = openai_chunk("{\"role\":\"assistant\"}", "null");
-  if (channel == Channel::kToolArguments) {
-    out += openai_chunk("{\"tool_calls\":[{\"index\":0,\"id\":\"c\",\"type\":\"function\","
-                        "\"function\":{\"name\":\"run\",\"arguments\":\"\"}}]}", "null");
+const char* openai_member(Channel channel) {
+  switch (channel) {
+    case Channel::kReasoning: return "reasoning_content";
+    case Channel::kRefusal: return "refusal";
+    default: return "content";
   }
+}
+
+// The pieces of one choice; where it is not the first, the first speaks between them.
+std::string openai_stream(const Scene& scene, const std::vector<std::string_view>& pieces) {
+  const bool tool = scene.channel == Channel::kToolArguments;
+  const int32_t choice = scene.choice;
+  std::string out = openai_chunk(0, "{\"role\":\"assistant\"}", "null");
+  if (tool) {
+    out += openai_chunk(choice, "{\"tool_calls\":[{\"index\":0,\"id\":\"c\",\"type\":\"function\","
+                                "\"function\":{\"name\":\"run\",\"arguments\":\"\"}}]}", "null");
+  }
+  size_t innocent = 0;
   for (std::string_view piece : pieces) {
     const std::string quoted = json::quoted(piece);
-    switch (channel) {
-      case Channel::kToolArguments:
-        out += openai_chunk("{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":" + quoted +
-                            "}}]}", "null");
-        break;
-      case Channel::kReasoning:
-        out += openai_chunk("{\"reasoning_content\":" + quoted + "}", "null");
-        break;
-      default: out += openai_chunk("{\"content\":" + quoted + "}", "null");
+    if (choice > 0 && innocent < std::size(kInnocent)) {
+      out += openai_chunk(0, "{\"content\":" + json::quoted(kInnocent[innocent++]) + "}", "null");
     }
+    out += tool ? openai_chunk(choice, "{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":" +
+                                           quoted + "}}]}", "null")
+                : openai_chunk(choice, std::string("{\"") + openai_member(scene.channel) + "\":" + quoted + "}",
+                               "null");
   }
-  out += openai_chunk("{}", channel == Channel::kToolArguments ? "\"tool_calls\"" : "\"stop\"");
+  if (choice > 0) out += openai_chunk(0, "{}", "\"stop\"");
+  out += openai_chunk(choice, "{}", tool ? "\"tool_calls\"" : "\"stop\"");
   return out + "data: [DONE]\n\n";
 }
 
@@ -109,25 +134,29 @@ std::string anthropic_stream(Channel channel, const std::vector<std::string_view
 }
 
 std::string upstream_stream(const Scene& scene, const std::vector<std::string_view>& pieces) {
-  return scene.protocol == Protocol::kOpenAiChat ? openai_stream(scene.channel, pieces)
-                                                 : anthropic_stream(scene.channel, pieces);
+  return scene.protocol == Protocol::kAnthropicMessages ? anthropic_stream(scene.channel, pieces)
+                                                        : openai_stream(scene, pieces);
+}
+
+std::string openai_answer(const Scene& scene, const std::string& quoted) {
+  std::string message = "\"content\":null,\"tool_calls\":[{\"id\":\"c\",\"type\":\"function\",\"function\":"
+                        "{\"name\":\"run\",\"arguments\":" + quoted + "}}]";
+  if (scene.channel != Channel::kToolArguments) {
+    message = std::string("\"") + openai_member(scene.channel) + "\":" + quoted;
+  }
+  const auto choice = [](int32_t index, const std::string& members) {
+    return "{\"index\":" + std::to_string(index) + ",\"message\":{\"role\":\"assistant\"," + members +
+           "},\"finish_reason\":\"stop\"}";
+  };
+  const std::string first = scene.choice == 0 ? "" : choice(0, "\"content\":\"nothing of note here\"") + ",";
+  return "{\"id\":\"u\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"m\",\"choices\":[" + first +
+         choice(scene.choice, message) +
+         "],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1,\"total_tokens\":2}}";
 }
 
 std::string whole_answer(const Scene& scene, const std::string& text) {
   const std::string quoted = json::quoted(text);
-  if (scene.protocol == Protocol::kOpenAiChat) {
-    std::string message = "\"content\":" + quoted;
-    if (scene.channel == Channel::kReasoning) {
-      message = "\"content\":\"\",\"reasoning_content\":" + quoted;
-    } else if (scene.channel == Channel::kToolArguments) {
-      message = "\"content\":null,\"tool_calls\":[{\"id\":\"c\",\"type\":\"function\",\"function\":"
-                "{\"name\":\"run\",\"arguments\":" + quoted + "}}]";
-    }
-    return "{\"id\":\"u\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"m\",\"choices\":["
-           "{\"index\":0,\"message\":{\"role\":\"assistant\"," + message +
-           "},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1,"
-           "\"total_tokens\":2}}";
-  }
+  if (scene.protocol != Protocol::kAnthropicMessages) return openai_answer(scene, quoted);
   std::string block = "{\"type\":\"text\",\"text\":" + quoted + "}";
   if (scene.channel == Channel::kReasoning) {
     block = "{\"type\":\"thinking\",\"thinking\":" + quoted + ",\"signature\":\"c2ln\"}";
@@ -176,10 +205,10 @@ class Corridor {
       case StreamEvent::Kind::kStart: writer_.start(passed_.client); return;
       case StreamEvent::Kind::kDelta:
         judge_.push(event.channel, event.group, exchange::Syntax::kPlain, event.text, judged);
-        return let_go(judged);
+        return let_go(judged, event.choice);
       case StreamEvent::Kind::kTextEnd:
         judge_.end(event.channel, event.group, judged);
-        return let_go(judged);
+        return let_go(judged, event.choice);
       case StreamEvent::Kind::kToolCall: return take_call(event.call);
       case StreamEvent::Kind::kDone:
         writer_.finish(passed_.client, event.finishes, event.usage);
@@ -188,11 +217,11 @@ class Corridor {
     }
   }
 
-  void let_go(const std::vector<gate::Judged>& judged) {
+  void let_go(const std::vector<gate::Judged>& judged, int32_t choice) {
     for (const gate::Judged& part : judged) {
       content_.add(part.segment.labels, part.segment.top_score, part.segment.marking);
       if (!content_.labels.empty()) return refuse();
-      writer_.text(passed_.client, part.text.channel, 0, part.segment.text);
+      writer_.text(passed_.client, part.text.channel, choice, part.segment.text);
     }
   }
 
@@ -207,7 +236,7 @@ class Corridor {
 
   void refuse() {
     passed_.refused = true;
-    writer_.refuse(passed_.client, "clause 6 forbids it", "policy", {});
+    writer_.refuse(passed_.client, kSentence, "policy", {});
   }
 
   const Inspector& inspector_;
@@ -219,16 +248,24 @@ class Corridor {
   Passed passed_;
 };
 
-// What a client reads of one channel.
+// What a client reads of one channel of one choice, without the sentence that refuses.
 std::string read_as_client(const Scene& scene, std::string_view bytes) {
+  std::string text;
+  if (scene.protocol == Protocol::kOpenAiResponses) {
+    // The reader checks that the last event repeats the deltas and no more.
+    exchange::test::ResponseStream stream(bytes);
+    EXPECT_TRUE(stream.ended());
+    text = stream.text(scene.channel);
+  }
   std::vector<StreamEvent> events;
   exchange::StreamReader reader(scene.protocol, frame());
-  reader.feed(bytes, events);
-  std::string text;
+  if (scene.protocol != Protocol::kOpenAiResponses) reader.feed(bytes, events);
   for (const StreamEvent& event : events) {
+    if (event.choice != scene.choice) continue;
     if (event.kind == StreamEvent::Kind::kDelta && event.channel == scene.channel) text += event.text;
     if (event.kind == StreamEvent::Kind::kToolCall) text += event.call.arguments.open_for_inspection();
   }
+  if (scene.channel == Channel::kRefusal && text.ends_with(kSentence)) text.resize(text.size() - kSentence.size());
   return text;
 }
 
