@@ -30,7 +30,7 @@ ROOMS = {
     "http": ["base"],
     "models": ["exchange", "http", "sandbox", "ledger"],
     "tools": ["arguments", "exchange", "http", "sandbox"],
-    "gate": ["agreement", "audit", "exchange", "identity", "inspect", "ledger", "models", "oversight",
+    "gate": ["agreement", "arguments", "audit", "exchange", "identity", "inspect", "ledger", "models", "oversight",
              "prove", "state", "tools", "vault"],
     "cli": ["gate"],
 }

@@ -68,6 +68,11 @@ const Model* Agreement::model(std::string_view id) const {
   return found == models.end() ? nullptr : &*found;
 }
 
+const arguments::Paper* Agreement::paper(std::string_view tool) const {
+  const auto found = impl_->papers.find(tool);
+  return found == impl_->papers.end() ? nullptr : &found->second;
+}
+
 const Tool* Agreement::tool(std::string_view id) const {
   const auto& tools = impl_->terms.tools;
   const auto found =

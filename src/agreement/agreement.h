@@ -11,6 +11,7 @@
 
 #include "agreement/decision.h"
 #include "agreement/knowledge.h"
+#include "arguments/definition.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/ed25519.h"
@@ -189,6 +190,8 @@ class Agreement {
 
   [[nodiscard]] const Model* model(std::string_view id) const;
   [[nodiscard]] const Tool* tool(std::string_view id) const;
+  // The definition that the parties keep of a tool, held against its pin at load; null if they keep none.
+  [[nodiscard]] const arguments::Paper* paper(std::string_view tool) const;
   // "client" for a tool that the registry does not know.
   [[nodiscard]] std::string tool_class(std::string_view id) const;
 

@@ -62,6 +62,10 @@ http::Task<bool> McpWalk::run() {
     co_await fail_with(tools::kInvalidParams, std::move(taken.error().message));
     co_return false;
   }
+  if (const Status held = conforms(); !held) {
+    co_await misfit(held.error().message);
+    co_return false;
+  }
   Step<Acted> acted = co_await act(target_.tool, request_.message.params);
   if (acted && acted->outcome == agreement::Outcome::kHold) {
     const bool task = co_await become_task(*acted);
@@ -88,6 +92,17 @@ http::Task<void> McpWalk::after(Step<Acted> acted) {
   } else {
     co_await deny(std::move(acted->decision));
   }
+}
+
+// A call that its tool's pinned schema does not admit is not decided at all: what is proven of the schema is
+// proven of every call.
+Status McpWalk::conforms() {
+  if (request_.message.method != "tools/call") return {};
+  PV_TRY(const json::Element document, parser_.parse(request_.message.params));
+  json::Object params;
+  if (document.get(params) != simdjson::SUCCESS) return fail(Code::kInvalid, "the parameters are no object");
+  const std::string given = tools::member_text(params, "arguments");
+  return target_.holding.check(given.empty() ? "{}" : given);
 }
 
 // SPEC mrtr: servers MUST treat `requestState` as an attacker-controlled input.
