@@ -71,6 +71,10 @@ bool names_kind(std::string_view property, const Kind& kind) {
   });
 }
 
+bool Absent::covers(std::string_view tool, std::string_view tool_class) const {
+  return all || std::ranges::find(tools, tool) != tools.end() || std::ranges::find(classes, tool_class) != classes.end();
+}
+
 bool is_plain_name(std::string_view property) {
   return std::ranges::all_of(property, [](char c) { return c >= ' ' && c < 127; });
 }

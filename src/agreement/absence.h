@@ -36,6 +36,7 @@ struct Absent {
   std::vector<std::string> classes;  // ToolClass::"…"
   std::vector<std::string> tools;    // Tool::"…"
   bool all = false;                  // any tool
+  [[nodiscard]] bool covers(std::string_view tool, std::string_view tool_class) const;
 };
 
 }  // namespace proviso::agreement

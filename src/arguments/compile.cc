@@ -20,7 +20,6 @@ constexpr std::array<std::string_view, 5> kDialects = {
     "https://json-schema.org/draft/2020-12/schema", "https://json-schema.org/draft/2020-12/schema#",
     "http://json-schema.org/draft-07/schema#", "http://json-schema.org/draft-07/schema",
     "https://json-schema.org/draft-07/schema#"};
-constexpr double kExactMax = 9007199254740992.0;  // 2^53
 
 template <size_t N>
 bool holds(const std::array<std::string_view, N>& words, std::string_view word) {
@@ -208,7 +207,7 @@ class Reader {
     const std::array<std::pair<std::string_view, std::optional<double>*>, 4> limits = {
         {{"minimum", &node.minimum}, {"maximum", &node.maximum}, {"exclusiveMinimum", &node.above}, {"exclusiveMaximum", &node.below}}};
     double number = 0;
-    const bool is_number = value.is_number() && value.get(number) == simdjson::SUCCESS && std::abs(number) < kExactMax;
+    const bool is_number = value.is_number() && value.get(number) == simdjson::SUCCESS && std::abs(number) < static_cast<double>(kExactMax);
     for (const auto& [name, slot] : counts) {
       if (name != key) continue;
       if (!is_number || number < 0 || number != std::floor(number)) return fail(Code::kInvalid, at + ": no count");

@@ -6,6 +6,8 @@
 
 namespace proviso::arguments {
 
+inline constexpr int64_t kExactMax = 1LL << 53;  // whole numbers below are exact in a double
+
 struct Compiled {
   NodePtr root;
   size_t nodes = 0;

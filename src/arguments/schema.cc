@@ -21,14 +21,12 @@ namespace {
 namespace bj = boost::json;
 using Adapter = valijson::adapters::BoostJsonAdapter;
 
-constexpr double kExactMax = 9007199254740992.0;  // 2^53
-
 // A number as the validator gets it: what is whole is an integer, however it was written.
 bj::value number_of(json::Element value) {
   int64_t whole = 0;
   if (value.is_int64() && value.get(whole) == simdjson::SUCCESS) return whole;
   const double real = value.get_double().value_unsafe();
-  if (real == std::floor(real) && std::abs(real) < kExactMax) return static_cast<int64_t>(real);
+  if (real == std::floor(real) && std::abs(real) < static_cast<double>(kExactMax)) return static_cast<int64_t>(real);
   return real;
 }
 

@@ -101,6 +101,10 @@ Status McpWalk::conforms() {
   PV_TRY(const json::Element document, parser_.parse(request_.message.params));
   json::Object params;
   if (document.get(params) != simdjson::SUCCESS) return fail(Code::kInvalid, "the parameters are no object");
+  for (const auto field : params) {
+    const bool usual = field.key == "name" || field.key == "arguments" || field.key == "_meta" || field.key == "requestState";
+    if (guarded() && !usual) return fail(Code::kInvalid, "a call of this tool carries its arguments and nothing beside them");
+  }
   const std::string given = tools::member_text(params, "arguments");
   return target_.holding.check(given.empty() ? "{}" : given);
 }
@@ -381,7 +385,7 @@ http::Task<Step<tools::Ask>> McpWalk::ask_for() {
   ask.cancel = cancel_.get();
   // A server of the legacy era can ask a client of that era only.
   const bool can_be_asked = modern() == (upstream_era_ == Era::kModern) || upstream_era_ == Era::kModern;
-  ask.capabilities = can_be_asked ? filtered_capabilities() : "{}";
+  ask.capabilities = can_be_asked && !guarded() ? filtered_capabilities() : "{}";
   const auto document = parser_.parse(request_.message.params);
   json::Object params;
   if (!document || document->get(params) != simdjson::SUCCESS) {
@@ -389,7 +393,8 @@ http::Task<Step<tools::Ask>> McpWalk::ask_for() {
   }
   std::optional<std::string> token;
   if (!client_token_.empty()) token = progress_token();
-  const std::optional<std::string> meta = lasting_meta(params, token);
+  std::optional<std::string> meta = lasting_meta(params, token);
+  if (guarded()) meta = token ? std::optional(fmt::format(R"({{"progressToken":{}}})", *token)) : std::nullopt;
   ask.params = tools::changed(params, {{"_meta", meta}});
   if (upstream_era_ == Era::kLegacy) {
     Result<tools::Session> session =

@@ -126,6 +126,8 @@ class McpWalk {
   http::Task<void> pulse(std::string hold);
   http::Task<bool> become_task(Acted held);
   [[nodiscard]] Status conforms();
+  // A line says what calls of this tool cannot carry: then they carry arguments and nothing beside them.
+  [[nodiscard]] bool guarded() const { return passage_.in_force->agreement->guarded(target_.tool); }
   http::Task<void> after(Step<Acted> acted);
   http::Task<Step<agreement::Decision>> release(std::string tool, std::string content, std::string outcome);
   http::Task<Step<>> abandon(std::string outcome);

@@ -26,6 +26,7 @@ struct Row {
   std::vector<std::string> labels;
   std::string challenge = {};
   std::string arguments = {};  // what its calls are held to
+  std::string paper = {};      // the definition as parties keep it
 };
 
 void write_row(json::Writer& writer, const Row& row) {
@@ -39,6 +40,7 @@ void write_row(json::Writer& writer, const Row& row) {
   for (const std::string& label : row.labels) writer.string(label);
   writer.end_array();
   writer.key("entry").string(row.entry);
+  if (!row.paper.empty()) writer.key("paper").string(row.paper);
   if (!row.challenge.empty()) writer.key("challenge").string(row.challenge);
   writer.end_object();
 }
@@ -171,6 +173,7 @@ std::string ToolBook::report(const agreement::Agreement& agreement, const inspec
               standing_name(here ? offer.standing : Standing::kUnregistered), "", {}};
       row.entry = entry_for(name, server.id, row.digest, here ? offer.registered->tool_class : "client");
       row.arguments = definition.held.schema != nullptr ? "held to its schema" : definition.held.why;
+      row.paper = arguments::paper_text(server.id, server.where(), definition.json);
       // A description is text from outside: whoever admits it sees what stands in it.
       if (const auto document = parser.parse(definition.json)) {
         row.labels =

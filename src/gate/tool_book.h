@@ -74,7 +74,7 @@ class ToolBook {
   // Every admitted tool, in the registry's order.
   [[nodiscard]] std::vector<Offer> admitted(const agreement::Agreement& agreement) const;
 
-  // What stands where, as JSON: [{"id","server","digest","state","arguments","labels","entry"}].
+  // What stands where, as JSON: [{"id","server","digest","state","arguments","labels","entry","paper"}].
   [[nodiscard]] std::string report(const agreement::Agreement& agreement, const inspect::Inspector& inspector) const;
 
  private:

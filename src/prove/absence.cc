@@ -263,11 +263,14 @@ class Looker {
     for (const Together& way : ways) {
       if (better(out, one_way(way, place))) return out;
     }
-    if (steps_ > kAbsenceStepsMax && !out) out = Found{Carries::kTooOpen, place, "has more alternatives than are looked at", {}};
+    if (beyond() && !out) out = too_many(place);
     return out;
   }
 
  private:
+  [[nodiscard]] bool beyond() const { return steps_ > kAbsenceStepsMax; }
+  static Found too_many(const std::string& place) { return {Carries::kTooOpen, place, "has more alternatives than are looked at", {}}; }
+
   // True once nothing better can come.
   static bool better(std::optional<Found>& best, std::optional<Found> found) {
     if (found && (!best || found->carries == Carries::kYes)) best = std::move(found);
@@ -352,7 +355,9 @@ class Looker {
 
   std::optional<Found> member(const Together& all, const std::string& place, const std::string& name) {
     const Together about = about_member(all, name);
-    if (Alternatives(steps_).of(about).empty() && steps_ <= kAbsenceStepsMax) return std::nullopt;  // it cannot be there
+    const bool possible = !Alternatives(steps_).of(about).empty();
+    if (beyond()) return too_many(place);
+    if (!possible) return std::nullopt;
     const std::string at = place + "/" + escaped(name);
     if (names_kind(name, kind_)) return shown(all, place, name, "is named so");
     if (!agreement::is_plain_name(name)) return shown(all, place, name, "has a name that is not plain ASCII");
@@ -366,7 +371,9 @@ class Looker {
     std::string name = kind_.words.front();
     while (names.contains(name)) name += "_" + kind_.words.front();
     const Together about = about_member(all, name);
-    if (Alternatives(steps_).of(about).empty() && steps_ <= kAbsenceStepsMax) return std::nullopt;
+    const bool possible = !Alternatives(steps_).of(about).empty();
+    if (beyond()) return too_many(place);
+    if (!possible) return std::nullopt;
     std::optional<Found> out = shown(all, place, name, "");
     out->place = place;
     out->why = "may have members of any name";

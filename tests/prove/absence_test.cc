@@ -70,7 +70,7 @@ constexpr Case kCases[] = {
     {"person", R"({"anyOf":[{"properties":{"a":{"const":1}},"additionalProperties":false},{"properties":{"b":{"const":1}}}]})", Carries::kYes, "/arguments", "any name"},
     {"person", R"({"oneOf":[{"properties":{"a":{"const":1}},"required":["a"],"additionalProperties":false},{"properties":{"b":{"type":"string"}},"required":["b"],"additionalProperties":false}]})",
      Carries::kTooOpen, "/arguments/b", "any string"},
-    {"person", R"({"if":{"properties":{"a":{"const":1}}},"then":{"additionalProperties":false,"properties":{"a":{}}}})", Carries::kYes, "/arguments", "any name"},
+    {"person", R"({"if":{"properties":{"a":{"const":1}}},"then":{"additionalProperties":false,"properties":{"a":{}}}})", Carries::kTooOpen, "/arguments", "any name"},
     {"person", R"({"additionalProperties":false,"properties":{"a":{"type":"string"}},"not":{"required":["a"]}})", Carries::kTooOpen, "/arguments/a", "any string"},
     // The other kind looks at other names, and at smaller numbers.
     {"coordinate", R"({"properties":{"passport_no":{"enum":["a"]}},"additionalProperties":false})", Carries::kNo, "", ""},
@@ -159,6 +159,7 @@ struct Value {
   bool carries;
 };
 
+
 const std::vector<Value>& world() {
   static const std::vector<Value> all = [] {
     const std::vector<Value> leaves = {{"null", false}, {"true", false}, {"0", false}, {"1", false},  {"3", false},   {"9", false},
@@ -190,7 +191,7 @@ bool listed(const std::string& schema, const std::string& value) {
 
 TEST(Absence, NoSchemaThatIsProvenAdmitsWhatCarriesTheKind) {
   const bool longer = std::getenv("PROVISO_LONG") != nullptr;
-  const int rounds = longer ? 20'000 : 2'000;
+  const int rounds = longer ? 20'000 : 300;
   Maker maker(20261127);
   int proven = 0, open = 0, shown = 0, witnessed = 0;
   for (int i = 0; i < rounds; ++i) {
