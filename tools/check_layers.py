@@ -14,11 +14,12 @@ import tempfile
 # command line knows all.
 ROOMS = {
     "base": [],
+    "arguments": ["base"],
     "cedar": ["base"],
     "exchange": ["base"],
     "inspect": ["base"],
     "sandbox": ["base"],
-    "agreement": ["cedar", "exchange"],
+    "agreement": ["arguments", "cedar", "exchange"],
     "prove": ["agreement", "sandbox"],
     "ledger": ["base"],
     "vault": ["base"],
@@ -28,8 +29,8 @@ ROOMS = {
     "oversight": ["agreement", "audit", "identity", "state"],
     "http": ["base"],
     "models": ["exchange", "http", "sandbox", "ledger"],
-    "tools": ["exchange", "http", "sandbox"],
-    "gate": ["agreement", "audit", "exchange", "identity", "inspect", "ledger", "models", "oversight",
+    "tools": ["arguments", "exchange", "http", "sandbox"],
+    "gate": ["agreement", "arguments", "audit", "exchange", "identity", "inspect", "ledger", "models", "oversight",
              "prove", "state", "tools", "vault"],
     "cli": ["gate"],
 }

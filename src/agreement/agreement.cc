@@ -68,6 +68,16 @@ const Model* Agreement::model(std::string_view id) const {
   return found == models.end() ? nullptr : &*found;
 }
 
+bool Agreement::guarded(std::string_view tool) const {
+  const std::string of_class = tool_class(tool);
+  return std::ranges::any_of(impl_->red_lines, [&](const RedLine& line) { return line.absent && line.absent->covers(tool, of_class); });
+}
+
+const arguments::Paper* Agreement::paper(std::string_view tool) const {
+  const auto found = impl_->papers.find(tool);
+  return found == impl_->papers.end() ? nullptr : &found->second;
+}
+
 const Tool* Agreement::tool(std::string_view id) const {
   const auto& tools = impl_->terms.tools;
   const auto found =

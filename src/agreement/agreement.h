@@ -9,8 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "agreement/absence.h"
 #include "agreement/decision.h"
 #include "agreement/knowledge.h"
+#include "arguments/definition.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/ed25519.h"
@@ -105,9 +107,12 @@ struct Terms {  // agreement.toml, as read
   std::vector<Tool> tools;
   std::vector<std::string> passthrough;  // protocol fields admitted though not in the table
   std::vector<Retention> retention;
+  std::vector<Kind> kinds;  // of its own, and built-in ones with more words
   std::optional<BreakGlass> break_glass;
   std::optional<Witnessing> witnesses;  // none: the gate's configuration alone decides
   [[nodiscard]] std::string_view retention_class(std::string_view purpose) const;
+  // Of its own or built in; null if there is none.
+  [[nodiscard]] const Kind* kind(std::string_view id) const;
 };
 
 struct Clause {
@@ -124,7 +129,8 @@ struct RedLine {
   std::string custodian;  // a party's role: whoever must sign a change to what the line depends on
   std::vector<exchange::Verb> verbs;
   std::string words;      // the line as the table says it
-  std::string condition;  // Cedar expression that must be true of every allowed request
+  std::string condition;  // Cedar expression that must be true of every allowed request; of `absent`, the line's own words
+  std::optional<Absent> absent;  // what no allowed call of these tools can carry
   std::string source;     // "redlines.md:14"
 };
 
@@ -189,6 +195,10 @@ class Agreement {
 
   [[nodiscard]] const Model* model(std::string_view id) const;
   [[nodiscard]] const Tool* tool(std::string_view id) const;
+  // Whether a line says that calls of this tool carry no kind of thing.
+  [[nodiscard]] bool guarded(std::string_view tool) const;
+  // The definition that the parties keep of a tool, held against its pin at load; null if they keep none.
+  [[nodiscard]] const arguments::Paper* paper(std::string_view tool) const;
   // "client" for a tool that the registry does not know.
   [[nodiscard]] std::string tool_class(std::string_view id) const;
 

@@ -36,6 +36,15 @@ Entries tools_of(const Agreement& one) {
   return out;
 }
 
+Entries kinds_of(const Agreement& one) {
+  Entries out;
+  for (const Kind& kind : one.terms().kinds) {
+    std::string& text = out[kind.id] = fmt::format("{}\n{}\n", kind.text, kind.digits);
+    for (const std::string& word : kind.words) text += word + "\n";
+  }
+  return out;
+}
+
 Entries models_of(const Agreement& one) {
   Entries out;
   for (const Model& model : one.terms().models) {
@@ -130,6 +139,7 @@ class Change {
         tools_(listed(differing(tools_of(before), tools_of(after)).all())),
         models_(listed(differing(models_of(before), models_of(after)).all())),
         vendors_(listed(differing(vendors_of(before), vendors_of(after)).all())),
+        kinds_(differing(kinds_of(before), kinds_of(after)).all()),
         roles_(listed(differing(before.terms().roles, after.terms().roles).all())),
         purposes_(differing(before.terms().purposes, after.terms().purposes).all()),
         classes_(differing(before.terms().tool_classes, after.terms().tool_classes).all()) {}
@@ -163,6 +173,9 @@ class Change {
       if (!models_.empty()) out.push_back(fmt::format("the registry changes for the models {}", models_));
       if (!vendors_.empty()) out.push_back(fmt::format("the registry changes for the vendors {}", vendors_));
     }
+    if (line.absent && kinds_.contains(line.absent->kind)) {
+      out.push_back(fmt::format("what the kind `{}` is changes", line.absent->kind));
+    }
     if (const std::string named = named_by(line, "Purpose", purposes_); !named.empty()) {
       out.push_back(fmt::format("what the purposes {} mean changes", named));
     }
@@ -173,7 +186,9 @@ class Change {
 
   const Agreement& before_;
   const Agreement& after_;
-  std::string tools_, models_, vendors_, roles_;
+  std::string tools_, models_, vendors_;
+  std::set<std::string> kinds_;
+  std::string roles_;
   std::set<std::string> purposes_, classes_;
 };
 
@@ -283,6 +298,7 @@ std::vector<std::string> wider_terms(const Agreement& in_force, const Agreement&
   add_wider(out, "new roles", differing(a.roles, b.roles).added);
   add_wider(out, "labels that are not looked for any more", without(as_set(a.labels), as_set(b.labels)));
   if (a.detectors != b.detectors) out.emplace_back("other detectors are pinned, or none");
+  add_wider(out, "other kinds of things:", differing(kinds_of(in_force), kinds_of(next)).all());
   add_wider(out, "protocol fields passed through", without(as_set(b.passthrough), as_set(a.passthrough)));
   wider_witnessing(a.witnesses, b.witnesses, out);
   for (const RedLine& line : in_force.red_lines()) {

@@ -54,6 +54,7 @@ struct Agreement::Impl {
   Terms terms;
   std::vector<Clause> clauses;
   std::vector<RedLine> red_lines;
+  std::map<std::string, arguments::Paper, std::less<>> papers;  // by tool
   std::vector<std::string> warnings;
   std::string manifest;
   Digest digest;

@@ -7,6 +7,7 @@
 #include "agreement/core_schema.h"
 #include "agreement/impl.h"
 #include "agreement/red_lines.h"
+#include "agreement/papers.h"
 #include "agreement/references.h"
 #include "agreement/terms.h"
 #include "cedar/validator.h"
@@ -42,6 +43,7 @@ class Loader {
       return std::unexpected(faults_.error());
     }
     if (check_text(kTermsFile, *toml, faults_)) impl_->terms = parse_terms(*toml, faults_);
+    impl_->papers = read_papers(files_, impl_->terms, faults_);
     read_schema();
     if (const std::string* cast = file(kExamplesFile); cast && check_text(kExamplesFile, *cast, faults_)) {
       impl_->cast = parse_cast(*cast, impl_->terms, faults_);
@@ -75,7 +77,7 @@ class Loader {
                           path.find('/', 8) == std::string::npos;
       const bool signature = path.starts_with("signatures/") && path.ends_with(".sig") &&
                              path.find('/', 11) == std::string::npos;
-      if (clause || signature || path == kDifferencePath) continue;
+      if (clause || signature || is_paper_path(path) || path == kDifferencePath) continue;
       std::string shown;
       for (char c : path) shown += c >= ' ' && c < 127 && c != '`' ? c : '?';
       faults_.add(shown, 1, "no part of an agreement; move the file out of the folder");

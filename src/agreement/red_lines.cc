@@ -156,7 +156,46 @@ class RedLineReader {
     }
     line->condition = trim(entry.substr(arrow + 2));
     line->source = place(kRedLinesFile, number);
+    if (line->condition.starts_with("no ")) return read_absent(*line, number);
     if (!line->verbs.empty()) check_condition(*line, number);
+  }
+
+  // `no KIND in any tool`, `no KIND in ToolClass::"spend", Tool::"order_parts"`.
+  void read_absent(RedLine& line, size_t number) {
+    const std::string_view text = std::string_view(line.condition).substr(3);
+    const size_t in = text.find(" in ");
+    if (in == std::string_view::npos) {
+      return fault(number, fmt::format("red line `{}`: write `no KIND in any tool`, or after `in` a list of ToolClass::\"…\" and Tool::\"…\"", line.id));
+    }
+    Absent absent;
+    absent.kind = trim(text.substr(0, in));
+    if (terms_.kind(absent.kind) == nullptr) {
+      fault(number, fmt::format("red line `{}` speaks of the kind `{}`, which is neither built in (person, coordinate) nor a [[kind]]",
+                                line.id, absent.kind));
+    }
+    if (line.verbs != std::vector{exchange::Verb::kAct}) fault(number, fmt::format("red line `{}` speaks of calls of tools: its scope is `act`", line.id));
+    const std::string_view where = trim(text.substr(in + 4));
+    absent.all = where == "any tool";
+    if (!absent.all) {
+      for (const std::string_view one : split(where, ',')) read_scope(line.id, one, absent, number);
+    }
+    line.absent = std::move(absent);
+  }
+
+  void read_scope(const std::string& id, std::string_view one, Absent& absent, size_t number) {
+    const auto named = [&](std::string_view type) -> std::string {
+      if (!one.starts_with(type) || one.size() < type.size() + 2 || !one.ends_with('"')) return "";
+      return std::string(one.substr(type.size(), one.size() - type.size() - 1));
+    };
+    if (const std::string of_class = named("ToolClass::\""); !of_class.empty()) {
+      if (!terms_.tool_classes.contains(of_class)) fault(number, fmt::format("red line `{}` names the tool class `{}`, which is not known", id, of_class));
+      absent.classes.push_back(of_class);
+    } else if (const std::string tool = named("Tool::\""); !tool.empty()) {
+      if (std::ranges::find(terms_.tools, tool, &Tool::id) == terms_.tools.end()) fault(number, fmt::format("red line `{}` names the tool `{}`, which is not registered", id, tool));
+      absent.tools.push_back(tool);
+    } else {
+      fault(number, fmt::format("red line `{}`: `{}` is neither ToolClass::\"…\" nor Tool::\"…\"", id, one));
+    }
   }
 
   void check_condition(const RedLine& line, size_t number) {

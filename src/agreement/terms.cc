@@ -415,6 +415,35 @@ void read_retention(TableReader& top, Terms& terms) {
   });
 }
 
+// Of a built-in kind an agreement can see more, never less.
+Kind extended(const Kind& known, Kind more) {
+  Kind out = known;
+  for (std::string& word : more.words) {
+    if (std::ranges::find(out.words, word) == out.words.end()) out.words.push_back(std::move(word));
+  }
+  out.text = std::min(out.text, more.text);
+  out.digits = std::min(out.digits, more.digits);
+  return out;
+}
+
+void read_kinds(TableReader& top, Terms& terms) {
+  top.each_table("kind", [&](TableReader& reader) {
+    Kind kind;
+    kind.id = reader.text("id", Need::kRequired);
+    kind.words = reader.words("words");
+    const Kind* const known = built_in_kind(kind.id);
+    kind.text = reader.integer("text", Need::kOptional, 1, kKindTextMax, known != nullptr ? known->text : 1);
+    kind.digits = reader.integer("digits", Need::kOptional, 1, kKindDigitsMax, known != nullptr ? known->digits : 1);
+    kind.example = reader.text("example", known != nullptr ? Need::kOptional : Need::kRequired);
+    if (!is_word(kind.id)) reader.fault("id", fmt::format("`{}` is no kind's id; use lower-case letters, digits, `_` and `-`", kind.id));
+    if (kind.words.size() > kKindWordsMax || (known == nullptr && kind.words.empty())) {
+      reader.fault("words", fmt::format("kind `{}` needs between 1 and {} words that say it in a name", kind.id, kKindWordsMax));
+    }
+    if (known != nullptr) kind = extended(*known, std::move(kind));
+    if (unique(reader, terms.kinds, kind.id, "kind")) terms.kinds.push_back(std::move(kind));
+  });
+}
+
 void read_break_glass(TableReader& top, Terms& terms) {
   top.sub_table("break_glass", [&](TableReader& reader) {
     BreakGlass glass;
@@ -465,6 +494,11 @@ std::string_view Terms::retention_class(std::string_view purpose) const {
   return kDefaultClass;
 }
 
+const Kind* Terms::kind(std::string_view id) const {
+  const auto found = std::ranges::find(kinds, id, &Kind::id);
+  return found != kinds.end() ? &*found : built_in_kind(id);
+}
+
 bool is_word(std::string_view text) {
   return !text.empty() && text.size() <= kIdBytesMax && text[0] >= 'a' && text[0] <= 'z' &&
          text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-") == std::string_view::npos;
@@ -503,6 +537,7 @@ Terms parse_terms(std::string_view toml_text, Faults& faults) {
   read_models(top, terms);
   read_tools(top, terms);
   read_retention(top, terms);
+  read_kinds(top, terms);
   read_break_glass(top, terms);
   read_witnesses(top, terms);
   top.finish();

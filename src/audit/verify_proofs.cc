@@ -133,9 +133,8 @@ size_t proven(const prove::AgreementProof& proof) {
 }
 
 std::string about(const prove::Obligation& one) {
-  return fmt::format("{} for {}: {}: {}", one.line.empty() ? "no rule errs" : "red line " + one.line,
-                     prove::to_string(one.env), prove::verdict_name(one.finding.verdict),
-                     one.finding.example ? prove::in_words(*one.finding.example) : one.finding.why);
+  return fmt::format("{} for {}: {}: {}", prove::subject(one), prove::to_string(one.env),
+                     prove::verdict_name(one.finding.verdict), prove::reason(one));
 }
 
 void print_judged(const Judged& one, bool records) {
@@ -144,10 +143,11 @@ void print_judged(const Judged& one, bool records) {
              one.agreement->digest().hex());
   if (!one.difference.empty()) fmt::print("  {}\n", prove::shown(one.difference));
   if (one.proof.nothing_to_prove()) return fmt::print("  it has no red lines: there is nothing to prove\n");
-  fmt::print("  {} red lines, {} of {} questions proven anew by both solvers in {:.1f} s\n",
-             one.agreement->red_lines().size(), proven(one.proof), one.proof.obligations.size(), one.proof.seconds);
+  fmt::print("  {} red lines, {} of {} questions proven anew by both solvers, {} of them by a schema alone, in {:.1f} s\n",
+             one.agreement->red_lines().size(), proven(one.proof), one.proof.obligations.size(), one.proof.by_schema(),
+             one.proof.seconds);
   if (records) {
-    fmt::print("  {} of them have a record of these very solvers\n", on_record(one.proof));
+    fmt::print("  {} of them have a record of these very solvers, or of the schema\n", on_record(one.proof));
   }
   for (const prove::Obligation& each : one.proof.obligations) {
     if (each.finding.verdict != prove::Verdict::kHolds) fmt::print("  {}\n", about(each));
@@ -172,6 +172,7 @@ void print_json(const std::vector<Judged>& all, const std::vector<std::string>& 
     out.key("red_lines").uinteger(one.agreement ? one.agreement->red_lines().size() : 0);
     out.key("questions").uinteger(one.proof.obligations.size());
     out.key("proven").uinteger(proven(one.proof));
+    out.key("by_schema").uinteger(one.proof.by_schema());
     out.key("on_record").uinteger(on_record(one.proof));
     out.key("not_proven").begin_array();
     for (const prove::Obligation& each : one.proof.obligations) {

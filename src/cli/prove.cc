@@ -72,6 +72,12 @@ void print_proof_json(const prove::AgreementProof& proof) {
   for (const prove::Obligation& one : proof.obligations) {
     out.begin_object();
     out.key("line").string(one.line.empty() ? "no rule errs" : one.line);
+    if (one.of_tool) {
+      out.key("tool").string(one.tool);
+      out.key("by").string(one.finding.verdict != prove::Verdict::kHolds ? "" : one.by_schema ? "schema" : "never allowed");
+      out.key("schema").string(one.schema);
+      if (!one.arguments.empty()) out.key("arguments").raw(one.arguments);
+    }
     out.key("environment").string(prove::to_string(one.env));
     out.key("verdict").string(prove::verdict_name(one.finding.verdict));
     out.key("why").string(one.finding.why);
@@ -96,20 +102,24 @@ void print_proof_json(const prove::AgreementProof& proof) {
 void print_line(const prove::AgreementProof& proof, const std::string& id, const std::string& words) {
   size_t count = 0;
   size_t held = 0;
+  bool tools = false;
   double seconds = 0;
   for (const prove::Obligation& one : proof.obligations) {
     if (one.line != id) continue;
     ++count;
+    tools = one.of_tool;
     held += one.finding.verdict == prove::Verdict::kHolds ? 1 : 0;
     seconds += one.seconds;
   }
   const std::string verdict = held == count ? green("proven") : red("not proven");
-  print(fmt::format("{:<4} {}  {} of {} environments, {:.2f} s  {}", id.empty() ? "-" : id, verdict, held, count,
-                    seconds, words));
+  print(fmt::format("{:<4} {}  {} of {} {}, {:.2f} s  {}", id.empty() ? "-" : id, verdict, held, count,
+                    tools ? "tools" : "environments", seconds, words));
   for (const prove::Obligation& one : proof.obligations) {
-    if (one.line != id || one.finding.verdict == prove::Verdict::kHolds) continue;
-    print(fmt::format("     {}: {}", prove::to_string(one.env),
-                      one.finding.example ? prove::in_words(*one.finding.example) : one.finding.why));
+    if (one.line != id) continue;
+    const bool holds = one.finding.verdict == prove::Verdict::kHolds;
+    const std::string whom = !one.of_tool ? prove::to_string(one.env) : one.tool.empty() ? "tools that nobody registered" : "tool " + one.tool;
+    if (!holds) print(fmt::format("     {}: {}", whom, prove::reason(one)));
+    if (holds && one.of_tool) print(fmt::format("     {}: {}", whom, one.by_schema ? "its schema cannot carry one" : "no call of it is ever allowed"));
   }
 }
 
@@ -123,10 +133,10 @@ int prove_command(const ProveOptions& options) {
     return proof.holds() ? 0 : 1;
   }
   print(fmt::format("{} revision {}\ndigest {}\n{} red lines in {} request environments, {:.1f} s, {} of {} answers "
-                    "from records",
+                    "from records, {} by a schema alone",
                     agreement.terms().title, agreement.terms().revision, agreement.digest().hex(),
                     agreement.red_lines().size(), proof.environments, proof.seconds, proof.recorded(),
-                    proof.obligations.size()));
+                    proof.obligations.size(), proof.by_schema()));
   if (proof.nothing_to_prove()) {
     print("it has no red lines: nothing was proven, for there was nothing to prove. A gate puts it in force and says so");
     return 0;

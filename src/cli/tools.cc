@@ -25,6 +25,7 @@ struct ToolsOptions {
   std::string config;
   std::string id;
   std::string tool_class;
+  std::string keep;  // folder of an agreement that gets the definitions too
   bool as_json = false;
 };
 
@@ -46,12 +47,22 @@ int list(const ToolsOptions& options) {
   json::Parser parser;
   const auto rows = parser.parse(*answer);
   if (!rows) return complain(rows.error());
-  print(fmt::format("{:<34} {:<12} {:<14} {:<16} {}", "id", "server", "state", "labels", "digest"));
+  print(fmt::format("{:<34} {:<12} {:<14} {:<16} {:<64}  {}", "id", "server", "state", "labels", "digest", "calls are"));
   for (const json::Element row : rows->get_array().value_unsafe()) {
-    print(fmt::format("{:<34} {:<12} {:<14} {:<16} {}", cell_of(row, "id"), cell_of(row, "server"), cell_of(row, "state"),
-                      cells_of(row, "labels"), cell_of(row, "digest")));
+    print(fmt::format("{:<34} {:<12} {:<14} {:<16} {}  {}", cell_of(row, "id"), cell_of(row, "server"), cell_of(row, "state"),
+                      cells_of(row, "labels"), cell_of(row, "digest"), cell_of(row, "arguments")));
   }
   return 0;
+}
+
+// tools/NAME.json of an agreement's folder: what is proven of a tool's schema is proven of it.
+Status keep_definition(const std::string& folder, std::string id, const std::string& paper) {
+  for (char& c : id) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+    if (!plain) c = '-';
+  }
+  PV_TRY_VOID(make_dirs(folder + "/tools"));
+  return write_file_durable(folder + "/tools/" + id + ".json", paper, FileMode::kShared);
 }
 
 // The entries to put into agreement.toml. Who signs the agreement admits them.
@@ -76,6 +87,9 @@ int pin(const ToolsOptions& options) {
       text.replace(at, text.find('"', at) - at, options.tool_class);
     }
     print(text);
+    const std::string paper = text_of(row, "paper");
+    if (options.keep.empty() || paper.empty()) continue;
+    if (const Status kept = keep_definition(options.keep, id, paper); !kept) return complain(kept.error());
   }
   if (any) return 0;
   return complain(Error{Code::kNotFound, options.id.empty() ? "nothing waits to be admitted"
@@ -161,6 +175,7 @@ void add_tools(CLI::App& app, int& status) {
   common(entry);
   entry->add_option("id", options->id, "one tool; without it, everything that waits");
   entry->add_option("--class", options->tool_class, "its class: read, write, spend, …");
+  entry->add_option("--keep", options->keep, "folder of an agreement: put the definition into its tools/ as well");
   entry->footer("example: proviso tools pin read_file --class read");
   entry->callback([options, &status] { status = pin(*options); });
 

@@ -8,6 +8,7 @@
 #include "gate/decisive.h"
 #include "gate/redacted_matter.h"
 #include "gate/stream_release.h"
+#include "gate/tool_book.h"
 #include "models/doorkeeper.h"
 
 namespace proviso::gate {
@@ -343,8 +344,23 @@ http::Task<Step<>> Corridor::record_act(Passage& passage, const exchange::ToolCa
   co_return co_await Decisive(*this, passage).record(matter);
 }
 
+Step<> Corridor::held_to_schema(const Passage& passage, const exchange::ToolCall& tool_call) const {
+  if (house_.tools == nullptr) return {};
+  const Holding holding = house_.tools->holding(*passage.in_force->agreement, tool_call.name);
+  const Status conforms = holding.check(tool_call.arguments.open_for_inspection());
+  if (conforms) return {};
+  house_.metrics.decision("act", "arguments");
+  return std::unexpected(Turned{ErrorKind::kDenied,
+                                fmt::format("the call of `{}` does not fit the input schema that is pinned: {}", tool_call.name,
+                                            conforms.error().message),
+                                "arguments", true});
+}
+
 http::Task<Step<>> Corridor::act(Passage& passage, const exchange::ToolCall& tool_call,
                                  Content content, Patience& patience) {
+  if (Step<> conforms = held_to_schema(passage, tool_call); !conforms) {
+    co_return std::unexpected(std::move(conforms.error()));
+  }
   Matter matter = matter_of(tool_call, std::move(content));
   Step<agreement::Decision> decided = co_await Decisive(*this, passage).decide(std::move(matter), patience);
   if (!decided) co_return std::unexpected(std::move(decided.error()));

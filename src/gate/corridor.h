@@ -78,6 +78,8 @@ class Corridor {
   http::Task<Step<>> act_all(Passage& passage, const std::vector<exchange::ToolCall>& tool_calls, Patience& patience);
   // For a call of an answer that is refused already: the record shows what it would have been.
   http::Task<Step<>> record_act(Passage& passage, const exchange::ToolCall& tool_call, Content content);
+  // Turned if a call of an answer does not conform to its tool's pinned input schema: it is not decided at all.
+  [[nodiscard]] Step<> held_to_schema(const Passage& passage, const exchange::ToolCall& tool_call) const;
   http::Task<Step<>> act(Passage& passage, const exchange::ToolCall& tool_call, Content content,
                          Patience& patience);
   http::Task<void> refuse(http::Call& call, Passage& passage, Turned turned);

@@ -46,6 +46,7 @@ class ReceiptShelf {
 };
 
 class Webhook;
+class ToolBook;
 
 struct InForce {
   std::shared_ptr<const agreement::Agreement> agreement;
@@ -66,6 +67,7 @@ struct House {
   const models::Catalog& catalog;
   Metrics& metrics;
   ReceiptShelf receipts;
+  const ToolBook* tools = nullptr;  // set before anything is served; lives as long as it serves
   Webhook* webhook = nullptr;  // null where approvers are not told
   std::atomic<bool> ledger_late = false;  // the newest commit missed its deadline
   // For how long too few witnesses have cosigned; 0 while there are enough.

@@ -121,6 +121,23 @@ http::Task<void> McpWalk::deny(agreement::Decision decision) {
   co_await finish(200, tools::error_text(request_.message.id, tools::kDenied, sentence, details));
 }
 
+// SPEC 2025-11-25 server/tools, "Error Handling": input validation errors are tool execution errors, so that the
+// model can correct itself. No leaf: nothing was decided.
+http::Task<void> McpWalk::misfit(std::string why) {
+  house_.metrics.exchange("mcp", "malformed");
+  house_.metrics.decision("act", "arguments");
+  const std::string sentence =
+      fmt::format("{}the call of `{}` does not fit the input schema that is pinned: {}", exchange::kDenialPrefix, target_.tool, why);
+  std::string details;
+  json::Writer writer(details);
+  writer.begin_object();
+  if (modern()) writer.key("io.modelcontextprotocol/serverInfo").raw(kServerInfo);
+  writer.key("proviso/decision").string("none");
+  writer.key("proviso/reason").string("arguments");
+  writer.end_object();
+  co_await outlet_->finish(200, tools::result_text(request_.message.id, refusal_result(sentence, true, details)), "");
+}
+
 http::Task<void> McpWalk::held(Acted acted) {
   house_.metrics.exchange("mcp", "held");
   const std::string sentence = fmt::format("[proviso] Held as {}: {}", acted.hold, denial_sentence(acted.decision));

@@ -43,6 +43,7 @@ std::string known_parts(std::string_view capability, json::Object declared) {
 }  // namespace
 
 bool McpWalk::declared(std::string_view capability) {
+  if (guarded()) return false;
   const auto document = parser_.parse(request_.capabilities);
   json::Object object;
   return document && document->get(object) == simdjson::SUCCESS &&

@@ -135,6 +135,7 @@ Mcp::Checked<McpTarget> Mcp::tool_target(const McpRequest& request, std::string_
   target.server = offer.registered->server;
   target.definition = offer.registered->definition;
   target.param_headers = offer.definition->param_headers;
+  target.holding = shared_.book.holding(*in_force->agreement, target.tool);
   target.structured = offer.definition->json.find("\"outputSchema\"") != std::string::npos;
   return target;
 }

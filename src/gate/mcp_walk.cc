@@ -60,6 +60,10 @@ http::Task<bool> McpWalk::run() {
     co_await fail_with(tools::kInvalidParams, std::move(taken.error().message));
     co_return false;
   }
+  if (const Status held = conforms(); !held) {
+    co_await misfit(held.error().message);
+    co_return false;
+  }
   Step<Acted> acted = co_await act(target_.tool, request_.message.params);
   if (acted && acted->outcome == agreement::Outcome::kHold) {
     const bool task = co_await become_task(*acted);
@@ -86,6 +90,21 @@ http::Task<void> McpWalk::after(Step<Acted> acted) {
   } else {
     co_await deny(std::move(acted->decision));
   }
+}
+
+// A call that its tool's pinned schema does not admit is not decided at all: what is proven of the schema is
+// proven of every call.
+Status McpWalk::conforms() {
+  if (request_.message.method != "tools/call") return {};
+  PV_TRY(const json::Element document, parser_.parse(request_.message.params));
+  json::Object params;
+  if (document.get(params) != simdjson::SUCCESS) return fail(Code::kInvalid, "the parameters are no object");
+  for (const auto field : params) {
+    const bool usual = field.key == "name" || field.key == "arguments" || field.key == "_meta" || field.key == "requestState";
+    if (guarded() && !usual) return fail(Code::kInvalid, "a call of this tool carries its arguments and nothing beside them");
+  }
+  const std::string given = tools::member_text(params, "arguments");
+  return target_.holding.check(given.empty() ? "{}" : given);
 }
 
 // SPEC mrtr: servers MUST treat `requestState` as an attacker-controlled input.
@@ -397,7 +416,7 @@ http::Task<Step<tools::Ask>> McpWalk::ask_for() {
   ask.cancel = cancel_.get();
   // A server of the legacy era can ask a client of that era only.
   const bool can_be_asked = modern() == (upstream_era_ == Era::kModern) || upstream_era_ == Era::kModern;
-  ask.capabilities = can_be_asked ? filtered_capabilities() : "{}";
+  ask.capabilities = can_be_asked && !guarded() ? filtered_capabilities() : "{}";
   const auto document = parser_.parse(request_.message.params);
   json::Object params;
   if (!document || document->get(params) != simdjson::SUCCESS) {
@@ -405,7 +424,8 @@ http::Task<Step<tools::Ask>> McpWalk::ask_for() {
   }
   std::optional<std::string> token;
   if (!client_token_.empty()) token = progress_token();
-  const std::optional<std::string> meta = lasting_meta(params, token);
+  std::optional<std::string> meta = lasting_meta(params, token);
+  if (guarded()) meta = token ? std::optional(fmt::format(R"({{"progressToken":{}}})", *token)) : std::nullopt;
   ask.params = tools::changed(params, {{"_meta", meta}});
   if (upstream_era_ == Era::kLegacy) {
     Result<tools::Session> session =

@@ -71,6 +71,7 @@ struct McpTarget {
   std::string definition;  // digest in hex, of a tool
   std::vector<tools::ParamHeader> param_headers;
   bool structured = false;  // it has an output schema
+  Holding holding;          // of a tool: what its arguments are held to
 };
 
 // The seam for approvals: what came of deciding an `act`.
@@ -124,6 +125,9 @@ class McpWalk {
   [[nodiscard]] std::string what_is_done(std::string_view tool, std::string_view content);
   http::Task<void> pulse(std::string hold);
   http::Task<bool> become_task(Acted held);
+  [[nodiscard]] Status conforms();
+  // A line says what calls of this tool cannot carry: then they carry arguments and nothing beside them.
+  [[nodiscard]] bool guarded() const { return passage_.in_force->agreement->guarded(target_.tool); }
   http::Task<void> after(Step<Acted> acted);
   http::Task<Step<agreement::Decision>> release(std::string tool, std::string content, std::string outcome,
                                                 std::string if_redacted = "refused");
@@ -155,6 +159,7 @@ class McpWalk {
   // What the client hears (mcp_answer.cc).
   http::Task<void> deliver(tools::Message said);
   http::Task<void> deny(agreement::Decision decision);
+  http::Task<void> misfit(std::string why);
   http::Task<void> held(Acted acted);
   http::Task<void> turn(Turned turned);
   http::Task<void> fail_with(int code, std::string message);

@@ -55,6 +55,7 @@ Result<std::unique_ptr<Routes>> Routes::create(House& house, http::Loops& loops,
                                                const models::Worker* worker,
                                                tools::Surroundings surroundings) {
   auto routes = std::unique_ptr<Routes>(new Routes(house, std::move(surroundings)));
+  house.tools = &routes->mcp_shared_.book;
   for (size_t i = 0; i < loops.size(); ++i) {
     PV_TRY(auto corridor, Corridor::create(house, loops.at(i), catalog, worker));
     PV_TRY(auto mcp, Mcp::create(house, loops.at(i), *corridor, routes->mcp_shared_));

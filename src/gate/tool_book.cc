@@ -25,6 +25,8 @@ struct Row {
   std::string id, server, digest, state, entry;
   std::vector<std::string> labels;
   std::string challenge = {};
+  std::string arguments = {};  // what its calls are held to
+  std::string paper = {};      // the definition as parties keep it
 };
 
 void write_row(json::Writer& writer, const Row& row) {
@@ -33,10 +35,12 @@ void write_row(json::Writer& writer, const Row& row) {
   writer.key("server").string(row.server);
   writer.key("digest").string(row.digest);
   writer.key("state").string(row.state);
+  writer.key("arguments").string(row.arguments);
   writer.key("labels").begin_array();
   for (const std::string& label : row.labels) writer.string(label);
   writer.end_array();
   writer.key("entry").string(row.entry);
+  if (!row.paper.empty()) writer.key("paper").string(row.paper);
   if (!row.challenge.empty()) writer.key("challenge").string(row.challenge);
   writer.end_object();
 }
@@ -121,6 +125,22 @@ const agreement::Tool* ToolBook::channel(const agreement::Agreement& agreement, 
   return tool->definition == tools::channel_digest(channel, identity(*config)).hex() ? tool : nullptr;
 }
 
+Status Holding::check(std::string_view arguments_json) const {
+  if (!pinned) return {};
+  if (!known) return fail(Code::kUnverified, "its pinned definition is not known here: its server does not list it as pinned");
+  if (held.schema == nullptr) return {};
+  return held.schema->check_text(arguments_json);
+}
+
+Holding ToolBook::holding(const agreement::Agreement& agreement, std::string_view name) const {
+  const agreement::Tool* const tool = agreement.tool(name);
+  if (tool == nullptr || tool->definition.empty() || tool->id.find('/') != std::string::npos) return {};
+  if (const arguments::Paper* const paper = agreement.paper(name)) return {true, true, paper->held};
+  const Offer offer = find(agreement, name);
+  if (offer.standing != Standing::kAdmitted) return {true, false, {}};
+  return {true, true, offer.definition->held};
+}
+
 std::vector<Offer> ToolBook::admitted(const agreement::Agreement& agreement) const {
   std::vector<Offer> offers;
   for (const agreement::Tool& tool : agreement.terms().tools) {
@@ -152,6 +172,8 @@ std::string ToolBook::report(const agreement::Agreement& agreement, const inspec
       Row row{name, server.id, definition.digest.hex(),
               standing_name(here ? offer.standing : Standing::kUnregistered), "", {}};
       row.entry = entry_for(name, server.id, row.digest, here ? offer.registered->tool_class : "client");
+      row.arguments = definition.held.schema != nullptr ? "held to its schema" : definition.held.why;
+      row.paper = arguments::paper_text(server.id, server.where(), definition.json);
       // A description is text from outside: whoever admits it sees what stands in it.
       if (const auto document = parser.parse(definition.json)) {
         row.labels =

@@ -41,6 +41,15 @@ struct Offer {
   const tools::Definition* definition = nullptr;       // null for a channel
 };
 
+// What the calls of a tool are held to, before they are decided.
+struct Holding {
+  bool pinned = false;  // the registry pins a definition; otherwise there is nothing to hold them to
+  bool known = false;   // it is here: the parties keep it, or its server lists it as pinned
+  arguments::Held held;
+  // kUnverified: pinned, and not known; else as InputSchema::check_text(). Passes what is too open to tell.
+  [[nodiscard]] Status check(std::string_view arguments_json) const;
+};
+
 class ToolBook {
  public:
   explicit ToolBook(std::vector<tools::ServerConfig> servers);
@@ -60,10 +69,12 @@ class ToolBook {
   // The registry's entry for a channel ("resources", "prompts", …) of a server, if it stands as pinned.
   [[nodiscard]] const agreement::Tool* channel(const agreement::Agreement& agreement, std::string_view server,
                                                std::string_view channel) const;
+  // Of a tool that is no channel, whoever calls it.
+  [[nodiscard]] Holding holding(const agreement::Agreement& agreement, std::string_view name) const;
   // Every admitted tool, in the registry's order.
   [[nodiscard]] std::vector<Offer> admitted(const agreement::Agreement& agreement) const;
 
-  // What stands where, as JSON: [{"id","server","digest","state","labels","entry"}].
+  // What stands where, as JSON: [{"id","server","digest","state","arguments","labels","entry","paper"}].
   [[nodiscard]] std::string report(const agreement::Agreement& agreement, const inspect::Inspector& inspector) const;
 
  private:

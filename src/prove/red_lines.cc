@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "prove/absent_line.h"
 #include "prove/analysis.h"
 #include "prove/literals.h"
 
@@ -22,17 +23,21 @@ double since(std::chrono::steady_clock::time_point start) {
 // One red line, or that no rule errs, in one environment.
 class Task {
  public:
-  Task(const Agreement& agreement, const Environment& env, const RedLine* line)
-      : agreement_(agreement), env_(env), line_(line) {}
+  Task(const Agreement& agreement, const Environment& env, const RedLine* line, std::string tool = "")
+      : agreement_(agreement), env_(env), line_(line), tool_(std::move(tool)) {}
 
-  Obligation run(Prover& prover) const {
+  Obligation run(Prover& prover, const ProverOptions& options) const {
     const auto start = std::chrono::steady_clock::now();
     Obligation out{line_ != nullptr ? line_->id : "", env_, {}, 0};
     if (const Status known = check_rules(agreement_); !known) {
       out.finding = not_analysable(known.error());
       return out;
     }
-    out.finding = line_ != nullptr ? line(prover) : no_errors(prover);
+    if (line_ != nullptr && line_->absent) {
+      absent(prover, options, out);
+    } else {
+      out.finding = line_ != nullptr ? line(prover, *line_) : no_errors(prover);
+    }
     out.seconds = since(start);
     return out;
   }
@@ -54,8 +59,33 @@ class Task {
     return prover.refute(terms, encoder, env_, {judged->errs}, replay);
   }
 
-  Finding line(Prover& prover) const {
-    const auto condition = cedar::parse_expression(line_->condition, line_->source);
+  // By the schema; else no call of the tool is ever allowed; else what is known of both stands in the finding.
+  void absent(Prover& prover, const ProverOptions& options, Obligation& out) const {
+    const agreement::Kind& kind = *agreement_.terms().kind(line_->absent->kind);
+    const SchemaFinding found = prove::by_schema(agreement_, kind, tool_);
+    out.of_tool = true;
+    out.tool = tool_;
+    out.schema = found.schema;
+    out.arguments = found.arguments;
+    if (found.cannot) {
+      out.by_schema = true;
+      const auto kept = keep_record(options, agreement_, kind, tool_, found);
+      out.finding.verdict = kept ? Verdict::kHolds : Verdict::kUnknown;
+      out.finding.on_record = kept && *kept;
+      out.finding.transient = !kept;
+      if (!kept) out.finding.why = "the record cannot be kept: " + kept.error().message;
+      return;
+    }
+    RedLine never = *line_;
+    never.condition = never_called(agreement_, tool_);
+    out.finding = line(prover, never);
+    if (out.finding.verdict != Verdict::kBroken) return;
+    out.finding.why = found.why;
+    if (!found.shown) out.finding.verdict = Verdict::kUnknown;  // too open to tell, which trying again does not change
+  }
+
+  Finding line(Prover& prover, const RedLine& said) const {
+    const auto condition = cedar::parse_expression(said.condition, said.source);
     if (!condition) return not_analysable(condition.error());
     if (const Status known = check_literals(agreement_, **condition); !known) return not_analysable(known.error());
     size_t before = 0;
@@ -135,6 +165,7 @@ class Task {
   const Agreement& agreement_;
   Environment env_;
   const RedLine* line_;
+  std::string tool_;
 };
 
 std::vector<Task> tasks_of(const Agreement& agreement) {
@@ -148,7 +179,11 @@ std::vector<Task> tasks_of(const Agreement& agreement) {
       if (!applies) continue;
       if (first) out.emplace_back(agreement, env, nullptr);
       first = false;
-      out.emplace_back(agreement, env, &line);
+      if (!line.absent) {
+        out.emplace_back(agreement, env, &line);
+        continue;
+      }
+      for (std::string& tool : tools_of(agreement, line)) out.emplace_back(agreement, env, &line, std::move(tool));
     }
   }
   return out;
@@ -212,6 +247,25 @@ bool AgreementProof::transient() const {
   });
 }
 
+size_t AgreementProof::by_schema() const {
+  return static_cast<size_t>(std::ranges::count_if(obligations, &Obligation::by_schema));
+}
+
+std::string subject(const Obligation& one) {
+  if (one.line.empty()) return "no rule errs";
+  if (!one.of_tool) return fmt::format("red line `{}`", one.line);
+  if (one.tool.empty()) return fmt::format("red line `{}` for tools that nobody registered", one.line);
+  return fmt::format("red line `{}` for tool `{}`", one.line, one.tool);
+}
+
+std::string reason(const Obligation& one) {
+  const Finding& finding = one.finding;
+  if (!finding.example) return finding.why;
+  if (!one.of_tool) return in_words(*finding.example);
+  const std::string with = one.arguments.empty() ? "" : fmt::format(", as with {}", shown(one.arguments));
+  return fmt::format("{}{}; {}", shown(finding.why), with, in_words(*finding.example));
+}
+
 size_t AgreementProof::recorded() const {
   return static_cast<size_t>(std::ranges::count_if(obligations, [](const Obligation& one) { return one.finding.recorded; }));
 }
@@ -220,9 +274,8 @@ std::string AgreementProof::why() const {
   for (const Obligation& one : obligations) {
     const Finding& finding = one.finding;
     if (finding.verdict == Verdict::kHolds) continue;
-    const std::string what = one.line.empty() ? "a rule may err" : fmt::format("red line `{}` is not proven", one.line);
-    const std::string how = finding.example ? in_words(*finding.example) : finding.why;
-    return fmt::format("{} for {}: {}: {}", what, to_string(one.env), verdict_name(finding.verdict), how);
+    const std::string what = one.line.empty() ? "a rule may err" : subject(one) + " is not proven";
+    return fmt::format("{} for {}: {}: {}", what, to_string(one.env), verdict_name(finding.verdict), reason(one));
   }
   return {};
 }
@@ -233,6 +286,7 @@ const std::vector<std::string>& assumptions() {
       "the gate counts approvals itself: people of a role, other than the one who asks, who signed this very action",
       "labels, markings and sizes are what the detectors found; what they miss, no rule sees",
       "roles, attributes and tool classes are what the register and the agreement say at that moment",
+      "the gate refuses calls whose arguments do not fit the input schema that is pinned, before it decides",
       "both solvers, and our encoding of the rules for them, are right about this question",
   };
   return all;
@@ -246,7 +300,7 @@ AgreementProof prove_red_lines(const Agreement& agreement, const ProverOptions& 
   const std::vector<Task> tasks = tasks_of(agreement);
   out.obligations.resize(tasks.size());
   each_with_prover(options, threads, tasks.size(),
-                   [&](Prover& prover, size_t i) { out.obligations[i] = tasks[i].run(prover); });
+                   [&](Prover& prover, size_t i) { out.obligations[i] = tasks[i].run(prover, options); });
   forget_own_records(out);
   out.seconds = since(start);
   return out;

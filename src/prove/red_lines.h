@@ -17,7 +17,17 @@ struct Obligation {
   Environment env;
   Finding finding;
   double seconds = 0;  // encoding and both solvers
+  // Of a line about what calls carry, for one of its tools ("" for those that nobody registered):
+  bool of_tool = false;
+  bool by_schema = false;     // its schema alone shows it; no solver was asked
+  std::string tool = {};
+  std::string schema = {};    // digest of the schema that was looked at, or empty
+  std::string arguments = {};  // JSON that conforms to the schema and carries the kind, or shows what is too open
 };
+// Why an obligation does not hold: its counterexample in words, what is known of the schema, or what stopped it.
+std::string reason(const Obligation& one);
+// "no rule errs", "red line `R1`", "red line `R7` for tool `order`".
+std::string subject(const Obligation& one);
 
 // Borrows from the agreement that it is about, which must outlive it.
 struct AgreementProof {
@@ -29,6 +39,7 @@ struct AgreementProof {
   [[nodiscard]] bool nothing_to_prove() const { return obligations.empty(); }  // it has no red lines
   // It does not hold only because a solver failed or was stopped, or a record could not be kept: try again.
   [[nodiscard]] bool transient() const;
+  [[nodiscard]] size_t by_schema() const;  // obligations that a schema alone shows
   [[nodiscard]] size_t recorded() const;  // obligations answered from records that were there before
   // The first obligation that does not hold, as a sentence with its counterexample; empty if all hold.
   [[nodiscard]] std::string why() const;

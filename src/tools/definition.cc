@@ -15,7 +15,6 @@ using exchange::Readable;
 using exchange::Syntax;
 using exchange::UntrustedText;
 
-constexpr std::string_view kPinDomain = "proviso-tool-v1\n";
 constexpr std::string_view kChannelDomain = "proviso-channel-v1\n";
 
 void show(json::Writer& writer, json::Element value) {
@@ -151,16 +150,6 @@ class Describer {
 
 }  // namespace
 
-std::string server_identity(std::string_view id, std::string_view where) {
-  std::string out;
-  json::Writer writer(out);
-  writer.begin_object();
-  writer.key("id").string(id);
-  writer.key("where").string(where);
-  writer.end_object();
-  return out;
-}
-
 Result<Definition> read_definition(json::Element value, std::string_view server, std::string_view identity) {
   json::Object object;
   if (value.get(object) != simdjson::SUCCESS) return fail(Code::kInvalid, "a tool's definition is an object");
@@ -183,7 +172,8 @@ Result<Definition> read_definition(json::Element value, std::string_view server,
     if (!headers) return fail_at(fmt::format("the definition of `{}`", *name), std::move(headers.error()));
     definition.param_headers = std::move(*headers);
   }
-  definition.digest = sha256({kPinDomain, identity, "\n", json::canonical_with_numbers(value)});
+  definition.digest = arguments::definition_digest(identity, value);
+  definition.held = arguments::held_to(value);
   return definition;
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "arguments/definition.h"
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/result.h"
@@ -27,11 +28,12 @@ struct Definition {
   std::string json;    // as the server sent it, written back compactly
   Digest digest;
   std::vector<ParamHeader> param_headers;
+  arguments::Held held;  // what calls are held to
 };
 
 // What stays the same about a server: the configured id and where it is reached, its version not. Part of
 // every digest, so that a definition cannot move to another server.
-std::string server_identity(std::string_view id, std::string_view where);
+using arguments::server_identity;
 
 // kInvalid: no object, no name, a bad `x-mcp-header`; kLimit. The sentence names the tool where it can.
 Result<Definition> read_definition(json::Element value, std::string_view server, std::string_view identity);

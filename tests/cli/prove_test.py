@@ -39,7 +39,7 @@ def verify_again(top, records):
     status, found, both = prove(ENCLAVE)
     assert status == 0 and found["proven"] and len(found["solvers"]) == 2, both
     status, found, both = prove(os.path.join(top, "struck"))
-    assert status == 1 and "red line R6" in found["agreements"][0]["not_proven"][0], both
+    assert status == 1 and "red line `R6`" in found["agreements"][0]["not_proven"][0], both
     state = os.path.join(top, "state-enclave")
     status, found, both = prove(state)
     one = found["agreements"][0]

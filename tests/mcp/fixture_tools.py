@@ -140,6 +140,8 @@ TOOLS = [
     tool("interview", "Asks a question that hexadecimal spells, whatever the client can answer.", {
         "hex": STRING, "state": {"type": "integer"}}, ["hex"]),
     tool("order", "Orders something.", {"what": STRING}, ["what"]),
+    tool("restock", "Orders from a list, and says what came with it.", {
+        "part": {"enum": ["bolt", "nut"]}, "count": {"type": "integer", "minimum": 1, "maximum": 99}}, ["part"]),
     tool("nap", "Takes its time.", {"seconds": {"type": "number"}}),
     tool("slow", "Takes its time.", {"seconds": {"type": "number", "default": 0.5}}),
 ]
@@ -147,6 +149,8 @@ DYNAMIC = tool("test_dynamic_tool", "Comes and goes.")
 for one in TOOLS:
     if one["name"] == "json_schema_2020_12_tool":
         one["inputSchema"] = DIALECT
+    if one["name"] == "restock":
+        one["inputSchema"]["additionalProperties"] = False
 
 PROMPTS = [
     {"name": "test_simple_prompt", "description": "One message."},
@@ -325,6 +329,9 @@ def call_tool(request):
         server.dynamic_prompt = not server.dynamic_prompt
         server.changed("prompts")
         return {"content": [text("The list of prompts changed.")]}
+    if name == "restock":
+        mine = [key for key in request.meta if not key.startswith(META)]
+        return {"content": [text(json.dumps({"arguments": args, "meta": mine, "asks": sorted(request.capabilities)}))]}
     if name == "echo":
         return {"content": [text(args.get("text", ""))]}
     if name == "spell":

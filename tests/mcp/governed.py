@@ -95,6 +95,7 @@ RED_LINES = """# Red lines
 R1: act => !(resource in ToolClass::"force")
 ```
 """
+PAPERS = {}  # file in tools/ -> the definition that the parties keep, as text
 CLASSES = {"order": "spend", "slow": "force"}
 
 
@@ -134,6 +135,10 @@ def write_agreement(folder, tools, revision=1):
     for name, text in (("agreement.toml", TERMS % revision + tools), ("redlines.md", RED_LINES),
                        ("clauses/1-tools.md", CLAUSES), ("examples.json", json.dumps(EXAMPLES, indent=2))):
         with open(os.path.join(folder, name), "w") as out:
+            out.write(text)
+    for name, text in PAPERS.items():
+        os.makedirs(os.path.join(folder, "tools"), exist_ok=True)
+        with open(os.path.join(folder, "tools", name), "w") as out:
             out.write(text)
     return folder
 
