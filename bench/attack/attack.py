@@ -14,6 +14,7 @@ denials garak's detectors take for a refusal. Then the ledger's count of the sam
 import argparse
 import collections
 import glob
+import http.server
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -28,7 +30,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(TOP, "tests", "lib"))
 from gate import BIN, Gate  # noqa: E402
-from upstream import Upstream  # noqa: E402
 
 CACHE = os.path.join(os.environ.get("PROVISO_CACHE", os.path.expanduser("~/.cache/proviso")), "attackers")
 MARK = "[proviso] Refused"
@@ -117,6 +118,31 @@ class Direct:
         self.process.wait()
 
 
+class Stub(http.server.BaseHTTPRequestHandler):
+    """Answers every request with the same harmless words."""
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):  # noqa: N802 - the library's name
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.dumps({"id": "c", "object": "chat.completion", "created": 1, "model": "local", "choices": [
+            {"index": 0, "message": {"role": "assistant", "content": "Hello."}, "finish_reason": "stop"}]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *unused):
+        pass
+
+
+def stub():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stub)
+    server.port = server.server_address[1]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
 def tool_env(work, where, options):
     """The attackers keep to their folder and have the endpoint in their environment."""
     home = os.path.join(work, "home")
@@ -173,6 +199,8 @@ def spikee_dataset(work, options):
     made, = glob.glob(os.path.join(home, "datasets", "*.jsonl"))
     kinds = collections.defaultdict(list)
     for row in lines(made):
+        if len(row["content"]) > options.chars:
+            continue
         kinds[row.get("plugin") or "plain"].append(row)
     chosen = []
     for kind in sorted(kinds):
@@ -188,7 +216,7 @@ def spikee_dataset(work, options):
 def spikee(work, where, name, options, home):
     """Runs spikee: rows of (plugin, prompt, answer or None, success)."""
     command = [os.path.join(CACHE, "spikee", "bin", "spikee"), "test", "--dataset", "datasets/chosen.jsonl", "--target",
-               "gate", "--tag", name, "--no-auto-resume", "--threads", str(options.parallel or 1)]
+               "gate", "--tag", name, "--no-auto-resume", "--max-retries", "1", "--threads", str(options.parallel or 1)]
     done = subprocess.run(command, cwd=home, env=tool_env(work, where, options), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True)
     found = glob.glob(os.path.join(home, "results", "*%s*.jsonl" % name))
@@ -259,6 +287,7 @@ def main():
     parser.add_argument("--form", choices=["message", "error"], default="message")
     parser.add_argument("--cap", type=int, default=2, help="garak: prompts of a probe, where it keeps to that")
     parser.add_argument("--rows", type=int, default=10, help="spikee: rows of a plugin")
+    parser.add_argument("--chars", type=int, default=1000, help="spikee: no longer rows, which a small model reads slowly")
     parser.add_argument("--tokens", type=int, default=40)
     parser.add_argument("--parallel", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
@@ -282,7 +311,7 @@ def main():
 
 
 def one(work, tool, run, options):
-    upstream = Upstream() if options.stub else None
+    upstream = stub() if options.stub else None
     folder = tempfile.mkdtemp(dir=work)
     config = "[worker]\nslots = 1\n"
     start = time.monotonic()
