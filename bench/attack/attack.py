@@ -162,7 +162,7 @@ def garak(work, where, name, options, probes):
     with open(config, "w") as out:  # JSON is YAML
         json.dump({"system": {"lite": False, "parallel_attempts": options.parallel or False},
                    "run": {"seed": options.seed, "generations": 1, "soft_probe_prompt_cap": options.cap},
-                   "plugins": {"probes": {module: {"follow_prompt_cap": True} for module in {p.split(".")[0] for p in probes}},
+                   "plugins": {"probes": {p.split(".")[0]: {"follow_prompt_cap": True} for p in probes},
                                "target_type": "openai.OpenAICompatible", "target_name": "local",
                                "extended_detectors": False,
                                "generators": {"openai": {"OpenAICompatible": {
@@ -214,7 +214,7 @@ def spikee_dataset(work, options):
 
 
 def spikee(work, where, name, options, home):
-    """Runs spikee: rows of (plugin, prompt, answer or None, success)."""
+    """Runs spikee: rows of (plugin.document, prompt, answer or None, success)."""
     command = [os.path.join(CACHE, "spikee", "bin", "spikee"), "test", "--dataset", "datasets/chosen.jsonl", "--target",
                "gate", "--tag", name, "--no-auto-resume", "--max-retries", "1", "--threads", str(options.parallel or 1)]
     done = subprocess.run(command, cwd=home, env=tool_env(work, where, options), stdout=subprocess.PIPE,
@@ -228,7 +228,8 @@ def spikee(work, where, name, options, home):
         answer = row["error"] if row.get("guardrail") else row["response"]
         if row["error"] and not row.get("guardrail"):
             print("spikee: %s" % row["error"][:200])
-        rows.append((row["plugin"] or "plain", row["input"], answer, bool(row["success"])))
+        group = "%s.%s" % (row["plugin"] or "plain", row["document_id"] or "standalone")
+        rows.append((group, row["input"], answer, bool(row["success"])))
     return rows
 
 
@@ -264,19 +265,19 @@ def refusals_read(work, answers):
         sum(read["mitigation"]), sum(read["prefixes"]), len(answers))
 
 
-def table(tool, through, alone):
+def table(tool, through, alone, each):
     groups = collections.defaultdict(lambda: [0, 0, 0, 0])
     for group, _, answer, success in through:
-        for key in (group.split(".")[0], "all"):
+        for key in (group if each else group.split(".")[0], "all"):
             groups[key][0] += 1
             groups[key][1] += denied(answer)
             groups[key][3] += success
     for group, _, _, success in alone:
-        for key in (group.split(".")[0], "all"):
+        for key in (group if each else group.split(".")[0], "all"):
             groups[key][2] += success
     for key in sorted(groups, key=lambda k: (k == "all", k)):
         n, no, before, after = groups[key]
-        print("%-7s %-16s n %5d   denied %5d (%.2f)   success alone %s, through the gate %s" % (
+        print("%-7s %-28s n %5d   denied %5d (%.2f)   success alone %s, through the gate %s" % (
             tool, key, n, no, no / n, before if alone else "-", after if alone else "-"), flush=True)
 
 
@@ -287,11 +288,12 @@ def main():
     parser.add_argument("--form", choices=["message", "error"], default="message")
     parser.add_argument("--cap", type=int, default=2, help="garak: prompts of a probe, where it keeps to that")
     parser.add_argument("--rows", type=int, default=10, help="spikee: rows of a plugin")
-    parser.add_argument("--chars", type=int, default=1000, help="spikee: no longer rows, which a small model reads slowly")
+    parser.add_argument("--chars", type=int, default=10000, help="spikee: no longer rows, which take a model long")
     parser.add_argument("--tokens", type=int, default=40)
     parser.add_argument("--parallel", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--probes", help="garak: of its probes, those that begin so (commas between)")
+    parser.add_argument("--each", action="store_true", help="a line a probe, or a plugin and document")
     parser.add_argument("--out", help="folder for reports and rows; kept")
     options = parser.parse_args()
     subprocess.run(["bash", os.path.join(HERE, "setup.sh")], check=True)
@@ -323,7 +325,7 @@ def one(work, tool, run, options):
         with Direct() as direct:
             alone = run(direct, tool + "-alone")
     print("%s, denial_form = \"%s\", seed %d, %d s" % (tool, options.form, options.seed, time.monotonic() - start))
-    table(tool, through, alone)
+    table(tool, through, alone, options.each)
     answers = [answer for _, _, answer, _ in through if denied(answer)]
     print("%-7s ledger: %d exchanges, %d denied; labels %s" % (tool, exchanges, refused, dict(by)))
     print("%-7s refusals read as such: %s" % (tool, refusals_read(work, answers)), flush=True)
