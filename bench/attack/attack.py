@@ -92,8 +92,14 @@ def agreement(folder, form):
     return to
 
 
+def gate_template():
+    """The chat template that the gate gives a worker whose model knows no tools."""
+    with open(os.path.join(TOP, "src", "models", "chat_template.cc")) as source:
+        return source.read().split('R"jinja(')[1].split(')jinja"')[0]
+
+
 class Direct:
-    """The same worker and weights, on a port, with nothing before it."""
+    """The same worker, weights and template, on a port, with nothing before it."""
 
     def __enter__(self):
         with socket.socket() as probe:
@@ -104,7 +110,7 @@ class Direct:
         self.process = subprocess.Popen(
             [os.environ["PROVISO_WORKER"], "--model", os.environ["PROVISO_MODEL"], "--alias", "local", "--host",
              "127.0.0.1", "--port", str(port), "--offline", "--jinja", "--no-cache-prompt", "--threads", "2",
-             "--parallel", "1", "--ctx-size", "8192"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+             "--parallel", "1", "--ctx-size", "8192", "--chat-template", gate_template()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(300):
             try:
                 if urllib.request.urlopen(self.base + "/health", timeout=2).status == 200:
@@ -234,7 +240,7 @@ def spikee(work, where, name, options, home):
 
 
 def denied(answer):
-    return answer is not None and (answer.startswith(MARK) or '"clause_denied"' in answer)
+    return answer is not None and (MARK in answer[:60] or '"clause_denied"' in answer)
 
 
 def ledger_count(gate):
