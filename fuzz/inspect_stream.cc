@@ -1,5 +1,5 @@
 // Any bytes, any split: the same segments, which put together are the text. The first byte chooses
-// the kind of text and whether every detector runs, the second how it is split.
+// the kind of text and which stages run, the second how it is split.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -10,10 +10,13 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace proviso::inspect;
   static const Inspector every = Inspector::create();
-  static const Inspector rules = every.looking_for({});
+  static const std::vector<std::string> persons = {"personal_address", "personal_name"};
+  static const std::vector<std::string> classes = {"jailbreak", "prompt_injection"};
+  static const Inspector inspectors[] = {every.looking_for({}), every, every.looking_for(persons),
+                                         every.looking_for(classes)};
   if (size < 2) return 0;
   const TextKind kind = data[0] % 2 == 0 ? TextKind::kPlain : TextKind::kJson;
-  const Inspector& inspector = data[0] % 4 < 2 ? rules : every;
+  const Inspector& inspector = inspectors[data[0] / 2 % 4];
   const std::string_view text(reinterpret_cast<const char*>(data) + 2, size - 2);
   const std::vector<Segment> whole = inspector.segments(text, kind);
 

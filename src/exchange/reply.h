@@ -36,9 +36,9 @@ std::string error_body(Protocol protocol, ErrorKind kind, std::string_view messa
                        std::string_view code, std::string_view request_id,
                        std::string_view param = {});
 
-// In front of every denial that takes the form of an answer, so that nobody mistakes it for the
-// model.
-inline constexpr std::string_view kDenialPrefix = "[proviso] Refused: ";
+// In front of every denial that takes the form of an answer: the words that programs look for where
+// an answer begins (bench/attack), then the mark, so that nobody mistakes it for the model.
+inline constexpr std::string_view kDenialPrefix = "I cannot assist with this. [proviso] Refused: ";
 
 // denial_form = "message": an ordinary 200 answer, finish_reason "content_filter", a Response that is
 // incomplete for that reason, or stop_reason "refusal"; whole or as a complete event stream.

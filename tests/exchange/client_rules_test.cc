@@ -308,11 +308,11 @@ TEST(BothClients, ADenialCanBeAnAnswer) {
     const auto answer = read_answer(protocol, body, parser, test_frame());
     ASSERT_TRUE(answer) << body;
     EXPECT_EQ(answer->finishes.front().reason, protocol == kOpenAi ? "content_filter" : "refusal");
-    EXPECT_EQ(test::words(answer->pieces.front()), "text#0 [proviso] Refused: clause 7");
+    EXPECT_EQ(test::words(answer->pieces.front()), "text#0 I cannot assist with this. [proviso] Refused: clause 7");
     const auto events = test::read_all(protocol, denial_stream(protocol, test_frame(), "clause 7"));
     EXPECT_EQ(events.back().kind, StreamEvent::Kind::kDone);
     EXPECT_EQ(events.back().finishes.front().reason, answer->finishes.front().reason);
-    EXPECT_EQ(events[1].text, "[proviso] Refused: clause 7");
+    EXPECT_EQ(events[1].text, "I cannot assist with this. [proviso] Refused: clause 7");
   }
 }
 
