@@ -1,10 +1,17 @@
-// What training adds to word counts: vectors of words, and how they reach words that no row has.
+// What training adds to word counts, vectors of words, and how they reach words that no row has; and by how
+// much a long window must say what it says.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
+
 #include "base/bytes.h"
+#include "inspect/classifier.h"
 #include "inspect/features.h"
+#include "inspect/labels.h"
 #include "inspect/training/solver.h"
 #include "inspect/training/word_vectors.h"
+#include "inspect/unit_stream.h"
 
 namespace proviso::inspect {
 namespace {
@@ -91,6 +98,52 @@ float weight_of_relative(float share) {
 
 TEST(Solver, TeachesAWordThatNoRowHasByItsVector) { EXPECT_GT(weight_of_relative(1), 0); }
 TEST(Solver, KeepsToTheRowsWordsWithoutMeaning) { EXPECT_EQ(weight_of_relative(0), 0); }
+
+// Weights that find every class in any text, by 1.2 more than its threshold.
+std::string weights_that_lean() {
+  std::string out = "PVCW0002";
+  for (size_t k = 0; k < kClasses; ++k) {
+    for (float value : {1.2f, 1.0f, 0.0f}) put_u32(out, std::bit_cast<uint32_t>(value));
+  }
+  out.resize(out.size() + size_t{kFeatureCount} * kClasses);
+  return out;
+}
+
+// The labels of the last of `count` segments of `bytes` each.
+std::vector<std::string> last_labels(const Classifier& classifier, size_t count, size_t bytes) {
+  UnitStream stream(TextKind::kPlain, kClassBits, classifier);
+  std::vector<Segment> in(count);
+  for (size_t i = 0; i < count; ++i) {
+    while (in[i].text.size() < bytes) in[i].text += "word" + std::string(i + 1, 'a') + " ";
+    in[i].text.replace(bytes - 2, std::string::npos, ". ");
+  }
+  std::vector<Segment> out;
+  stream.push(in, out);
+  stream.finish(out);
+  return out.back().labels;
+}
+
+bool has(const std::vector<std::string>& labels, std::string_view label) {
+  return std::ranges::find(labels, label) != labels.end();
+}
+
+TEST(Windows, OfFewUnitsAndBytesSayWhatTheySay) {
+  const std::string file = weights_that_lean();
+  const Classifier classifier = *Classifier::read(file);
+  const std::vector<std::string> labels = last_labels(classifier, 2, 400);
+  EXPECT_TRUE(has(labels, kClassLabels[0]));
+  EXPECT_TRUE(has(labels, kClassLabels[kFirstRedLine]));
+}
+
+TEST(Windows, OfManyBytesOrUnitsMustSayARedLineByMore) {
+  const std::string file = weights_that_lean();
+  const Classifier classifier = *Classifier::read(file);
+  for (const auto& [count, bytes] : {std::pair<size_t, size_t>{2, 600}, {8, 60}}) {
+    const std::vector<std::string> labels = last_labels(classifier, count, bytes);
+    EXPECT_TRUE(has(labels, kClassLabels[0])) << count;
+    EXPECT_FALSE(has(labels, kClassLabels[kFirstRedLine])) << count;
+  }
+}
 
 }  // namespace
 }  // namespace proviso::inspect

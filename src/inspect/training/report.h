@@ -13,7 +13,6 @@ namespace proviso::inspect {
 // kFirstRedLine on, in order.
 inline constexpr std::string_view kRedLines[] = {"autonomous_targeting", "mass_domestic_surveillance",
                                                  "bulk_us_persons", "person_intercept", "ungoverned_finetune"};
-inline constexpr size_t kFirstRedLine = 3;
 
 using Margins = std::array<float, kClasses>;
 
