@@ -150,6 +150,7 @@ int main(int argc, char** argv) {
   PV_CHECK(ledger::create_keys(dir + "/keys", "bench.example").has_value());
   const auto signer = signer_for(
       {dir + "/log", dir + "/keys/log.key", dir + "/keys/receipt.key", dir + "/keys/state", 0});
+  auto redo = audit::Redo::open({dir + "/redo", dir + "/log", dir + "/vault/segments"}).value();
   auto log = ledger::Log::open({dir + "/log", "bench.example", nullptr}, *signer).value();
   auto vault = vault::Vault::open(dir + "/vault").value();
   const SystemClock clock;
@@ -163,7 +164,7 @@ int main(int argc, char** argv) {
                per_call(1000, [&] { PV_CHECK(audit::seal(*vault, whole).has_value()); }));
   }
   plain_sync(dir);
-  auto committer = audit::Committer::start(*log, *vault, clock).value();
+  auto committer = audit::Committer::start(*log, *vault, *redo, clock).value();
   const auto key =
       ledger::ed25519_key(*ledger::read_verifier_key(dir + "/keys/receipt.pub")).value();
   for (const size_t body : {1000u, 4000u}) {

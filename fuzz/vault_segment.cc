@@ -36,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto scan = scan_segment(path, 0);
   PV_CHECK(scan.has_value() && scan->end <= size);
   for (const Found& found : scan->records)
-    static_cast<void>(read_stored(path, found.offset, found.index));
+    if (const auto file = open_segment(path)) static_cast<void>(read_stored(*file, path, found.offset, found.index));
   unlink(path.c_str());
   return 0;
 }

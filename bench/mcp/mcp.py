@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""A tool call through the gate beside the same call direct, one client, one after the other, in one run.
+"""A tool call through the gate beside the same call direct and through another gateway, one client, one after the
+other, in one run.
 
     mcp.py [--calls N] [--rounds N]
 
 The server is a small one of ours that answers at once. Each round measures direct and through the gate, and the
 sync of the disk that the ledger lies on (4 KiB appended, fdatasync), so that the ratio is within one run. Every
-answer is checked. A governed call has two leaves, `act` and `release`, one after the other: two syncs.
+answer is checked. A governed call has two leaves, `act` and `release`, one after the other: two syncs. The other
+gateway is FastMCP's proxy as it comes (bench/mcp/setup.sh installs it); it passes calls on and decides nothing. Where
+it is not installed that column is left out.
 """
 import argparse
 import json
@@ -13,6 +16,7 @@ import multiprocessing
 import os
 import socket
 import statistics
+import subprocess
 import sys
 import time
 
@@ -57,6 +61,9 @@ def serve_one(connection):
         if body is None:
             return
         message = json.loads(body)
+        if "id" not in message:
+            connection.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+            continue
         answer = json.dumps({"jsonrpc": "2.0", "id": message["id"],
                              "result": dict(result_for(message), resultType="complete")}).encode()
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
@@ -99,6 +106,38 @@ def measure(port, key, calls):
     return times
 
 
+class Peer:
+    """FastMCP's proxy in front of `url`; `port` is None where it is not installed."""
+
+    def __init__(self, url):
+        self.port = self.process = None
+        program = os.path.join(os.environ.get("PROVISO_CACHE", os.path.expanduser("~/.cache/proviso")), "peers", "mcp",
+                               "bin", "fastmcp")
+        if not os.path.exists(program):
+            print("the other gateway is not installed (bench/mcp/setup.sh): skipped")
+            return
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.process = subprocess.Popen([program, "run", url, "--transport", "http", "--port", str(self.port),
+                                         "--no-banner", "--log-level", "ERROR"], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port)).close()
+                return
+            except OSError:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    sys.exit("the other gateway does not start")
+                time.sleep(0.1)
+
+    def close(self):
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait()
+
+
 def sync_times(folder, count):
     path = os.path.join(folder, "sync.probe")
     fd = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
@@ -130,22 +169,29 @@ def main():
     port = here.recv()
     url = "http://127.0.0.1:%d/mcp" % port
     rows = []
+    peer = Peer(url)
     with Governed('[[tool_server]]\nid = "s"\nurl = "%s"\n' % url, registry("s", url, [TOOL])) as gate:
         for _ in range(args.rounds):
             sync = sync_times(gate.state, 200)
             direct = measure(port, "none", args.calls)
             through = measure(gate.port, gate.keys["staff"], args.calls)
+            other = measure(peer.port, "none", args.calls) if peer.port else [0]
             rows.append((quantile(sync, .5), quantile(direct, .5), quantile(direct, .99), quantile(through, .5),
-                         quantile(through, .99)))
+                         quantile(through, .99), quantile(other, .5), quantile(other, .99)))
         status, output = gate.verify()
         if status != 0:
             sys.exit(output)
+    peer.close()
     server.terminate()
     print("%d calls a round, one at a time; medians of %d rounds; µs" % (args.calls, args.rounds))
-    print("| sync p50 | direct p50 | direct p99 | gate p50 | gate p99 | added p50 | 2 × sync p50 + 200 |")
-    print("|---|---|---|---|---|---|---|")
-    sync, d50, d99, g50, g99 = (statistics.median(row[i] for row in rows) for i in range(5))
-    print("| %.0f | %.0f | %.0f | %.0f | %.0f | %.0f | %.0f |" % (sync, d50, d99, g50, g99, g50 - d50, 2 * sync + 200))
+    print("| | p50 | p99 | added p50 | added p99 |")
+    print("|---|---|---|---|---|")
+    sync, d50, d99, g50, g99, o50, o99 = (statistics.median(row[i] for row in rows) for i in range(7))
+    print("| direct | %.0f | %.0f | | |" % (d50, d99))
+    print("| gate | %.0f | %.0f | %.0f | %.0f |" % (g50, g99, g50 - d50, g99 - d99))
+    if peer.port:
+        print("| FastMCP proxy | %.0f | %.0f | %.0f | %.0f |" % (o50, o99, o50 - d50, o99 - d99))
+    print("sync p50 %.0f; 2 × sync p50 + 200: %.0f" % (sync, 2 * sync + 200))
 
 
 main()

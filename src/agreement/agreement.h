@@ -165,8 +165,10 @@ class Agreement {
   // Each party's sshsig over the manifest (namespace kSignatureNamespace), file
   // signatures/<slug of the party's name>.sig. kUnverified names the party and the file.
   [[nodiscard]] Status check_signatures() const;
-  // Whether some file of signatures/ is that key's signature over the manifest. False for what is no key.
-  [[nodiscard]] bool signed_with(std::string_view key_line) const;
+  // The bytes of signatures/difference.json, empty if there is none (custody.h).
+  [[nodiscard]] const std::string& difference() const;
+  // Whether some file of signatures/ is that key's signature over manifest and difference. False for what is no key.
+  [[nodiscard]] bool signed_by_custodian(std::string_view key_line) const;
   // kUnverified before the first second of `effective` or after the last second of `expires`, in UTC.
   [[nodiscard]] Status check_period(UtcSeconds now) const;
   [[nodiscard]] std::vector<ExampleOutcome> run_examples() const;
@@ -238,8 +240,10 @@ Result<Files> sign_for_party(Files files, std::string_view party, const PrivateK
 // "signatures/model-vendor.custodian.sig": where a party's signature lies that an amendment needs because the
 // agreement in force names that key, whatever the amended one names (custody.h).
 std::string custodian_signature_path(std::string_view party_name);
-// The folder with that signature added. It is not checked here against anything: who is custodian, and under which
-// key, only the agreement in force says.
+// Where the difference lies that custodians sign (difference.h).
+inline constexpr std::string_view kDifferencePath = "signatures/difference.json";
+// The folder with that signature added, over the manifest and one more line of its form for the difference, which is
+// there. It is not checked here against anything: who is custodian, and under which key, only the agreement in force says.
 Files sign_as_custodian(Files files, std::string_view party, const PrivateKey& key);
 
 }  // namespace proviso::agreement

@@ -4,23 +4,13 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/visible.h"
 
 namespace proviso::agreement {
 namespace {
 
 size_t line_at(std::string_view text, size_t offset) {
   return 1 + static_cast<size_t>(std::count(text.begin(), text.begin() + static_cast<long>(offset), '\n'));
-}
-
-// Characters that make a text read otherwise than it runs: U+200B–200F, U+202A–202E, U+2060–2069 and
-// U+FEFF, as UTF-8.
-bool is_invisible(std::string_view at) {
-  if (at.starts_with("\xEF\xBB\xBF")) return true;
-  if (at.size() < 3 || at[0] != '\xE2') return false;
-  const auto second = static_cast<unsigned char>(at[1]);
-  const auto third = static_cast<unsigned char>(at[2]);
-  if (second == 0x80) return (third >= 0x8B && third <= 0x8F) || (third >= 0xAA && third <= 0xAE);
-  return second == 0x81 && third >= 0xA0 && third <= 0xA9;
 }
 
 bool looks_like_fence(std::string_view line) {
@@ -92,12 +82,11 @@ bool check_text(std::string_view file, std::string_view bytes, Faults& faults) {
       faults.add(file, line_at(bytes, i), fmt::format("control character 0x{:02x}; remove it", c));
       break;
     }
-    if (is_invisible(bytes.substr(i))) {
-      faults.add(file, line_at(bytes, i),
-                 "an invisible or direction-changing character; remove it, for the text would read "
-                 "otherwise than it runs");
-      break;
-    }
+  }
+  if (const auto hidden = find_hidden(bytes); hidden && faults.count() == before) {
+    faults.add(file, line_at(bytes, *hidden),
+               "an invisible or direction-changing character; remove it, for the text would read "
+               "otherwise than it runs");
   }
   return faults.count() == before;
 }

@@ -1,5 +1,7 @@
 #include "agreement/custody.h"
 
+#include "agreement/difference.h"
+
 #include <algorithm>
 #include <fmt/format.h>
 #include <map>
@@ -237,11 +239,25 @@ std::vector<Touched> touched_lines(const Agreement& in_force, const Agreement& n
   return out;
 }
 
+Status check_difference(const Agreement& in_force, const Agreement& next) {
+  const auto papers = difference_of(next);
+  if (!papers && papers.error().code == Code::kNotFound) return {};  // then no signature holds either
+  if (!papers) return std::unexpected(papers.error());
+  if (papers->from == in_force.digest() && papers->to == next.digest()) return {};
+  return fail(Code::kUnverified, fmt::format("`{}` compares {} with {}, not the agreement in force, {}, with this one, {}; "
+                                             "write it anew",
+                                             kDifferencePath, papers->from.hex(), papers->to.hex(),
+                                             in_force.digest().hex(), next.digest().hex()));
+}
+
 Status check_custodians(const Agreement& in_force, const Agreement& next) {
+  const std::vector<Touched> touched = touched_lines(in_force, next);
+  if (touched.empty()) return {};
+  PV_TRY_VOID(check_difference(in_force, next));
   std::string problems;
-  for (const Touched& one : touched_lines(in_force, next)) {
+  for (const Touched& one : touched) {
     for (const Party& party : in_force.terms().parties) {
-      if (party.role != one.custodian || next.signed_with(party.key)) continue;
+      if (party.role != one.custodian || next.signed_by_custodian(party.key)) continue;
       problems += fmt::format("{}red line `{}` needs its custodian ({}): party `{}` has not signed with the key that "
                               "revision {} names: {}", problems.empty() ? "" : "\n", one.line, one.custodian, party.name,
                               in_force.terms().revision, joined(one.reasons));

@@ -22,8 +22,11 @@ struct Touched {
 // mean. A change of other clauses touches nothing: the line is proven again under them.
 std::vector<Touched> touched_lines(const Agreement& in_force, const Agreement& next);
 
+// kUnverified if the difference in the folder of `next` compares other agreements.
+Status check_difference(const Agreement& in_force, const Agreement& next);
+
 // kUnverified, a line a missing signature: which red line, which party, which change. Every party that is custodian
-// of a touched line must have signed `next` with the key that `in_force` names.
+// of a touched line must have signed `next` and its difference from `in_force` with the key that `in_force` names.
 Status check_custodians(const Agreement& in_force, const Agreement& next);
 
 // kConflict unless the revision of `next` is higher: an old revision's signatures hold for ever.

@@ -75,7 +75,7 @@ class Loader {
                           path.find('/', 8) == std::string::npos;
       const bool signature = path.starts_with("signatures/") && path.ends_with(".sig") &&
                              path.find('/', 11) == std::string::npos;
-      if (clause || signature) continue;
+      if (clause || signature || path == kDifferencePath) continue;
       std::string shown;
       for (char c : path) shown += c >= ' ' && c < 127 && c != '`' ? c : '?';
       faults_.add(shown, 1, "no part of an agreement; move the file out of the folder");

@@ -11,6 +11,10 @@ namespace {
 
 constexpr std::string_view kSignatureFolder = "signatures/";
 
+std::string with_difference(std::string_view manifest, std::string_view difference) {
+  return fmt::format("{}{}  {}\n", manifest, sha256(difference).hex(), kDifferencePath);
+}
+
 }  // namespace
 
 std::string slug(std::string_view party_name) {
@@ -70,11 +74,18 @@ Status Agreement::check_signatures() const {
   return {};
 }
 
-bool Agreement::signed_with(std::string_view key_line) const {
+const std::string& Agreement::difference() const {
+  static const std::string kNone;
+  const auto found = impl_->signatures.find(std::string(kDifferencePath));
+  return found == impl_->signatures.end() ? kNone : found->second;
+}
+
+bool Agreement::signed_by_custodian(std::string_view key_line) const {
   const auto key = sshsig::parse_public_key(key_line);
-  if (!key) return false;
+  if (!key || difference().empty()) return false;
+  const std::string text = with_difference(impl_->manifest, difference());
   return std::ranges::any_of(impl_->signatures, [&](const auto& file) {
-    return sshsig::verify(*key, kSignatureNamespace, impl_->manifest, file.second).has_value();
+    return sshsig::verify(*key, kSignatureNamespace, text, file.second).has_value();
   });
 }
 
@@ -122,7 +133,10 @@ Result<Files> sign_for_party(Files files, std::string_view party, const PrivateK
 }
 
 Files sign_as_custodian(Files files, std::string_view party, const PrivateKey& key) {
-  files[custodian_signature_path(party)] = sshsig::sign(key, kSignatureNamespace, manifest_of(files));
+  const auto difference = files.find(std::string(kDifferencePath));
+  const std::string text =
+      with_difference(manifest_of(files), difference == files.end() ? std::string_view() : difference->second);
+  files[custodian_signature_path(party)] = sshsig::sign(key, kSignatureNamespace, text);
   return files;
 }
 

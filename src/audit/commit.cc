@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "base/merkle.h"
+#include "ledger/wal.h"
 
 namespace proviso::audit {
 namespace {
@@ -20,8 +21,10 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+constexpr size_t kRedoBatchBytesMax = 512u << 10;  // beyond it writing twice costs more than a second sync
 constexpr size_t kUnderWayMax = 4;               // batches taken but not yet answered
 constexpr auto kQuietPeriod = milliseconds(50);  // this long without a commit is idle
+constexpr auto kSettlePeriod = milliseconds(200);  // under load; a redo file holds what comes in this time
 
 struct Item {
   SealedRecord record;
@@ -39,13 +42,6 @@ struct Asked {  // whom a batch's receipts belong to, in order
   bool stale;  // its leaf is too old to stand behind the ones before it: nothing of it is written
 };
 using Batch = std::vector<Asked>;
-
-// A batch whose records the vault holds, durable, on its way to the log.
-struct Kept {
-  Batch batch;
-  std::vector<std::string> entries;  // of those that are not stale
-  UtcSeconds time;
-};
 
 // One delivery per sink, each in the order of submission.
 class Deliveries {
@@ -67,8 +63,8 @@ class Deliveries {
 
 class CommitterImpl final : public Committer {
  public:
-  CommitterImpl(ledger::Log& log, vault::Vault& vault, const Clock& clock)
-      : log_(log), vault_(vault), clock_(clock), latest_(log.state().last_time.value), newest_(log.state().last_time) {}
+  CommitterImpl(ledger::Log& log, vault::Vault& vault, Redo& redo, const Clock& clock)
+      : log_(log), vault_(vault), redo_(redo), clock_(clock), latest_(log.state().last_time.value), newest_(log.state().last_time) {}
   ~CommitterImpl() override;
   void start_threads();
 
@@ -81,15 +77,16 @@ class CommitterImpl final : public Committer {
   [[nodiscard]] Figures figures() const override;
 
  private:
-  void keep_loop();
   void write_loop();
   void answer_loop();
   void publish_loop();
   std::vector<Item> take_queued();
-  void keep_batch(std::span<Item> items);
-  Status keep(std::span<Item> items, Kept& kept);
-  std::optional<Kept> next_kept();
-  Status write(const Kept& kept);
+  void write_batch(std::span<Item> items);
+  Status write(std::span<Item> items, const Batch& batch, UtcSeconds time);
+  Status write_through(const std::vector<const vault::Sealed*>& records, std::span<const std::string> entries,
+                       UtcSeconds time);
+  Status settle();
+  bool wait_for_quiet(std::unique_lock<std::mutex>& lock, steady_clock::time_point latest);
   UtcSeconds not_before(int64_t time) const;
   std::optional<Batch> next_in_flight();
   void answer(const Batch& batch);
@@ -99,6 +96,7 @@ class CommitterImpl final : public Committer {
 
   ledger::Log& log_;
   vault::Vault& vault_;
+  Redo& redo_;
   const Clock& clock_;
   mutable std::atomic<int64_t> latest_;  // the newest time given out or written
   std::atomic<bool> healthy_{true};
@@ -107,26 +105,23 @@ class CommitterImpl final : public Committer {
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable queued_;
-  std::condition_variable kept_changed_;
   std::condition_variable in_flight_changed_;
   std::condition_variable committed_;
   std::vector<Item> queue_;
   size_t queue_bytes_ = 0;
   bool woken_ = false;        // the queue may be taken
-  size_t under_way_ = 0;      // batches that were taken and are not answered
-  std::deque<Kept> kept_;
-  std::deque<Batch> in_flight_;
+  std::deque<Batch> in_flight_;  // written, not yet answered
   steady_clock::time_point last_commit_;
   bool unpublished_ = false;
   bool closing_ = false;      // nothing more is submitted
-  bool keeper_done_ = false;  // nothing more is kept
   bool writer_done_ = false;  // nothing more comes in flight
   bool answers_done_ = false;
   std::string failure_;
 
-  UtcSeconds newest_;  // of the batches taken; the keeper's
+  UtcSeconds newest_;  // of the batches taken; the writer's
 
-  std::thread keeper_;
+  std::mutex settling_;  // held while a batch is made durable and put in its place
+
   std::thread writer_;
   std::thread answerer_;
   std::thread publisher_;
@@ -138,14 +133,14 @@ CommitterImpl::~CommitterImpl() {
     closing_ = true;
   }
   queued_.notify_all();
-  keeper_.join();
   writer_.join();
   answerer_.join();
   publisher_.join();
+  if (!healthy()) return;
+  if (const auto settled = settle(); settled) (void)redo_.forget();
 }
 
 void CommitterImpl::start_threads() {
-  keeper_ = std::thread([this] { keep_loop(); });
   writer_ = std::thread([this] { write_loop(); });
   answerer_ = std::thread([this] { answer_loop(); });
   publisher_ = std::thread([this] { publish_loop(); });
@@ -223,13 +218,13 @@ Result<ledger::Receipt> CommitterImpl::commit(SealedRecord record) {
 std::vector<Item> CommitterImpl::take_queued() {
   std::unique_lock lock(mutex_);
   // More than a few unanswered batches only add to everyone's wait: let the queue fill instead.
-  queued_.wait(lock, [&] { return (woken_ && under_way_ < kUnderWayMax) || closing_; });
+  queued_.wait(lock, [&] { return (woken_ && in_flight_.size() < kUnderWayMax) || closing_; });
   woken_ = false;
   queue_bytes_ = 0;
   return std::exchange(queue_, {});
 }
 
-void CommitterImpl::keep_loop() {
+void CommitterImpl::write_loop() {
   for (;;) {
     auto items = take_queued();
     if (items.empty()) break;
@@ -241,76 +236,79 @@ void CommitterImpl::keep_loop() {
         if (end > begin && bytes > ledger::kBatchBytesMax) break;
         ++end;
       }
-      keep_batch(std::span(items).subspan(begin, end - begin));
+      write_batch(std::span(items).subspan(begin, end - begin));
       begin = end;
     }
-  }
-  const std::lock_guard lock(mutex_);
-  keeper_done_ = true;
-  kept_changed_.notify_all();
-}
-
-void CommitterImpl::keep_batch(std::span<Item> items) {
-  Kept kept;
-  int64_t newest = newest_.value;
-  for (const Item& item : items) {
-    newest = std::max(newest, item.record.time.value);
-    kept.batch.push_back({item.sink, item.token, item.record.time.value < newest - kLeafLagSMax});
-  }
-  if (healthy()) {
-    kept.time = newest_ = not_before(newest);
-    if (const auto durable = keep(items, kept); !durable) fail_for_good(durable.error());
-  }
-  // A failed batch goes the same way, so that answers keep their order and each is given once.
-  const std::lock_guard lock(mutex_);
-  ++under_way_;
-  kept_.push_back(std::move(kept));
-  kept_changed_.notify_all();
-}
-
-// The order is the design. The vault first: a leaf whose record is missing could never be replayed,
-// a record whose leaf is missing is dropped at the next start. Then the log: its sync is the
-// commit. Nothing is signed before both are durable. The two have a thread each: while the log
-// syncs a batch, the vault syncs the next.
-Status CommitterImpl::keep(std::span<Item> items, Kept& kept) {
-  std::vector<const vault::Sealed*> records;
-  for (size_t i = 0; i < items.size(); ++i) {
-    if (kept.batch[i].stale) continue;
-    records.push_back(&items[i].record.sealed);
-    kept.entries.push_back(std::move(items[i].record.entry));
-  }
-  if (records.empty()) return {};
-  PV_TRY_VOID(vault_.append(vault_.size(), records));
-  return vault_.sync();
-}
-
-std::optional<Kept> CommitterImpl::next_kept() {
-  std::unique_lock lock(mutex_);
-  kept_changed_.wait(lock, [&] { return !kept_.empty() || keeper_done_; });
-  if (kept_.empty()) return std::nullopt;
-  Kept kept = std::move(kept_.front());
-  kept_.pop_front();
-  return kept;
-}
-
-void CommitterImpl::write_loop() {
-  while (auto kept = next_kept()) {
-    if (healthy()) {
-      if (const auto durable = write(*kept); !durable) fail_for_good(durable.error());
-    }
-    const std::lock_guard lock(mutex_);
-    in_flight_.push_back(std::move(kept->batch));
-    in_flight_changed_.notify_all();
   }
   const std::lock_guard lock(mutex_);
   writer_done_ = true;
   in_flight_changed_.notify_all();
 }
 
-Status CommitterImpl::write(const Kept& kept) {
-  if (kept.entries.empty()) return {};
-  PV_TRY_VOID(log_.append(kept.entries, kept.time));
+void CommitterImpl::write_batch(std::span<Item> items) {
+  Batch batch;
+  int64_t newest = newest_.value;
+  for (const Item& item : items) {
+    newest = std::max(newest, item.record.time.value);
+    batch.push_back({item.sink, item.token, item.record.time.value < newest - kLeafLagSMax});
+  }
+  if (healthy()) {
+    newest_ = not_before(newest);
+    if (const auto durable = write(items, batch, newest_); !durable) fail_for_good(durable.error());
+  }
+  // A failed batch goes the same way, so that answers keep their order and each is given once.
+  const std::lock_guard lock(mutex_);
+  in_flight_.push_back(std::move(batch));
+  in_flight_changed_.notify_all();
+}
+
+// The order is the design. The redo log first: its sync is the commit, of records and leaves at once. Then
+// the vault, then the log, so that no leaf is ever seen without its record. Nothing is signed before.
+Status CommitterImpl::write(std::span<Item> items, const Batch& batch, UtcSeconds time) {
+  std::vector<const vault::Sealed*> records;
+  std::vector<std::string> entries;
+  size_t bytes = 0;
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (batch[i].stale) continue;
+    bytes += bytes_of(items[i].record);
+    records.push_back(&items[i].record.sealed);
+    entries.push_back(std::move(items[i].record.entry));
+  }
+  if (records.empty()) return {};
+  const std::lock_guard lock(settling_);
+  if (bytes > kRedoBatchBytesMax) return write_through(records, entries, time);
+  PV_TRY(auto kept, vault_.prepare(vault_.size(), records));
+  PV_TRY(auto logged, log_.prepare(entries, time));
+  std::vector<RedoWrite> writes;
+  for (const auto& one : kept.writes) writes.push_back({one.file, one.offset, one.bytes});
+  writes.push_back({ledger::kWalName, logged.offset, logged.frame});
+  if (!redo_.fits(writes)) return write_through(records, entries, time);
+  PV_TRY_VOID(redo_.write(writes));
+  PV_TRY_VOID(vault_.write(std::move(kept)));
+  PV_TRY_VOID(log_.write(std::move(logged)));
   return log_.request_signature();
+}
+
+// A batch that the redo log has no room for goes to its places at once: the vault first, for a leaf whose
+// record is missing could never be replayed, while a record without a leaf is dropped at the next start.
+Status CommitterImpl::write_through(const std::vector<const vault::Sealed*>& records,
+                                    std::span<const std::string> entries, UtcSeconds time) {
+  PV_TRY_VOID(vault_.append(vault_.size(), records));
+  PV_TRY_VOID(vault_.sync());
+  PV_TRY_VOID(log_.append(entries, time));
+  return log_.request_signature();
+}
+
+// What was written so far becomes durable in its place, and the redo log may forget it.
+Status CommitterImpl::settle() {
+  {
+    const std::lock_guard lock(settling_);
+    if (!redo_.turn()) return {};
+  }
+  PV_TRY_VOID(vault_.sync());
+  PV_TRY_VOID(log_.sync());
+  redo_.release();
+  return {};
 }
 
 std::optional<Batch> CommitterImpl::next_in_flight() {
@@ -325,7 +323,6 @@ void CommitterImpl::answer_loop() {
     answer(*batch);
     const std::lock_guard lock(mutex_);
     in_flight_.pop_front();
-    --under_way_;
     queued_.notify_one();
     last_commit_ = steady_clock::now();
     if (unpublished_ || !healthy()) continue;  // the publisher was woken for the first
@@ -376,30 +373,44 @@ void CommitterImpl::fail_for_good(const Error& error) {
   healthy_ = false;
 }
 
-// Beside the batches, on a thread of its own: tiles and checkpoint are derived, nobody waits for
-// them.
+// Beside the batches, on a thread of its own: what was committed is settled in its place again and again,
+// and where nobody commits any more, or after a while, tiles and checkpoint are derived. Nobody waits for it.
 void CommitterImpl::publish_loop() {
   std::unique_lock lock(mutex_);
   for (;;) {
     committed_.wait(lock, [&] { return unpublished_ || answers_done_; });
     if (!unpublished_) return;
-    const auto latest = steady_clock::now() + milliseconds(kPublishPeriodMsMax);
-    while (!answers_done_) {
-      const auto quiet_at = last_commit_ + kQuietPeriod;
-      if (std::min(quiet_at, latest) <= steady_clock::now()) break;
-      committed_.wait_until(lock, std::min(quiet_at, latest));
+    const auto publish_at = steady_clock::now() + milliseconds(kPublishPeriodMsMax);
+    bool due = false;
+    while (healthy() && !due) {
+      const bool quiet = wait_for_quiet(lock, steady_clock::now() + kSettlePeriod);
+      due = quiet || steady_clock::now() >= publish_at;
+      if (due) unpublished_ = false;
+      lock.unlock();
+      Status published = settle();
+      if (published && due) published = log_.publish();
+      if (!published) fail_for_good(published.error());
+      lock.lock();
     }
-    unpublished_ = false;
-    if (!healthy()) continue;
-    lock.unlock();
-    if (const auto published = log_.publish(); !published) fail_for_good(published.error());
-    lock.lock();
+    if (!healthy()) unpublished_ = false;
   }
+}
+
+// True when nothing was committed for a moment, or nothing will be; false at `latest`.
+bool CommitterImpl::wait_for_quiet(std::unique_lock<std::mutex>& lock, steady_clock::time_point latest) {
+  while (!answers_done_) {
+    const auto quiet_at = last_commit_ + kQuietPeriod;
+    const auto now = steady_clock::now();
+    if (quiet_at <= now) return true;
+    if (latest <= now) return false;
+    committed_.wait_until(lock, std::min(quiet_at, latest));
+  }
+  return true;
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Committer>> Committer::start(ledger::Log& log, vault::Vault& vault,
+Result<std::unique_ptr<Committer>> Committer::start(ledger::Log& log, vault::Vault& vault, Redo& redo,
                                                     const Clock& clock) {
   const auto state = log.state();
   if (clock.now() < state.last_time) {
@@ -408,7 +419,7 @@ Result<std::unique_ptr<Committer>> Committer::start(ledger::Log& log, vault::Vau
                                      "): set the clock right, then start again");
   }
   PV_TRY_VOID(vault.recover(state.size));
-  auto committer = std::make_unique<CommitterImpl>(log, vault, clock);
+  auto committer = std::make_unique<CommitterImpl>(log, vault, redo, clock);
   committer->start_threads();
   return std::unique_ptr<Committer>(std::move(committer));
 }

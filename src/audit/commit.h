@@ -1,7 +1,8 @@
 #pragma once
 // The commit point. Event loops seal records (hashing and encryption, on their own core) and submit
-// them; what has queued is taken as a batch: vault bytes, synced; log bytes, synced, while the next
-// batch's vault bytes are; then signed, then answered with one wake-up per loop. Nothing is answered that is not durable.
+// them; what has queued is taken as a batch: made durable in the redo log with one sync, written to vault
+// and log, then signed, while the next is being written, then answered with one wake-up per loop. Nothing
+// is answered that is not durable.
 // After a failure every pending and later submission is answered with an error and healthy() is
 // false for good.
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "audit/leaf.h"
+#include "audit/redo.h"
 #include "ledger/log.h"
 #include "vault/vault.h"
 
@@ -18,7 +20,7 @@ namespace proviso::audit {
 
 inline constexpr size_t kCommitQueueMax = 4096;  // beyond it callers are told to wait or fail
 inline constexpr size_t kCommitQueueBytesMax = 256u << 20;  // sealed bytes that wait, all together
-inline constexpr int kPublishPeriodMsMax = 200;  // a checkpoint is never older than this under load
+inline constexpr int kPublishPeriodMsMax = 1000;  // a checkpoint is never older than this under load
 
 struct Record {
   Leaf leaf;  // fact_count, fact_root and sealed are filled by seal()
@@ -51,10 +53,10 @@ class Sink {
 class Committer {
  public:
   // Recovers vault against log, then starts the threads. kConflict if `clock` stands before the
-  // last leaf. `log`, `vault` and `clock` must outlive it.
-  static Result<std::unique_ptr<Committer>> start(ledger::Log& log, vault::Vault& vault,
+  // last leaf. `redo` was opened before `log` and `vault`; all four must outlive it.
+  static Result<std::unique_ptr<Committer>> start(ledger::Log& log, vault::Vault& vault, Redo& redo,
                                                   const Clock& clock);
-  virtual ~Committer() = default;  // drains, publishes a last checkpoint, joins
+  virtual ~Committer() = default;  // drains, publishes a last checkpoint, leaves nothing to redo
   // The leaf's time is a value of now(); one that is more than kLeafLagSMax behind an earlier leaf
   // is answered with kConflict. True: `sink` will be told, with a receipt or an error, exactly
   // once. False if the queue is full or the ledger has failed: nothing was queued. `sink` must

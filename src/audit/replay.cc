@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "agreement/custody.h"
+#include "agreement/difference.h"
 #include "audit/oversight_check.h"
 #include "audit/rederive.h"
 #include "base/file.h"
@@ -40,6 +41,7 @@ class Replay {
   void check_pairing(const Leaf& leaf, const exchange::Facts& facts);
   void note_agreement(const Leaf& leaf);
   void check_succession(const Leaf& leaf);
+  void check_difference(const Leaf& leaf, const exchange::Facts& facts);
   void note_tombstone(const Leaf& leaf, const exchange::Facts& facts);
   void check_period(const Leaf& leaf, const Tombstone& stone, int64_t months);
   bool was_in_force(const Leaf& leaf);
@@ -130,6 +132,18 @@ void Replay::check_succession(const Leaf& leaf) {
   if (const Status custodians = agreement::check_custodians(**was, **is); !custodians) {
     fault("agreement", custodians.error().message);
   }
+}
+
+// The leaf of a change names the difference that custodians signed, the one that lies with the agreement.
+void Replay::check_difference(const Leaf& leaf, const exchange::Facts& facts) {
+  const auto kept = agreements_.get(leaf.agreement);
+  if (!kept) return;
+  const std::string& bytes = (*kept)->difference();
+  const std::string there = bytes.empty() ? "none" : sha256(bytes).hex();
+  const auto* fact = facts.find(agreement::kDifferenceFact);
+  const auto* named = fact != nullptr ? std::get_if<std::string>(fact) : nullptr;
+  const std::string said = named != nullptr ? *named : "none";
+  if (said != there) fault("agreement", fmt::format("the leaf names the difference {}, with the agreement lies {}", said, there));
 }
 
 void Replay::note_agreement(const Leaf& leaf) {
@@ -267,6 +281,7 @@ void Replay::take(uint64_t index, std::string_view entry) {
   for (std::string& sentence : oversight_.take(index, *leaf, *contents, terms, report_.withheld == 0)) {
     fault("oversight", std::move(sentence));
   }
+  if (leaf->verb == "agreement") check_difference(*leaf, contents->facts);
   if (leaf->verb == "shred") note_tombstone(*leaf, contents->facts);
   if (leaf->decision == "-")
     ++report_.others;

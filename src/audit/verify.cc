@@ -3,13 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
+#include "audit/redo.h"
 #include "base/note.h"
 #include "ledger/keys.h"
 #include "vault/survey.h"
 
 namespace proviso::audit {
 namespace {
+
+constexpr int kOnItsWayMsMax = 200;  // from the redo log to log and vault
 
 // A fault's sentence names its file in backticks first: that is where.
 Finding finding_of(std::string what, const Error& error) {
@@ -72,6 +77,24 @@ void check_vault(const std::string& vault, Verdict& verdict) {
        "`--no-vault`");
 }
 
+// Batches that a stop without an end left in the redo log. Beside a running gate one may be on its way: it
+// counts if it still stands there a moment later.
+void check_redo(const VerifyPlaces& places, Verdict& verdict) {
+  if (places.redo.empty() || places.vault.empty()) return;
+  const RedoPlaces redo{places.redo, places.log, places.vault + "/segments"};
+  auto first = Redo::first_outstanding(redo);
+  if (first && *first != 0) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(kOnItsWayMsMax));
+    const auto again = Redo::first_outstanding(redo);
+    if (again && *again != *first) return;
+  }
+  if (!first) verdict.findings.push_back(finding_of("redo", first.error()));
+  if (first && *first != 0) {
+    verdict.findings.push_back({"redo", places.redo, "batches are durable here and not yet in log and vault, since "
+                                                     "the gate ended without notice: start it, which puts them there"});
+  }
+}
+
 }  // namespace
 
 bool Verdict::nothing_opened() const {
@@ -85,7 +108,11 @@ int Verdict::exit_code() const {
 
 Result<Verdict> verify_state(const VerifyPlaces& places) {
   Verdict verdict;
-  PV_TRY(const auto log, ledger::LogReader::open(places.log));
+  check_redo(places, verdict);
+  auto opened = ledger::LogReader::open(places.log);
+  if (!opened && !verdict.findings.empty()) return fail_at("`" + places.redo + "`: " + verdict.findings[0].why, opened.error());
+  if (!opened) return std::unexpected(opened.error());
+  const auto log = std::move(*opened);
   verdict.origin = log->origin();
   verdict.checkpoint_size = published_size(*log);
   PV_TRY(const ledger::KeyChain keys, chain_of(places.log_key, places.rotations));

@@ -15,10 +15,11 @@ struct VerifyPlaces {
   std::string agreements;  // folder of folders by digest
   std::string log_key;     // verifier key text
   std::string rotations = "";  // changes of the log's keys, a folder or a file; empty: none
+  std::string redo = "";       // folder of the redo log; empty: there is none
 };
 
 struct Finding {
-  std::string what;   // "log", "vault", or "leaf 12"
+  std::string what;   // "log", "vault", "redo", or "leaf 12"
   std::string where;  // a file, or the part of the leaf
   std::string why;
 };

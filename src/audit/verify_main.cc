@@ -18,7 +18,7 @@ constexpr int64_t kSilenceShown = 3600;  // seconds; the default heartbeat
 
 struct Options {
   std::string state;
-  std::string log, vault, agreements, log_key, receipt_key, receipt, rotations;
+  std::string log, vault, agreements, log_key, receipt_key, receipt, rotations, redo;
   bool no_vault = false;
   bool json = false;
   std::string prove;
@@ -155,6 +155,7 @@ int run_state(Options options) {
     fill(options.agreements, "agreements");
     fill(options.log_key, "keys/log.vkey");
     fill(options.rotations, "keys/rotations");
+    options.redo = options.state + "/redo";
   }
   if (options.no_vault) options.vault.clear();
   if (options.log.empty() || options.agreements.empty() || options.log_key.empty()) {
@@ -164,7 +165,7 @@ int run_state(Options options) {
   }
   const auto key = key_text(options.log_key);
   if (!key) return complain(key.error());
-  const auto verdict = verify_state({options.log, options.vault, options.agreements, *key, options.rotations});
+  const auto verdict = verify_state({options.log, options.vault, options.agreements, *key, options.rotations, options.redo});
   if (!verdict) return complain(verdict.error());
   if (options.json)
     print_json(*verdict, *key);

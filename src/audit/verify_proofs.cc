@@ -5,8 +5,11 @@
 #include <filesystem>
 #include <fmt/format.h>
 
+#include "agreement/difference.h"
+#include "audit/what_if.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "prove/difference.h"
 #include "prove/red_lines.h"
 
 namespace proviso::audit {
@@ -23,13 +26,16 @@ struct Judged {
   std::shared_ptr<const Agreement> agreement;
   std::string trouble;  // it cannot be read, or its bytes are not those of its name
   prove::AgreementProof proof;
-  [[nodiscard]] bool holds() const { return trouble.empty() && proof.holds(); }
+  std::string difference;  // what its custodians signed, and what is wrong with it
+  bool difference_holds = true;
+  [[nodiscard]] bool holds() const { return trouble.empty() && proof.holds() && difference_holds; }
 };
 
 // Folders of agreements, and where records of proofs lie; no folder if `place` holds neither.
 struct Place {
   std::vector<std::string> folders;
   std::string records;
+  std::string state;  // of a gate; else empty
 };
 
 Place look_at(const std::string& place) {
@@ -44,10 +50,59 @@ Place look_at(const std::string& place) {
   }
   std::ranges::sort(out.folders);
   out.records = place + "/proofs";
+  out.state = place;
   return out;
 }
 
-Judged judge(const std::string& folder, bool by_digest, const prove::ProverOptions& options) {
+// The first `size` leaves under the amended agreement once more: what custodians were told of them still holds.
+Status check_history(const std::string& state, const prove::History& told, const Agreement& to) {
+  PV_TRY(const auto log, ledger::LogReader::open(state + "/log"));
+  if (log->origin() != told.origin || log->size() < told.size)
+    return fail(Code::kUnverified, "its history is of another ledger, or of one with more leaves");
+  PV_TRY(const Digest root, log->subtree(0, told.size));
+  if (root != told.root) return fail(Code::kUnverified, "its history is of other leaves");
+  PV_TRY(const auto vault, vault::Vault::open_reader(state + "/vault"));
+  PV_TRY(const WhatIf found, what_if(*log, *vault, to, {0}, {INT64_MAX}, told.size));
+  json::Parser parser;
+  PV_TRY(const json::Element anew, parser.parse(found.text()));
+  PV_TRY(const std::string now, json::canonical(anew));
+  if (now == told.what_if) return {};
+  if (found.unopened > 0)
+    return fail(Code::kUnavailable, fmt::format("its history cannot be counted again: {} records were shredded", found.unopened));
+  return fail(Code::kUnverified, fmt::format("its history says {}, and it is {}", told.what_if, now));
+}
+
+// The solvers' part anew, claim by claim; their examples may be others.
+Status check_claims(const std::string& state, const Agreement& to, const agreement::Files& to_files,
+                    prove::ProverOptions options) {
+  PV_TRY(const auto papers, agreement::difference_of(to));
+  if (papers.to != to.digest()) return fail(Code::kUnverified, "it leads to another agreement");
+  PV_TRY(const auto from_files, read_tree(state + "/agreements/" + papers.from.hex()));
+  PV_TRY(const auto from, Agreement::load(from_files));
+  if (from->digest() != papers.from) return fail(Code::kUnverified, "the agreement before is altered");
+  prove::Prover prover(std::move(options));
+  const prove::Amendment anew = prove::amend(prover, *from, from_files, to, to_files);
+  PV_TRY(const auto signed_claims, prove::claims_of(to.difference()));
+  PV_TRY(const auto claims, prove::claims_of(prove::difference_text(anew, *from, to, std::nullopt)));
+  for (const std::string& one : claims) {
+    if (!std::ranges::binary_search(signed_claims, one)) return fail(Code::kUnverified, "it does not say that " + one);
+  }
+  if (claims != signed_claims) return fail(Code::kUnverified, "it says more than the two agreements differ in");
+  PV_TRY(const auto history, prove::history_of(to.difference()));
+  return history ? check_history(state, *history, to) : Status{};
+}
+
+void judge_difference(const std::string& state, const agreement::Files& files, const prove::ProverOptions& options,
+                      Judged& out) {
+  if (state.empty() || out.agreement->difference().empty()) return;
+  const Status same = check_claims(state, *out.agreement, files, options);
+  const bool only_gone = !same && same.error().code == Code::kUnavailable;
+  out.difference_holds = same || only_gone;
+  out.difference = "the difference that custodians signed: " +
+                   (same ? "the same anew, solvers and history" : same.error().message);
+}
+
+Judged judge(const std::string& folder, const std::string& state, const prove::ProverOptions& options) {
   Judged out;
   out.folder = folder;
   const auto files = read_tree(folder);
@@ -57,11 +112,12 @@ Judged judge(const std::string& folder, bool by_digest, const prove::ProverOptio
     return out;
   }
   out.agreement = *loaded;
-  if (by_digest && fs::path(folder).filename().string() != out.agreement->digest().hex()) {
+  if (!state.empty() && fs::path(folder).filename().string() != out.agreement->digest().hex()) {
     out.trouble = fmt::format("its files are not those that were in force (their digest is {})", out.agreement->digest().hex());
     return out;
   }
   out.proof = prove::prove_red_lines(*out.agreement, options, kThreads);
+  judge_difference(state, *files, options, out);
   return out;
 }
 
@@ -86,6 +142,7 @@ void print_judged(const Judged& one, bool records) {
   if (!one.trouble.empty()) return fmt::print("{}: {}\n", one.folder, prove::shown(one.trouble));
   fmt::print("{} revision {}, digest {}\n", prove::shown(one.agreement->terms().title), one.agreement->terms().revision,
              one.agreement->digest().hex());
+  if (!one.difference.empty()) fmt::print("  {}\n", prove::shown(one.difference));
   if (one.proof.nothing_to_prove()) return fmt::print("  it has no red lines: there is nothing to prove\n");
   fmt::print("  {} red lines, {} of {} questions proven anew by both solvers in {:.1f} s\n",
              one.agreement->red_lines().size(), proven(one.proof), one.proof.obligations.size(), one.proof.seconds);
@@ -110,6 +167,7 @@ void print_json(const std::vector<Judged>& all, const std::vector<std::string>& 
     out.begin_object();
     out.key("folder").string(one.folder);
     out.key("trouble").string(one.trouble);
+    out.key("difference").string(one.difference);
     out.key("digest").string(one.agreement ? one.agreement->digest().hex() : "");
     out.key("red_lines").uinteger(one.agreement ? one.agreement->red_lines().size() : 0);
     out.key("questions").uinteger(one.proof.obligations.size());
@@ -146,7 +204,7 @@ int prove_place(const std::string& place, bool as_json) {
     return 2;
   }
   std::vector<Judged> all;
-  for (const std::string& folder : found.folders) all.push_back(judge(folder, !found.records.empty(), options));
+  for (const std::string& folder : found.folders) all.push_back(judge(folder, found.state, options));
   const bool holds = std::ranges::all_of(all, &Judged::holds);
   if (as_json) {
     print_json(all, *solvers);

@@ -20,9 +20,10 @@ Result<std::optional<exchange::Facts>> facts_of(const vault::Vault& vault, uint6
 }  // namespace
 
 Result<WhatIf> what_if(const ledger::LogReader& log, const vault::Vault& vault, const agreement::Agreement& draft,
-                       UtcSeconds from, UtcSeconds to) {
+                       UtcSeconds from, UtcSeconds to, uint64_t size_max) {
   WhatIf out;
   PV_TRY_VOID(log.scan(0, [&](uint64_t index, std::string_view entry) -> Status {
+    if (index >= size_max) return {};
     PV_TRY(const Leaf leaf, Leaf::parse(entry));
     const auto verb = exchange::parse_verb(leaf.verb);
     if (leaf.decision == "-" || !verb || leaf.time < from || leaf.time >= to) return {};

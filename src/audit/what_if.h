@@ -31,8 +31,9 @@ struct WhatIf {
   [[nodiscard]] std::string text() const;  // canonical JSON, one object
 };
 
-// The decisions with from <= time < to. An error is one of the log itself, or a leaf or record that cannot be read.
+// The decisions with from <= time < to among the first `size_max` leaves. An error is one of the log itself, or a leaf
+// or record that cannot be read.
 Result<WhatIf> what_if(const ledger::LogReader& log, const vault::Vault& vault, const agreement::Agreement& draft,
-                       UtcSeconds from, UtcSeconds to);
+                       UtcSeconds from, UtcSeconds to, uint64_t size_max = UINT64_MAX);
 
 }  // namespace proviso::audit

@@ -63,6 +63,15 @@ bool is_hidden(uint32_t code_point) {
   return code_point != '\n' && code_point != '\t' && in_hidden_range(code_point);
 }
 
+std::optional<size_t> find_hidden(std::string_view text) {
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const size_t at = text.size() - rest.size();
+    if (is_hidden(take_character(rest))) return at;
+  }
+  return std::nullopt;
+}
+
 std::string visible(std::string_view text) { return written_out(text, is_hidden); }
 
 std::string visible_line(std::string_view text) { return written_out(text, in_hidden_range); }

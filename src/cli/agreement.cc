@@ -1,4 +1,5 @@
 #include "agreement/agreement.h"
+#include "agreement/difference.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -81,6 +82,14 @@ Status sign(const AgreementOptions& options) {
   PV_TRY(const PrivateKey key, sshsig::parse_private_key(pem));
   std::string path = agreement::signature_path(options.party);
   if (options.as_custodian) {
+    if (const auto papers = agreement::difference_of(*loaded); !papers) {
+      return fail(papers.error().code, papers.error().message + "; a custodian signs the difference from the agreement in "
+                                                                "force: `proviso agreement diff IN-FORCE " +
+                                           options.folder + " --write` writes it");
+    } else if (papers->to != loaded->digest()) {
+      return fail(Code::kConflict, fmt::format("`{}` is about other bytes of this folder; write it anew",
+                                               agreement::kDifferencePath));
+    }
     path = agreement::custodian_signature_path(options.party);
     files = agreement::sign_as_custodian(std::move(files), options.party, key);
   } else {

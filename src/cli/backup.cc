@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "audit/redo.h"
 #include "base/file.h"
 #include "cli/admin_client.h"
 #include "cli/ledger.h"
@@ -65,6 +66,16 @@ Status check_places(const std::string& from, const std::string& to) {
   return make_dirs(to);
 }
 
+// What a stop without an end left in the redo log goes to its places first. A running gate holds the lock and
+// does that itself.
+Status take_up(const gate::Layout& layout) {
+  std::error_code ec;
+  if (!fs::exists(layout.redo().dir, ec)) return {};
+  const auto redo = audit::Redo::open(layout.redo());
+  if (!redo && redo.error().code != Code::kConflict) return std::unexpected(redo.error());
+  return {};
+}
+
 Status copy_state(const gate::Layout& from, const gate::Layout& to) {
   std::error_code ec;
   // Through the database itself: its newest changes stand beside the file until it folds them in.
@@ -79,6 +90,7 @@ Status copy_state(const gate::Layout& from, const gate::Layout& to) {
 
 Status backup(const BackupOptions& options) {
   PV_TRY_VOID(check_places(options.state, options.place));
+  PV_TRY_VOID(take_up({options.state}));
   PV_TRY_VOID(copy_state({options.state}, {options.place}));
   print(fmt::format("`{}` is in `{}`, keys included: keep it as you keep those", options.state,
                     options.place));
@@ -106,6 +118,7 @@ Status rebuild(const BackupOptions& options) {
   if (!fs::exists(layout.log() + "/log.wal", ec)) {
     return fail(Code::kNotFound, fmt::format("`{}` holds no log.wal", layout.log()));
   }
+  PV_TRY_VOID(take_up(layout));
   if (fs::exists(layout.database(), ec) || fs::exists(layout.vault(), ec)) {
     PV_TRY(const auto made, gate::rebuild_database(layout));
     for (const std::string& summary : made) print("from log and vault: " + summary);

@@ -139,6 +139,9 @@ void print_table(const Evaluation& evaluation) {
   for (const auto& [type, share] : evaluation.spans) {
     print(fmt::format("  spans           {:<38} {}", type, shown(share)));
   }
+  for (const auto& [label, score] : evaluation.span_scores) {
+    print(fmt::format("  span F1         {:<38} {:.3f} exact ends; {:.3f} half covered", label, score.exact_f1(), score.half_f1()));
+  }
   if (evaluation.markings_exact.n > 0) {
     print(fmt::format("  markings with exactly the expected attributes          {}",
                       shown(evaluation.markings_exact)));
@@ -182,6 +185,15 @@ void print_table_json(const Evaluation& evaluation) {
   }
   writer.end_object().key("spans").begin_object();
   for (const auto& [type, share] : evaluation.spans) write_share(writer, type, share);
+  writer.end_object().key("span_scores").begin_object();
+  for (const auto& [label, score] : evaluation.span_scores) {
+    writer.key(label).begin_object().key("exact_f1").real(score.exact_f1()).key("half_f1").real(score.half_f1());
+    write_share(writer, "exact_recall", score.exact_recall);
+    write_share(writer, "exact_precision", score.exact_precision);
+    write_share(writer, "half_recall", score.half_recall);
+    write_share(writer, "half_precision", score.half_precision);
+    writer.end_object();
+  }
   writer.end_object();
   write_share(writer, "markings_exact", evaluation.markings_exact);
   writer.end_object();

@@ -1,16 +1,21 @@
 // `proviso agreement prove`, `diff` and `lint`.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
 #include <map>
 #include <tuple>
 
+#include "agreement/difference.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "cli/command.h"
 #include "cli/output.h"
+#include "cli/what_if.h"
 #include "prove/agreement_lint.h"
 #include "prove/amendment.h"
+#include "prove/difference.h"
+#include "prove/example_lint.h"
 #include "prove/red_lines.h"
 
 namespace proviso::cli {
@@ -24,6 +29,8 @@ struct ProveOptions {
   unsigned threads = 2;
   bool again = false;
   bool as_json = false;
+  std::string state;   // of the gate whose ledger is looked at
+  bool write = false;  // the difference goes into the second folder
 };
 
 struct Opened {
@@ -180,6 +187,35 @@ void print_amendment_json(const prove::Amendment& amendment) {
   print(text);
 }
 
+// The difference as custodians sign it, in the amended folder. What was signed of an older one counts no more.
+Status write_difference(const ProveOptions& options, const prove::Amendment& amendment, const Agreement& from,
+                        const Agreement& to) {
+  std::optional<prove::History> history;
+  if (!options.state.empty()) {
+    PV_TRY(const PastUnder past, past_under(options.state, to, "", ""));
+    history = prove::History{past.origin, past.size, past.root, past.found.text()};
+    if (!options.as_json)
+      print(fmt::format("of the ledger's {} leaves: {} of {} past decisions would flip", past.size, past.found.flipped,
+                        past.found.decisions));
+  }
+  if (!options.write) return {};
+  if (std::ranges::any_of(amendment.environments,
+                          [](const prove::Comparison& one) { return one.relation == prove::Relation::kUnknown; })) {
+    return fail(Code::kUnavailable, "the solvers gave no answer for some environment (above), so nothing is written that a "
+                                    "custodian could sign; make sure that cvc5 and z3 run, or amend in smaller steps");
+  }
+  const std::string text = prove::difference_text(amendment, from, to, history);
+  if (text.size() > agreement::kDifferenceBytesMax)
+    return fail(Code::kLimit, "the difference is larger than a custodian's file may be: amend in smaller steps");
+  PV_TRY_VOID(make_dirs(options.other + "/signatures"));
+  const std::string path = options.other + "/" + std::string(agreement::kDifferencePath);
+  PV_TRY_VOID(write_file_durable(path, text + "\n", FileMode::kShared));
+  if (!options.as_json)
+    print(fmt::format("the difference is in {}, digest {}; each custodian signs with `proviso agreement sign {} --party "
+                      "NAME --custodian --key FILE`", path, sha256(text + "\n").hex(), options.other));
+  return {};
+}
+
 int diff_command(const ProveOptions& options) {
   const auto before = open(options.folder);
   if (!before) return complain(before.error());
@@ -189,6 +225,8 @@ int diff_command(const ProveOptions& options) {
   const prove::Amendment amendment =
       prove::amend(prover, *before->agreement, before->files, *after->agreement, after->files);
   if (options.as_json) {
+    const Status written = write_difference(options, amendment, *before->agreement, *after->agreement);
+    if (!written) return complain(written.error());
     print_amendment_json(amendment);
     return amendment.looser() ? 1 : 0;
   }
@@ -208,6 +246,8 @@ int diff_command(const ProveOptions& options) {
   print(amendment.looser_rules() ? red("the rules allow something new")
         : amendment.looser()     ? red("the rules allow nothing new, but what they speak of changes: see the terms above")
                                  : "neither rules nor terms allow anything new");
+  const Status written = write_difference(options, amendment, *before->agreement, *after->agreement);
+  if (!written) return complain(written.error());
   return amendment.looser() ? 1 : 0;
 }
 
@@ -262,6 +302,13 @@ int lint_command(const ProveOptions& options) {
   for (const std::string& purpose : whole.unusable) {
     sentences.push_back(fmt::format("no clause names the purpose `{}`, and for it no model may ever be asked", purpose));
   }
+  const prove::ExampleLint examples = prove::lint_examples(agreement, opened->files);
+  for (const uint32_t rule : examples.unnoticed) {
+    sentences.push_back(rule_name(agreement, rule) + " could be struck and no example would notice");
+  }
+  for (const agreement::ExampleOutcome& one : examples.idle) {
+    sentences.push_back(fmt::format("{}: this example comes out the same whichever rule is struck: {}", one.source, one.line));
+  }
   if (options.as_json) {
     std::string text;
     json::Writer out(text);
@@ -300,7 +347,7 @@ void add_agreement_proofs(CLI::App& command, int& status) {
                     "exit status: 0 if every line is proven, else 1; each line that is not comes with a request");
   prove_sub->callback([options, &status] { status = prove_command(*options); });
 
-  auto* lint_sub = command.add_subcommand("lint", "rules that never match or add nothing, holds that nothing lifts, purposes without use");
+  auto* lint_sub = command.add_subcommand("lint", "rules that never match or add nothing, holds that nothing lifts, purposes without use, examples that tell nothing");
   lint_sub->add_option("folder", options->folder, "the agreement")->required();
   lint_sub->add_option("--threads", options->threads, "solvers at once")->capture_default_str();
   common(lint_sub);
@@ -311,6 +358,10 @@ void add_agreement_proofs(CLI::App& command, int& status) {
   auto* diff_sub = command.add_subcommand("diff", "what an amendment allows that was not allowed before");
   diff_sub->add_option("first", options->folder, "the agreement in force")->required();
   diff_sub->add_option("second", options->other, "the amended one")->required();
+  diff_sub->add_option("--state", options->state,
+                       "a gate's state folder: also count the past decisions that the second would turn");
+  diff_sub->add_flag("--write", options->write,
+                     "write all of it to SECOND/signatures/difference.json, which custodians sign");
   common(diff_sub);
   diff_sub->footer("exit status: 0 if neither rules nor terms of the second allow anything new, else 1");
   diff_sub->callback([options, &status] { status = diff_command(*options); });

@@ -193,7 +193,7 @@ Result<Started> start_gate(const ServeOptions& options) {
   }
   PV_TRY(gate::Pinned pinned, give_up_privileges(service, options.state));
   if (!options.sample.empty()) {
-    PV_TRY_VOID(gate::make_sample_agreement(service.layout, std::move(sample), weights));
+    PV_TRY_VOID(gate::make_sample_agreement(service.layout, std::move(sample), weights, service.launcher));
   }
 
   Started started;

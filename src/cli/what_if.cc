@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/state_holder.h"
+#include "cli/what_if.h"
 #include "gate/layout.h"
 
 namespace proviso::cli {
@@ -43,22 +44,15 @@ void print_table(const audit::WhatIf& found) {
   }
 }
 
-// That it was counted is a leaf before anything is shown, as for any count over people's requests.
 Result<audit::WhatIf> ask(const WhatIfOptions& options) {
-  const gate::Layout layout{options.state};
   const UtcSeconds now = SystemClock().now();
-  const std::string from = options.from.empty() ? format_time({now.value - kMonthSeconds}) : options.from;
-  const std::string to = options.to.empty() ? format_time({now.value + 1}) : options.to;
-  PV_TRY(const UtcSeconds first, parse_time(from));
-  PV_TRY(const UtcSeconds last, parse_time(to));
   PV_TRY(const agreement::Files files, read_tree(options.draft));
   PV_TRY(const auto draft, agreement::Agreement::load(files));
-  PV_TRY(const auto log, ledger::LogReader::open(layout.log()));
-  PV_TRY(const auto vault, vault::Vault::open_reader(layout.vault()));
-  PV_TRY(audit::WhatIf found, audit::what_if(*log, *vault, *draft, first, last));
-  PV_TRY(const std::string noted, act_on_ledger(options.state, "/ledger/reported",
-                                                command_body(from, to, draft->digest(), found.text())));
-  return found;
+  PV_TRY(PastUnder past,
+         past_under(options.state, *draft,
+                    options.from.empty() ? format_time({now.value - kMonthSeconds}) : options.from,
+                    options.to.empty() ? format_time({now.value + 1}) : options.to));
+  return std::move(past.found);
 }
 
 int what_if(const WhatIfOptions& options) {
@@ -73,6 +67,30 @@ int what_if(const WhatIfOptions& options) {
 }
 
 }  // namespace
+
+// That it was counted is a leaf before anything is shown, as for any count over people's requests.
+Result<PastUnder> past_under(const std::string& state, const agreement::Agreement& draft, const std::string& from,
+                             const std::string& to) {
+  const gate::Layout layout{state};
+  UtcSeconds first{0};
+  UtcSeconds last{INT64_MAX};
+  if (!from.empty()) {
+    PV_TRY(first, parse_time(from));
+  }
+  if (!to.empty()) {
+    PV_TRY(last, parse_time(to));
+  }
+  PV_TRY(const auto log, ledger::LogReader::open(layout.log()));
+  PV_TRY(const auto vault, vault::Vault::open_reader(layout.vault()));
+  PastUnder past{.found = {}, .origin = log->origin(), .size = log->size(), .root = {}};
+  PV_TRY(past.root, log->subtree(0, past.size));
+  PV_TRY(past.found, audit::what_if(*log, *vault, draft, first, last, past.size));
+  const std::string from_word = from.empty() ? "the beginning" : from;
+  PV_TRY(const std::string noted,
+         act_on_ledger(state, "/ledger/reported",
+                       command_body(from_word, to.empty() ? "now" : to, draft.digest(), past.found.text())));
+  return past;
+}
 
 void add_agreement_what_if(CLI::App& command, int& status) {
   auto options = std::make_shared<WhatIfOptions>();

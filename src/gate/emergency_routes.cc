@@ -60,12 +60,8 @@ http::Task<OversightRoutes::Answer> OversightRoutes::declare(http::Call& call, P
   if (body.at_key("purpose").get(purpose) != simdjson::SUCCESS) co_return std::unexpected(invalid("`purpose` must be a text"));
   Step<std::string> reason = words_of(body, "reason");
   if (!reason) co_return std::unexpected(std::move(reason.error()));
-  const oversight::Emergencies& known = *passage.in_force->emergencies;
-  if (known.stands(purpose, passage.time)) {
-    co_return std::unexpected(invalid(fmt::format("an emergency stands for `{}` already", purpose)));
-  }
-  if (known.all().size() >= oversight::kEmergenciesMax) {
-    co_return std::unexpected(invalid("too many emergencies wait for their review"));
+  if (Status room = passage.in_force->emergencies->room_for(purpose, passage.time); !room) {
+    co_return std::unexpected(invalid(std::move(room.error().message)));
   }
   Matter matter;
   matter.verb = exchange::Verb::kDeclare;

@@ -7,6 +7,8 @@
 #include <future>
 #include <mutex>
 
+#include "agreement/difference.h"
+#include "audit/replay.h"
 #include "base/bytes.h"
 #include "base/file.h"
 #include "gate/rebuild.h"
@@ -111,6 +113,7 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options) {
                                      .state_file = at.signer_state()};
   std::vector<std::string> argv = {engine->options_.program, "signer"};
   for (std::string& arg : ledger::signer_args(signer)) argv.push_back(std::move(arg));
+  PV_TRY(engine->redo_, audit::Redo::open(at.redo()));
   PV_TRY(engine->signer_, ledger::SignerClient::spawn(argv));
   PV_TRY(const note::VerifierKey log_key, ledger::read_verifier_key(at.log_vkey()));
   PV_TRY(const auto rotations, ledger::read_rotations(at.rotations()));
@@ -126,7 +129,7 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options) {
                                          *engine->signer_));
   PV_TRY(engine->vault_, vault.get());
   PV_TRY(std::unique_ptr<audit::Committer> committer,
-         audit::Committer::start(*engine->log_, *engine->vault_, *engine->options_.clock));
+         audit::Committer::start(*engine->log_, *engine->vault_, *engine->redo_, *engine->options_.clock));
   engine->committer_ = std::make_unique<Stoppable>(std::move(committer));
   PV_TRY(engine->store_, state::Store::open(at.database()));
   PV_TRY(engine->people_, identity::Directory::open(*engine->store_));
@@ -212,6 +215,8 @@ Status Engine::adopt(const agreement::Agreement& agreement, const agreement::Fil
   const std::string dir = options_.layout.agreement_of(agreement.digest());
   for (const auto& [path, bytes] : files) {
     const std::string file = dir + "/" + path;
+    // What was signed when it first took effect stays: the leaf of that moment speaks of it.
+    if (path.starts_with("signatures/") && exists(file)) continue;
     PV_TRY_VOID(make_dirs(file.substr(0, file.rfind('/'))));
     PV_TRY_VOID(write_file_durable(file, bytes, FileMode::kPrivate));
   }
@@ -219,6 +224,8 @@ Status Engine::adopt(const agreement::Agreement& agreement, const agreement::Fil
   facts.set("agreement.title", agreement.terms().title);
   facts.set("agreement.revision", agreement.terms().revision);
   facts.set("agreement.why", std::string(why));
+  PV_TRY(const auto kept, audit::AgreementShelf(options_.layout.agreements()).get(agreement.digest()));
+  if (!kept->difference().empty()) facts.set(std::string(agreement::kDifferenceFact), sha256(kept->difference()).hex());
   auto noted = note("agreement", std::move(facts), agreement.digest());
   if (!noted) return std::unexpected(std::move(noted.error()));
   return {};

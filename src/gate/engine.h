@@ -66,6 +66,7 @@ class Engine {
   Status catch_up_register();
   EngineOptions options_;
   std::unique_ptr<ledger::SignerClient> signer_;
+  std::unique_ptr<audit::Redo> redo_;
   std::unique_ptr<ledger::Log> log_;
   std::unique_ptr<vault::Vault> vault_;
   std::unique_ptr<Stoppable> committer_;

@@ -3,6 +3,7 @@
 // the gate. docs/formats.md has the same list.
 #include <string>
 
+#include "audit/redo.h"
 #include "base/digest.h"
 
 namespace proviso::gate {
@@ -13,6 +14,8 @@ struct Layout {
   [[nodiscard]] std::string config() const { return root + "/proviso.toml"; }
   [[nodiscard]] std::string log() const { return root + "/log"; }
   [[nodiscard]] std::string vault() const { return root + "/vault"; }
+  // Batches that are durable and not yet in their places in log and vault.
+  [[nodiscard]] audit::RedoPlaces redo() const { return {root + "/redo", log(), vault() + "/segments"}; }
   [[nodiscard]] std::string keys() const { return root + "/keys"; }
   [[nodiscard]] std::string log_key() const { return keys() + "/log.key"; }
   [[nodiscard]] std::string log_vkey() const { return keys() + "/log.vkey"; }

@@ -372,8 +372,8 @@ http::Task<void> Mcp::stream(http::Call& call) {
     co_await respond(call, 405, "", "");
     co_return;
   }
-  const std::string session_id(*id);
-  if (shared_.sessions.find(session_id, sender->principal.id) == nullptr) {
+  auto session = shared_.sessions.find(*id, sender->principal.id);
+  if (session == nullptr) {
     co_await refuse(call, Refusal{404, tools::kInvalidRequest, "there is no such session", "", ""});
     co_return;
   }
@@ -381,8 +381,7 @@ http::Task<void> Mcp::stream(http::Call& call) {
       200, {{"Content-Type", "text/event-stream"}, {"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}});
   if (!begun) co_return;
   co_await watch(call, sender->principal.key_id,
-                 tools::notification_text("notifications/tools/list_changed", "{}"),
-                 shared_.sessions.find(session_id, sender->principal.id));
+                 tools::notification_text("notifications/tools/list_changed", "{}"), std::move(session));
 }
 
 http::Task<void> Mcp::walk(http::Call& call, McpRequest request, McpTarget target, Sender sender) {

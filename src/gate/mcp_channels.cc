@@ -89,13 +89,24 @@ http::Task<Step<>> McpWalk::pass_on(Message notification) {
     co_return std::unexpected(Turned{exchange::ErrorKind::kDenied, "", "refused", true});
   }
   std::string message = tools::notification_text(notification.method, params);
-  if (whole_) {
-    if (held_back_.size() < kNotificationsHeldMax) held_back_.push_back(std::move(message));
-    co_return Step<>{};
-  }
+  if (whole_) co_return hold_back(std::move(message));
   const Status said = co_await outlet_->say(std::move(message));
   if (!said) cancel_->request();
   co_return Step<>{};
+}
+
+// Nothing is dropped in silence: a server that says more than is kept ends its call, which leaves an outcome.
+Step<> McpWalk::hold_back(std::string message) {
+  held_back_bytes_ += message.size();
+  if (held_back_.size() >= kNotificationsHeldMax || held_back_bytes_ > kNotificationsHeldBytesMax) {
+    return std::unexpected(Turned{exchange::ErrorKind::kUpstream,
+                                  fmt::format("the tool server sends more notifications than are kept ({}, {} bytes) "
+                                              "until its answer is judged",
+                                              kNotificationsHeldMax, kNotificationsHeldBytesMax),
+                                  "failed:limit"});
+  }
+  held_back_.push_back(std::move(message));
+  return {};
 }
 
 http::Task<Status> McpWalk::question(tools::Running& running, Message asked) {

@@ -25,6 +25,7 @@ inline constexpr size_t kInputRoundsMax = 8;           // questions in answer to
 inline constexpr std::chrono::seconds kQuestionTimeMax{300};  // a person answers, or the call fails
 inline constexpr std::chrono::seconds kReleaseAgeMax{30};     // a decision on a running call is renewed after
 inline constexpr size_t kNotificationsHeldMax = 1000;  // of a call that is judged whole
+inline constexpr size_t kNotificationsHeldBytesMax = 8 << 20;  // of them together, as of one message
 inline constexpr std::chrono::seconds kHoldPulse{5};  // how often a client that waits for a hold hears of it
 
 // Where a walk's messages go.
@@ -138,6 +139,7 @@ class McpWalk {
 
   // What a server says before its answer (mcp_channels.cc).
   http::Task<Step<>> pass_on(tools::Message notification);
+  Step<> hold_back(std::string message);
   http::Task<Status> question(tools::Running& running, tools::Message asked);
   http::Task<Result<std::string>> consult(std::string method, std::string params);
   http::Task<Result<tools::Message>> put_to_client(std::string method, std::string params);
@@ -189,6 +191,7 @@ class McpWalk {
   Content said_;                    // what the server said so far
   bool whole_ = false;              // nothing leaves before the last verdict
   std::vector<std::string> held_back_;
+  size_t held_back_bytes_ = 0;
   // Under what the newest `release` of this walk was decided: what changes none of it needs no new leaf.
   std::shared_ptr<const InForce> released_under_;
   http::Time released_ = {};

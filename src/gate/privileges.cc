@@ -30,7 +30,7 @@ Result<const passwd*> find_user(const std::string& wanted) {
 
 // What the gate keeps in its state folder. Whatever else lies there, its configuration above all, stays
 // whose it was: the gate's user must not decide what root reads next.
-constexpr const char* kKept[] = {"agreement", "agreements",    "keys",     "log",         "vault",
+constexpr const char* kKept[] = {"agreement", "agreements",    "keys",     "log",         "redo",  "vault",
                                  "worker",    "sample",        "proofs",   "state.db",     "state.db-wal",
                                  "state.db-shm", "admin.sock", "state.db.lock"};
 

@@ -9,6 +9,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/sshsig.h"
+#include "prove/difference.h"
+#include "prove/red_lines.h"
 
 namespace proviso::gate {
 namespace {
@@ -79,6 +81,20 @@ Result<Files> signed_by_all(const Layout& layout, Files files, const Agreement& 
   PV_TRY(files, agreement::with_party_keys(std::move(files), publics));
   for (const auto& [party, key] : keys) {
     PV_TRY(files, agreement::sign_for_party(std::move(files), party, key));
+  }
+  return files;
+}
+
+// Other weights touch what red lines rest on, so their custodians sign the difference.
+Result<Files> signed_by_custodians(const Layout& layout, Files files, const Files& before, const Agreement& in_force,
+                                   const std::string& launcher) {
+  PV_TRY(const auto next, Agreement::load(files));
+  prove::Prover prover(prove::usual_prover(launcher, layout.proofs()));
+  const prove::Amendment amendment = prove::amend(prover, in_force, before, *next, files);
+  files[std::string(agreement::kDifferencePath)] = prove::difference_text(amendment, in_force, *next, std::nullopt);
+  for (const agreement::Party& party : in_force.terms().parties) {
+    PV_TRY(const PrivateKey key, party_key(layout, party.name));
+    files = agreement::sign_as_custodian(std::move(files), party.name, key);
   }
   return files;
 }
@@ -196,8 +212,8 @@ const identity::Person* holder(const std::vector<identity::Person>& people, cons
 
 }  // namespace
 
-Status make_sample_agreement(const Layout& layout, agreement::Files source,
-                             const std::string& weights_sha256) {
+Status make_sample_agreement(const Layout& layout, agreement::Files source, const std::string& weights_sha256,
+                             const std::string& launcher) {
   const std::string target = layout.agreement();
   if (!exists(target + "/agreement.toml")) {
     Files files = std::move(source);
@@ -217,9 +233,11 @@ Status make_sample_agreement(const Layout& layout, agreement::Files source,
                             target, weights_sha256));
   }
   const int64_t revision = agreement->terms().revision;
+  const Files before = files;
   PV_TRY(files, with_weights(std::move(files), *agreement, weights_sha256));
   PV_TRY_VOID(replace_term(files, "revision", std::to_string(revision), std::to_string(revision + 1)));
   PV_TRY(files, signed_by_all(layout, std::move(files), *agreement));
+  PV_TRY(files, signed_by_custodians(layout, std::move(files), before, *agreement, launcher));
   return write_folder(target, files);
 }
 

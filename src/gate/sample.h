@@ -19,9 +19,10 @@ struct SampleKey {
 // Writes LAYOUT.agreement from `source`, a folder's bytes, each party signed for with a fresh key that is
 // kept in LAYOUT.sample. `weights_sha256`, if given, replaces that of the local model: the sample admits
 // the file that is there. Nothing happens when LAYOUT.agreement exists and admits those weights; with
-// other weights the sample is signed again as its next revision.
-Status make_sample_agreement(const Layout& layout, agreement::Files source,
-                             const std::string& weights_sha256);
+// other weights the sample is signed again as its next revision, its difference by every party as custodian;
+// `launcher`, proviso-launch, runs the solvers for that.
+Status make_sample_agreement(const Layout& layout, agreement::Files source, const std::string& weights_sha256,
+                             const std::string& launcher);
 
 // Enters the people of examples.json and gives one key per role, on first use; later calls read them
 // back. Empty when the state was not made from a sample.

@@ -35,8 +35,9 @@ Status may_follow(const agreement::Agreement& in_force, const agreement::Agreeme
   Status custodians = agreement::check_custodians(in_force, next);
   if (custodians) return {};
   return fail(custodians.error().code,
-              custodians.error().message + "\nA custodian signs with `proviso agreement sign FOLDER --party NAME "
-                                           "--custodian --key FILE`, its key of the agreement in force");
+              custodians.error().message + "\nA custodian signs what `proviso agreement diff IN-FORCE FOLDER --write` "
+                                           "found, with `proviso agreement sign FOLDER --party NAME --custodian --key "
+                                           "FILE`, its key of the agreement in force");
 }
 
 Status detectors_as_pinned(const agreement::Agreement& agreement, const inspect::Inspector& inspector) {

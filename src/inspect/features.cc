@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "inspect/hashing.h"
 #include "inspect/unicode.h"
 
 namespace proviso::inspect {
@@ -9,17 +10,6 @@ namespace {
 
 constexpr size_t kGramMin = 3;
 constexpr size_t kGramMax = 5;
-
-uint32_t mix(uint32_t hash, char32_t c) { return (hash ^ c) * 0x01000193u + (hash >> 15); }
-
-uint32_t spread(uint32_t hash) {
-  hash ^= hash >> 16;
-  hash *= 0x7feb352du;
-  hash ^= hash >> 15;
-  hash *= 0x846ca68bu;
-  hash ^= hash >> 16;
-  return hash;
-}
 
 uint32_t word_feature(uint32_t hash) { return spread(hash) % kSingleFeatures; }
 uint32_t pair_feature(uint32_t hash) {

@@ -341,7 +341,10 @@ Found find_mixed(const Look& look) {
     if (dni_holds(compact)) return found(look, end, kLabelIdentifier, "es-dni", kScoreChecked);
   }
   if (word.size() == 11 && hetu_holds(word)) return found(look, end, kLabelIdentifier, "fi-hetu", kScoreChecked);
-  if (digits >= 2 && word.size() >= 6 && word.size() <= 10 && named(look, kPassportWords)) {
+  // A document number of nine characters (ICAO 9303) may by chance have a single digit.
+  const bool document = word.size() == 9 && std::ranges::all_of(word, [](char c) { return is_upper(c) || is_digit(c); });
+  const size_t digits_min = document ? 1 : 2;
+  if (digits >= digits_min && word.size() >= 6 && word.size() <= 10 && named(look, kPassportWords)) {
     return found(look, end, kLabelIdentifier, "passport", kScoreNamed);
   }
   if (digits >= 7 && word.size() <= 16 && named(look, kLicenceWords)) {

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "inspect/labels.h"
+#include "inspect/person_stream.h"
 #include "inspect/rule_stream.h"
 #include "inspect/stream.h"
 #include "inspect/unit_stream.h"
@@ -46,32 +47,48 @@ struct TextStream::State {
   State(std::shared_ptr<const Rules> rules, TextKind kind, uint32_t wanted)
       : secrets(rules, kind), rules_stage(kind, wanted),
         leaks(rules->hold_back() == HoldBack::kOff) {
+    if ((wanted & kPersonBits) != 0) {
+      persons.emplace(kind, PersonStream::Wanted{.name = (wanted & bit_of(kLabelName)) != 0,
+                                                 .address = (wanted & bit_of(kLabelAddress)) != 0});
+    }
     if ((wanted & kClassBits) != 0 && !leaks) units.emplace(kind, wanted & kClassBits);
   }
 
-  // What the first stage let go of, through the others.
-  void pass(std::vector<Segment>& out) {
-    std::vector<Segment>& last = units ? between : out;
-    rules_stage.push(first, last);
-    if (leaks) rules_stage.flush(last);
-    if (units) units->push(between, out);
+  // What the first stage let go of, through the others. At the end of the text each of them lets go, too.
+  enum class End : uint8_t { kNo, kYes };
+  void pass(End end, std::vector<Segment>& out) {
+    const bool all = leaks || end == End::kYes;
+    std::vector<Segment>& for_persons = persons ? ruled : units ? between : out;
+    rules_stage.push(first, for_persons);
+    if (all) rules_stage.flush(for_persons);
+    if (persons) {
+      std::vector<Segment>& for_units = units ? between : out;
+      persons->push(ruled, for_units);
+      if (all) persons->finish(for_units);
+    }
+    if (!units) return;
+    units->push(between, out);
+    if (all) units->finish(out);
   }
 
   SecretStream secrets;
   RuleStream rules_stage;
+  std::optional<PersonStream> persons;
   std::optional<UnitStream> units;
   bool leaks;
   std::vector<Segment> first;
+  std::vector<Segment> ruled;
   std::vector<Segment> between;
 };
 
 struct Inspector::Detectors {
   explicit Detectors(Options options) : rules(std::make_shared<const Rules>(options)) {
-    version = rules->version() + " markings/1 personal/1 classifiers/1";
+    version = rules->version() + " markings/1 personal/2 persons/1 classifiers/1";
     Sha256 hash;
     hash.update("proviso inspect detectors v1");
     hash.update(version);
     hash.update(rules->digest().view());
+    hash.update(PersonTagger::built_in().digest().view());
     hash.update(Classifier::built_in().digest().view());
     digest = hash.finish();
   }
@@ -91,22 +108,18 @@ TextStream::~TextStream() = default;
 void TextStream::push(std::string_view bytes, std::vector<Segment>& out) {
   state_->secrets.push(bytes, &state_->first);
   state_->secrets.findings().clear();
-  state_->pass(out);
+  state_->pass(State::End::kNo, out);
 }
 
 void TextStream::finish(std::vector<Segment>& out) {
   state_->secrets.finish(&state_->first);
   state_->secrets.findings().clear();
-  state_->pass(out);
-  std::vector<Segment>& last = state_->units ? state_->between : out;
-  state_->rules_stage.finish(last);
-  if (!state_->units) return;
-  state_->units->push(state_->between, out);
-  state_->units->finish(out);
+  state_->pass(State::End::kYes, out);
 }
 
 size_t TextStream::held_bytes() const {
   return state_->secrets.held_bytes() + state_->rules_stage.held_bytes() +
+         (state_->persons ? state_->persons->held_bytes() : 0) +
          (state_->units ? state_->units->held_bytes() : 0);
 }
 

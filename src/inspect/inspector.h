@@ -7,8 +7,8 @@
 // so whoever releases segments one by one cannot release half a secret. A whole answer is the same
 // text pushed at once.
 //
-// Three stages, one after the other: secrets (stream.h), the other rules (rule_stream.h), classifiers
-// (unit_stream.h). Each takes the segments of the one before.
+// Four stages, one after the other: secrets (stream.h), the other rules (rule_stream.h), names and addresses
+// of persons (person_stream.h), classifiers (unit_stream.h). Each takes the segments of the one before.
 //
 // What this room never does: it never decides (labels are facts, the agreement decides), never
 // changes a text, never touches the outside, and never keeps more of it back than its limits say.

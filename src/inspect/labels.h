@@ -8,6 +8,7 @@
 #include "inspect/identifiers.h"
 #include "inspect/inspector.h"
 #include "inspect/markings.h"
+#include "inspect/person_tagger.h"
 
 namespace proviso::inspect {
 
@@ -15,7 +16,8 @@ namespace proviso::inspect {
 inline constexpr std::string_view kLabels[] = {
     kClassLabels[0], kClassLabels[1], kClassLabels[2], kClassLabels[3],
     kClassLabels[4], kClassLabels[5], kClassLabels[6], kClassLabels[7],
-    kLabelIdentifier, kLabelContact, kLabelMarking, kLabelMarkingFault, kLabelSecret};
+    kLabelIdentifier, kLabelContact, kLabelMarking, kLabelMarkingFault, kLabelSecret,
+    kLabelName, kLabelAddress};
 inline constexpr uint32_t kClassBits = (1u << kClasses) - 1;
 inline constexpr uint32_t kAllBits = (1u << std::size(kLabels)) - 1;
 
@@ -25,5 +27,6 @@ constexpr uint32_t bit_of(std::string_view label) {
 }
 inline constexpr uint32_t kAlwaysBits = bit_of(kLabelSecret);
 inline constexpr uint32_t kPersonalBits = bit_of(kLabelIdentifier) | bit_of(kLabelContact);
+inline constexpr uint32_t kPersonBits = bit_of(kLabelName) | bit_of(kLabelAddress);
 
 }  // namespace proviso::inspect

@@ -1,5 +1,5 @@
 #pragma once
-// The second stage of a text: markings, personal data, names and addresses. It takes the segments of the
+// The second stage of a text: markings, personal data that shows by its form. It takes the segments of the
 // first stage and cuts them further. A place is decided when every rule has said yes or no there; a rule
 // that must see more holds it back. What is decided depends on the text alone (look.h), and so do the
 // segments: unlabelled ones end where the first stage's do or where a finding begins, and a finding lies

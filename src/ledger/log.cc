@@ -73,6 +73,9 @@ class LogImpl final : public Log {
 
   [[nodiscard]] LogState state() const override;
   Status append(std::span<const std::string> entries, UtcSeconds now) override;
+  Result<PreparedBatch> prepare(std::span<const std::string> entries, UtcSeconds now) override;
+  Status write(PreparedBatch batch) override;
+  Status sync() override;
   Status request_signature() override;
   Result<std::vector<Receipt>> collect() override;
   Result<std::vector<Receipt>> sign() override;
@@ -88,8 +91,9 @@ class LogImpl final : public Log {
   Status agree_with_signer(const Result<SignerClient::Standing>& replayed,
                            const std::optional<Published>& published);
   Status check_entries(std::span<const std::string> entries, UtcSeconds now) const;
-  Status write_frame(std::string_view frame);
   Status make_room(size_t bytes);
+  Status put(const PreparedBatch& batch);
+  void count(PreparedBatch batch);
   Status feed_tiles(uint64_t size);
   Result<std::vector<Receipt>> collect_front(const Pending& batch, SignerClient::Ticket ticket);
   Result<Frame> frame_of(uint64_t index, std::string& bytes) const;
@@ -114,6 +118,8 @@ class LogImpl final : public Log {
   std::optional<WalCursor> published_to_;
   TileStore tiles_;
   bool has_checkpoint_ = false;
+
+  std::mutex syncing_;
 
   mutable std::mutex mutex_;  // guards what follows
   LogState state_;
@@ -292,37 +298,63 @@ Status LogImpl::make_room(size_t bytes) {
   return std::unexpected(io_error("extend", wal_path_, errno));
 }
 
-Status LogImpl::write_frame(std::string_view frame) {
-  PV_TRY_VOID(make_room(frame.size()));
-  PV_TRY_VOID(write_all(io_, wal_.get(), frame, static_cast<int64_t>(offset_), wal_path_));
-  // A failed sync may have dropped the pages and marked them clean: asking again would lie.
-  if (io_.fdatasync(wal_.get()) != 0) return std::unexpected(io_error("sync", wal_path_, errno));
-  return {};
-}
-
-Status LogImpl::append(std::span<const std::string> entries, UtcSeconds now) {
+Result<PreparedBatch> LogImpl::prepare(std::span<const std::string> entries, UtcSeconds now) {
   PV_TRY_VOID(ready());
   PV_TRY_VOID(check_entries(entries, now));
   std::vector<Digest> hashes;
   hashes.reserve(entries.size());
   for (const auto& entry : entries) hashes.push_back(merkle::leaf_hash(entry));
-  merkle::Frontier frontier = frontier_;
-  for (const auto& hash : hashes) frontier.append(hash);
   IntervalTree tree(std::move(hashes));
   const uint64_t start = frontier_.size();
-  const std::string frame = encode_frame(start, now, entries, tree.root());
-  if (const auto wrote = write_frame(frame); !wrote) return fail_for_good(wrote.error());
+  std::string frame = encode_frame(start, now, entries, tree.root());
+  if (const auto room = make_room(frame.size()); !room) return fail_for_good(room.error());
+  return PreparedBatch{start, now, offset_, std::move(frame), std::move(tree)};
+}
 
-  frontier_ = std::move(frontier);
+Status LogImpl::put(const PreparedBatch& batch) {
+  PV_TRY_VOID(ready());
+  if (batch.start != frontier_.size() || batch.offset != offset_)
+    return fail(Code::kConflict, "another batch was written since this one was prepared");
+  const auto wrote =
+      write_all(io_, wal_.get(), batch.frame, static_cast<int64_t>(offset_), wal_path_);
+  if (!wrote) return fail_for_good(wrote.error());
+  return {};
+}
+
+// From here on its signature may be asked for.
+void LogImpl::count(PreparedBatch batch) {
+  for (size_t i = 0; i < batch.tree.size(); ++i) frontier_.append(batch.tree.leaf(i));
   const std::lock_guard lock(mutex_);
-  index_.add(start, offset_);
-  offset_ += frame.size();
+  index_.add(batch.start, offset_);
+  offset_ += batch.frame.size();
   allocated_ = std::max(allocated_, offset_);
   state_.size = frontier_.size();
   state_.root = frontier_.root();
-  state_.last_time = now;
-  pending_.push_back({start, now, std::move(tree), std::nullopt});
+  state_.last_time = batch.time;
+  pending_.push_back({batch.start, batch.time, std::move(batch.tree), std::nullopt});
+}
+
+Status LogImpl::append(std::span<const std::string> entries, UtcSeconds now) {
+  PV_TRY(auto batch, prepare(entries, now));
+  PV_TRY_VOID(put(batch));
+  PV_TRY_VOID(sync());
+  count(std::move(batch));
   return {};
+}
+
+Status LogImpl::write(PreparedBatch batch) {
+  PV_TRY_VOID(put(batch));
+  count(std::move(batch));
+  return {};
+}
+
+// One at a time: the system tells of a lost page once, so whoever syncs behind a failure must hear of it here.
+Status LogImpl::sync() {
+  const std::lock_guard syncing(syncing_);
+  PV_TRY_VOID(ready());
+  // A failed sync may have dropped the pages and marked them clean: asking again would lie.
+  if (io_.fdatasync(wal_.get()) == 0) return {};
+  return fail_for_good(io_error("sync", wal_path_, errno));
 }
 
 Status LogImpl::request_signature() {

@@ -44,6 +44,15 @@ struct LogState {
   uint64_t checkpoint_size = 0;  // the newest published one
 };
 
+// A batch that is ready to be written: its bytes, and where in log.wal they go.
+struct PreparedBatch {
+  uint64_t start = 0;  // index of its first entry
+  UtcSeconds time;
+  uint64_t offset = 0;
+  std::string frame;
+  IntervalTree tree;
+};
+
 class Log {
  public:
   // Opens or creates; recovers: cuts an incomplete last batch (nothing of it was ever signed),
@@ -54,10 +63,16 @@ class Log {
   virtual ~Log() = default;
 
   [[nodiscard]] virtual LogState state() const = 0;  // thread-safe
-  // One batch: written, synced. On return the entries are durable but unsigned. kLimit and kInvalid
-  // (empty batch, time before the last batch's) leave the log as it was; kIo fails it for good.
-  // One thread at a time.
+  // One batch: prepared, written, synced. On return the entries are durable but unsigned. kLimit and
+  // kInvalid (empty batch, time before the last batch's) leave the log as it was; kIo fails it for
+  // good. One thread at a time.
   virtual Status append(std::span<const std::string> entries, UtcSeconds now) = 0;
+  // The steps of append(), for a caller that makes the bytes durable elsewhere first. prepare()
+  // reserves the space on disk, so that write() changes no more than bytes; the batch counts from
+  // write() on, kConflict if another came between. sync() may be called from another thread.
+  virtual Result<PreparedBatch> prepare(std::span<const std::string> entries, UtcSeconds now) = 0;
+  virtual Status write(PreparedBatch batch) = 0;
+  virtual Status sync() = 0;
   // Asks for the signature of the oldest appended batch that was not yet asked for, without
   // waiting. kConflict if there is none. Same thread as append().
   virtual Status request_signature() = 0;

@@ -1,5 +1,7 @@
 #include "oversight/emergencies.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace proviso::oversight {
@@ -18,6 +20,12 @@ const Emergency* Emergencies::overdue(UtcSeconds now) const {
 const Emergency* Emergencies::find(uint64_t leaf) const {
   const auto found = std::find_if(all_.begin(), all_.end(), [&](const Emergency& one) { return one.leaf == leaf; });
   return found == all_.end() ? nullptr : &*found;
+}
+
+Status Emergencies::room_for(std::string_view purpose, UtcSeconds now) const {
+  if (stands(purpose, now)) return fail(Code::kConflict, fmt::format("an emergency stands for `{}` already", purpose));
+  if (all_.size() >= kEmergenciesMax) return fail(Code::kLimit, "too many emergencies wait for their review");
+  return {};
 }
 
 Emergencies Emergencies::with(Emergency emergency) const {

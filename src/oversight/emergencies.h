@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/result.h"
 
 namespace proviso::oversight {
 
@@ -29,6 +30,8 @@ class Emergencies {
   // The oldest whose review is overdue, or null.
   [[nodiscard]] const Emergency* overdue(UtcSeconds now) const;
   [[nodiscard]] const Emergency* find(uint64_t leaf) const;
+  // Whether one more may be declared for `purpose`. kConflict: one stands for it; kLimit: too many wait.
+  [[nodiscard]] Status room_for(std::string_view purpose, UtcSeconds now) const;
   [[nodiscard]] Emergencies with(Emergency emergency) const;
   // Without one that was reviewed, which ends it too.
   [[nodiscard]] Emergencies without(uint64_t leaf) const;

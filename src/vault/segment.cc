@@ -18,6 +18,7 @@ namespace {
 constexpr uint64_t kGrowBytes = 4u << 20;  // what is allocated ahead
 constexpr size_t kZerosBytes = 256u << 10;  // of them, in one write
 constexpr size_t kHeadersBytes = 128u << 10;  // of a scan, in one read
+constexpr size_t kUsualRecordBytes = 4096;  // header included
 constexpr size_t kWindowBytes = 1u << 20;  // of a search behind damage
 
 // Up to `count` bytes at `offset`; fewer only at the end of the file.
@@ -34,12 +35,6 @@ Result<std::string> read_at(const Fd& fd, const std::string& path, uint64_t offs
   }
   bytes.resize(filled);
   return bytes;
-}
-
-Result<Fd> open_segment(const std::string& path) {
-  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd.valid()) return std::unexpected(io_error("open", path, errno));
-  return fd;
 }
 
 Result<uint64_t> size_of(const Fd& fd, const std::string& path) {
@@ -109,6 +104,12 @@ Result<Resync> find_header(const Fd& fd, const std::string& path, uint64_t from,
 
 }  // namespace
 
+Result<Fd> open_segment(const std::string& path) {
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd.valid()) return std::unexpected(io_error("open", path, errno));
+  return fd;
+}
+
 Result<Scan> scan_segment(const std::string& path, uint64_t from) {
   PV_TRY(const Fd fd, open_segment(path));
   PV_TRY(const uint64_t size, size_of(fd, path));
@@ -147,31 +148,36 @@ Result<Scan> scan_segment(const std::string& path, uint64_t from) {
   return scan;
 }
 
-Result<Stored> read_stored(const std::string& path, uint64_t offset, uint64_t index) {
+Result<Stored> read_stored(const Fd& fd, const std::string& path, uint64_t offset, uint64_t index) {
   const auto corrupt = [&](std::string_view what) {
     return fail(Code::kCorrupt,
                 fmt::format("`{}` at offset {}: {} of leaf {}", path, offset, what, index));
   };
-  PV_TRY(const Fd fd, open_segment(path));
-  PV_TRY(const std::string head, read_at(fd, path, offset, kFrameHeaderBytes));
-  const auto header = decode_header(head);
+  // Most records are whole with their header in one read.
+  PV_TRY(std::string bytes, read_at(fd, path, offset, kUsualRecordBytes));
+  const auto header = decode_header(bytes);
   if (!header || header->index != index) return corrupt("a damaged header where the record stood");
   if (header->length > kRecordBytesMax + kRecordOverhead)
     return corrupt("an impossible length in the record");
-  PV_TRY(std::string bytes, read_at(fd, path, offset + kFrameHeaderBytes, header->length));
+  if (kFrameHeaderBytes + header->length <= bytes.size()) {
+    bytes.resize(kFrameHeaderBytes + header->length);
+    bytes.erase(0, kFrameHeaderBytes);
+  } else {
+    PV_TRY(bytes, read_at(fd, path, offset + kFrameHeaderBytes, header->length));
+  }
   if (bytes.size() != header->length) return corrupt("the file ends within the record");
   if (sha256(bytes) != header->digest) return corrupt("the digest does not hold for the record");
   return Stored{std::move(bytes), header->digest};
 }
 
-Result<SegmentWriter> SegmentWriter::open(const std::string& path, uint64_t end,
-                                          const FileOps& ops) {
+Result<std::shared_ptr<SegmentWriter>> SegmentWriter::open(const std::string& path, uint64_t end,
+                                                           const FileOps& ops) {
   Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.valid()) return std::unexpected(io_error("open", path, errno));
-  SegmentWriter writer(std::move(fd), path, ops);
-  PV_TRY(writer.allocated_, size_of(writer.fd_, path));
-  writer.end_ = end;
-  if (end == 0) PV_TRY_VOID(writer.start());
+  std::shared_ptr<SegmentWriter> writer(new SegmentWriter(std::move(fd), path, ops));
+  PV_TRY(writer->allocated_, size_of(writer->fd_, path));
+  writer->end_ = end;
+  if (end == 0) PV_TRY_VOID(writer->start());
   return writer;
 }
 
@@ -219,22 +225,26 @@ Status SegmentWriter::put(std::string_view bytes, uint64_t at) {
   return {};
 }
 
-Status SegmentWriter::append(std::string_view bytes) {
-  if (end_ + bytes.size() > kSegmentBytesMax) {
+Status SegmentWriter::reserve(uint64_t count) {
+  if (end_ + count > kSegmentBytesMax) {
     return fail(Code::kLimit,
                 fmt::format("segment `{}` has reached {} bytes", path_, kSegmentBytesMax));
   }
-  PV_TRY_VOID(allocate(end_ + bytes.size()));
-  dirty_ = true;
+  return allocate(end_ + count);
+}
+
+// Dirty once the bytes are there: a sync beside this may have come too early for them.
+Status SegmentWriter::append(std::string_view bytes) {
+  PV_TRY_VOID(reserve(bytes.size()));
   PV_TRY_VOID(put(bytes, end_));
   end_ += bytes.size();
+  dirty_ = true;
   return {};
 }
 
 Status SegmentWriter::sync() {
-  if (!dirty_) return {};
+  if (!dirty_.exchange(false)) return {};
   if (ops_->fdatasync(fd_.get()) != 0) return std::unexpected(io_error("sync", path_, errno));
-  dirty_ = false;
   return {};
 }
 

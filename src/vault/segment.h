@@ -2,7 +2,9 @@
 // One segment file: read by scanning its headers, written at its end. Space is allocated in chunks
 // ahead of need, so that a sync writes bytes and not the file's length; what is not written yet
 // reads as zero.
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,19 +43,24 @@ struct Stored {
   std::string bytes;
   Digest digest;
 };
-Result<Stored> read_stored(const std::string& path, uint64_t offset, uint64_t index);
+Result<Stored> read_stored(const Fd& fd, const std::string& path, uint64_t offset, uint64_t index);
+
+// The segment file, for reading.
+Result<Fd> open_segment(const std::string& path);
 
 class SegmentWriter {
  public:
   // Opens, or creates durably (file and folder synced), to write at `end`; 0 for a file without
   // records.
-  static Result<SegmentWriter> open(const std::string& path, uint64_t end, const FileOps& ops);
+  static Result<std::shared_ptr<SegmentWriter>> open(const std::string& path, uint64_t end, const FileOps& ops);
+  // Space for `count` more bytes, so that append() finds it.
+  Status reserve(uint64_t count);
   Status append(std::string_view bytes);
-  Status sync();
+  Status sync();  // beside the others, from any thread
   // Cuts everything at and behind `offset` off, durably.
   Status cut(uint64_t offset);
   [[nodiscard]] uint64_t end() const { return end_; }
-  [[nodiscard]] bool dirty() const { return dirty_; }
+  [[nodiscard]] bool dirty() const { return dirty_.load(); }
 
  private:
   SegmentWriter(Fd fd, std::string path, const FileOps& ops)
@@ -67,7 +74,7 @@ class SegmentWriter {
   const FileOps* ops_;
   uint64_t end_ = 0;
   uint64_t allocated_ = 0;
-  bool dirty_ = false;
+  std::atomic<bool> dirty_ = false;
 };
 
 }  // namespace proviso::vault

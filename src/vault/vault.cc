@@ -27,7 +27,7 @@ namespace proviso::vault {
 namespace {
 
 constexpr size_t kBufferBytes = 1u << 20;  // of a batch, gathered before it is written
-constexpr size_t kOpenSegmentsMax = 16;    // file descriptors kept for writing; more are reopened
+constexpr size_t kOpenSegmentsMax = 16;    // file descriptors kept for writing, and for reading; more are reopened
 // A header vouches for itself but is no secret: an index far away must not make us allocate.
 constexpr uint64_t kIndexGapMax = 1u << 24;
 constexpr std::string_view kSegmentSuffix = ".seg";
@@ -49,6 +49,7 @@ struct Spot {
   std::string segment;
   std::string path;
   uint64_t offset = 0;
+  size_t number = 0;
 };
 struct Segment {
   std::string name;
@@ -85,6 +86,9 @@ class VaultImpl final : public Vault {
   Result<Sealed> seal(std::string_view retention_class, UtcSeconds time,
                       std::string_view plaintext) const override;
   Status append(uint64_t first_index, const std::vector<const Sealed*>& records) override;
+  Result<PreparedRecords> prepare(uint64_t first_index,
+                                  const std::vector<const Sealed*>& records) override;
+  Status write(PreparedRecords records) override;
   Status sync() override;
   Status recover(uint64_t log_size) override;
   Result<Sealed> record(uint64_t index) const override;
@@ -105,11 +109,16 @@ class VaultImpl final : public Vault {
   [[nodiscard]] size_t segment_number(std::string_view name) const;  // mutex_ held; adds it if new
   Status scan(size_t number) const;                                  // mutex_ held
   void note_place(uint64_t index, Place place) const;                // mutex_ held
-  Result<SegmentWriter*> writer(size_t number);
-  Status write(uint64_t first_index, const std::vector<const Sealed*>& records);
+  Result<std::shared_ptr<SegmentWriter>> writer(size_t number);
+  Status may_come_next(uint64_t first_index, const std::vector<const Sealed*>& records) const;
+  size_t segment_for(const Sealed& record);
+  Status write_through(uint64_t first_index, const std::vector<const Sealed*>& records);
+  Result<PreparedRecords> lay_out(uint64_t first_index, const std::vector<const Sealed*>& records);
+  Status put(const PreparedRecords& records);
   Status check_complete(uint64_t log_size) const;        // mutex_ held
   Status cut_segment(size_t number, uint64_t log_size);  // mutex_ held
   [[nodiscard]] std::optional<Spot> find(uint64_t index) const;
+  Result<std::shared_ptr<const Fd>> reader(const Spot& spot) const;
 
   const std::string dir_;
   const Access access_;
@@ -118,6 +127,7 @@ class VaultImpl final : public Vault {
   const FileOps* const ops_;
 
   std::atomic<bool> failed_ = false;
+  std::mutex failing_;
   std::string failure_;  // written before failed_ is set, once
 
   // What stands where; a reader learns more while it looks.
@@ -126,7 +136,12 @@ class VaultImpl final : public Vault {
   mutable std::map<std::string, size_t, std::less<>> numbers_;
   mutable std::vector<Place> places_;
 
-  std::map<size_t, SegmentWriter> writers_;  // the writer's thread only
+  mutable std::mutex readers_mutex_;
+  mutable std::map<size_t, std::shared_ptr<const Fd>> readers_;
+
+  std::mutex syncing_;
+  std::mutex writers_mutex_;
+  std::map<size_t, std::shared_ptr<SegmentWriter>> writers_;
 };
 
 Status VaultImpl::usable() const {
@@ -140,7 +155,8 @@ Status VaultImpl::usable() const {
 }
 
 Status VaultImpl::break_with(Error error) {
-  failure_ = error.message;
+  const std::lock_guard lock(failing_);
+  if (!failed_.load()) failure_ = error.message;
   failed_.store(true, std::memory_order_release);
   return std::unexpected(std::move(error));
 }
@@ -212,11 +228,14 @@ Result<Sealed> VaultImpl::seal(std::string_view retention_class, UtcSeconds time
   return sealed;
 }
 
-Result<SegmentWriter*> VaultImpl::writer(size_t number) {
-  const auto found = writers_.find(number);
-  if (found != writers_.end()) return &found->second;
-  if (writers_.size() >= kOpenSegmentsMax) {
-    std::erase_if(writers_, [](const auto& open) { return !open.second.dirty(); });
+Result<std::shared_ptr<SegmentWriter>> VaultImpl::writer(size_t number) {
+  {
+    const std::lock_guard lock(writers_mutex_);
+    const auto found = writers_.find(number);
+    if (found != writers_.end()) return found->second;
+    if (writers_.size() >= kOpenSegmentsMax) {
+      std::erase_if(writers_, [](const auto& open) { return !open.second->dirty(); });
+    }
   }
   std::string path;
   uint64_t end;
@@ -225,34 +244,94 @@ Result<SegmentWriter*> VaultImpl::writer(size_t number) {
     path = segments_[number].path;
     end = segments_[number].end;
   }
-  PV_TRY(SegmentWriter opened, SegmentWriter::open(path, end, *ops_));
-  return &writers_.emplace(number, std::move(opened)).first->second;
+  PV_TRY(auto opened, SegmentWriter::open(path, end, *ops_));
+  const std::lock_guard lock(writers_mutex_);
+  return writers_.emplace(number, std::move(opened)).first->second;
 }
 
-Status VaultImpl::append(uint64_t first_index, const std::vector<const Sealed*>& records) {
+size_t VaultImpl::segment_for(const Sealed& record) {
+  const std::unique_lock lock(mutex_);
+  return segment_number(record.segment);
+}
+
+Status VaultImpl::may_come_next(uint64_t first_index, const std::vector<const Sealed*>& records) const {
   PV_TRY_VOID(usable());
   if (first_index != size()) {
     return fail(Code::kConflict, fmt::format("the vault holds {} records; leaf {} cannot come next",
                                              size(), first_index));
   }
   for (const Sealed* record : records) PV_TRY_VOID(check_segment_name(record->segment));
-  if (Status written = write(first_index, records); !written) return break_with(written.error());
   return {};
 }
 
-Status VaultImpl::write(uint64_t first_index, const std::vector<const Sealed*>& records) {
+Status VaultImpl::append(uint64_t first_index, const std::vector<const Sealed*>& records) {
+  PV_TRY_VOID(may_come_next(first_index, records));
+  if (Status written = write_through(first_index, records); !written) return break_with(written.error());
+  return {};
+}
+
+Result<PreparedRecords> VaultImpl::prepare(uint64_t first_index,
+                                           const std::vector<const Sealed*>& records) {
+  PV_TRY_VOID(may_come_next(first_index, records));
+  auto laid_out = lay_out(first_index, records);
+  if (!laid_out) return std::unexpected(break_with(laid_out.error()).error());
+  return laid_out;
+}
+
+Result<PreparedRecords> VaultImpl::lay_out(uint64_t first_index,
+                                           const std::vector<const Sealed*>& records) {
+  PreparedRecords prepared{.first_index = first_index, .writes = {}, .places = {}};
+  for (size_t i = 0; i < records.size(); ++i) {
+    const Sealed& record = *records[i];
+    const size_t number = segment_for(record);
+    auto found = std::ranges::find(prepared.writes, number, &PreparedRecords::Write::segment);
+    if (found == prepared.writes.end()) {
+      PV_TRY(const auto file, writer(number));
+      const std::string name = file_stem(record.segment) + std::string(kSegmentSuffix);
+      found = prepared.writes.insert(found, {name, file->end(), {}, number});
+    }
+    prepared.places.push_back({number, found->offset + found->bytes.size()});
+    found->bytes +=
+        encode_header({first_index + i, static_cast<uint32_t>(record.bytes.size()), record.digest});
+    found->bytes += record.bytes;
+  }
+  for (const auto& write : prepared.writes) {
+    PV_TRY(const auto file, writer(write.segment));
+    PV_TRY_VOID(file->reserve(write.bytes.size()));
+  }
+  return prepared;
+}
+
+Status VaultImpl::write(PreparedRecords records) {
+  PV_TRY_VOID(usable());
+  if (records.first_index != size())
+    return fail(Code::kConflict, "other records were written since these were prepared");
+  if (Status written = put(records); !written) return break_with(written.error());
+  return {};
+}
+
+Status VaultImpl::put(const PreparedRecords& records) {
+  for (const auto& write : records.writes) {
+    PV_TRY(const auto file, writer(write.segment));
+    PV_CHECK(file->end() == write.offset);
+    PV_TRY_VOID(file->append(write.bytes));
+  }
+  const std::unique_lock lock(mutex_);
+  for (const auto& place : records.places) places_.emplace_back(place.segment, place.offset);
+  for (const auto& write : records.writes) segments_[write.segment].end = write.offset + write.bytes.size();
+  return {};
+}
+
+// Of any size: what was gathered is written piece by piece.
+Status VaultImpl::write_through(uint64_t first_index, const std::vector<const Sealed*>& records) {
   std::map<size_t, std::string> buffers;
   std::vector<Place> places;
   places.reserve(records.size());
   std::map<size_t, uint64_t> ends;
   for (size_t i = 0; i < records.size(); ++i) {
     const Sealed& record = *records[i];
-    size_t number;
-    {
-      const std::unique_lock lock(mutex_);
-      number = segment_number(record.segment);
-    }
-    PV_TRY(SegmentWriter* const file, writer(number));
+    const size_t number = segment_for(record);
+    PV_TRY(const auto file, writer(number));
     std::string& buffer = buffers[number];
     places.emplace_back(number, file->end() + buffer.size());
     buffer +=
@@ -264,7 +343,7 @@ Status VaultImpl::write(uint64_t first_index, const std::vector<const Sealed*>& 
     }
   }
   for (const auto& [number, buffer] : buffers) {
-    PV_TRY(SegmentWriter* const file, writer(number));
+    PV_TRY(const auto file, writer(number));
     PV_TRY_VOID(file->append(buffer));
     ends[number] = file->end();
   }
@@ -274,10 +353,17 @@ Status VaultImpl::write(uint64_t first_index, const std::vector<const Sealed*>& 
   return {};
 }
 
+// One at a time: whoever finds nothing left to sync has waited for the one who syncs it, and hears if that failed.
 Status VaultImpl::sync() {
+  const std::lock_guard syncing(syncing_);
   PV_TRY_VOID(usable());
-  for (auto& [number, file] : writers_) {
-    if (Status synced = file.sync(); !synced) return break_with(synced.error());
+  std::vector<std::shared_ptr<SegmentWriter>> files;
+  {
+    const std::lock_guard lock(writers_mutex_);
+    for (const auto& [number, file] : writers_) files.push_back(file);
+  }
+  for (const auto& file : files) {
+    if (Status synced = file->sync(); !synced) return break_with(synced.error());
   }
   return {};
 }
@@ -304,8 +390,8 @@ Status VaultImpl::cut_segment(size_t number, uint64_t log_size) {
     if (place.known() && place.segment() == number) cut = std::min(cut, place.offset());
   }
   if (cut == segment.end && !segment.tail) return {};
-  PV_TRY(SegmentWriter file, SegmentWriter::open(segment.path, segment.end, *ops_));
-  PV_TRY_VOID(file.cut(cut));
+  PV_TRY(const auto file, SegmentWriter::open(segment.path, segment.end, *ops_));
+  PV_TRY_VOID(file->cut(cut));
   segment.end = cut;
   segment.tail = false;
   std::erase_if(segment.faults, [&](const Fault& fault) { return fault.offset >= cut; });
@@ -328,7 +414,21 @@ std::optional<Spot> VaultImpl::find(uint64_t index) const {
   const std::shared_lock lock(mutex_);
   if (index >= places_.size() || !places_[index].known()) return std::nullopt;
   const Segment& segment = segments_[places_[index].segment()];
-  return Spot{segment.name, segment.path, places_[index].offset()};
+  return Spot{segment.name, segment.path, places_[index].offset(), places_[index].segment()};
+}
+
+Result<std::shared_ptr<const Fd>> VaultImpl::reader(const Spot& spot) const {
+  {
+    const std::lock_guard lock(readers_mutex_);
+    const auto found = readers_.find(spot.number);
+    if (found != readers_.end()) return found->second;
+  }
+  PV_TRY(Fd opened, open_segment(spot.path));
+  auto file = std::make_shared<const Fd>(std::move(opened));
+  const std::lock_guard lock(readers_mutex_);
+  if (readers_.size() >= kOpenSegmentsMax) readers_.clear();
+  readers_.emplace(spot.number, file);
+  return file;
 }
 
 Result<Sealed> VaultImpl::record(uint64_t index) const {
@@ -338,7 +438,8 @@ Result<Sealed> VaultImpl::record(uint64_t index) const {
     spot = find(index);
   }
   if (!spot) return fail(Code::kNotFound, fmt::format("the vault has no record of leaf {}", index));
-  PV_TRY(Stored stored, read_stored(spot->path, spot->offset, index));
+  PV_TRY(const auto file, reader(*spot));
+  PV_TRY(Stored stored, read_stored(*file, spot->path, spot->offset, index));
   return Sealed{std::move(spot->segment), std::move(stored.bytes), stored.digest};
 }
 

@@ -28,6 +28,23 @@ struct Sealed {
   Digest digest;        // SHA-256 of bytes: the ciphertext digest in the leaf
 };
 
+// A batch of records that is ready to be written: bytes, and where in the segment files they go.
+struct PreparedRecords {
+  struct Write {
+    std::string file;  // the segment file's name
+    uint64_t offset = 0;
+    std::string bytes;
+    size_t segment = 0;  // the vault's own number for it
+  };
+  struct Place {
+    size_t segment = 0;
+    uint64_t offset = 0;
+  };
+  uint64_t first_index = 0;
+  std::vector<Write> writes;
+  std::vector<Place> places;  // of each record
+};
+
 class Vault {
  public:
   // Opens or creates `dir` (keys/ and segments/) and reads where every record stands. The root key
@@ -48,8 +65,13 @@ class Vault {
                               std::string_view plaintext) const = 0;
   // Appends records for leaves first_index… in order; kConflict unless first_index is size().
   // Durable only after sync(): a log that writes its batch after sync() returned never has a leaf
-  // without one.
+  // without one. sync() may be called beside the others, from another thread.
   virtual Status append(uint64_t first_index, const std::vector<const Sealed*>& records) = 0;
+  // append() in two steps, for a caller that makes the bytes durable elsewhere first: prepare() makes
+  // missing segment files and reserves space, durably, so that write() changes no more than bytes.
+  virtual Result<PreparedRecords> prepare(uint64_t first_index,
+                                          const std::vector<const Sealed*>& records) = 0;
+  virtual Status write(PreparedRecords records) = 0;
   virtual Status sync() = 0;
   // Removes records of leaves at or beyond `log_size`: a batch that the log does not have, and a
   // torn tail. kCorrupt, with nothing removed, when a leaf of the log has no record here (which is

@@ -1,8 +1,11 @@
 // What an amendment needs the custodians of red lines for: each change with and without the signature that the
 // agreement in force asks for, whoever the amended one names.
+#include <fmt/format.h>
+
 #include <functional>
 
 #include "agreement/custody.h"
+#include "agreement/difference.h"
 #include "agreement/support.h"
 #include "base/sshsig.h"
 
@@ -58,6 +61,13 @@ class Custody : public testing::Test {
     return files;
   }
 
+  // The paper that custodians sign; only what it is about counts here.
+  static Files with_difference(Files files, const Digest& from, const Digest& to) {
+    files[std::string(kDifferencePath)] =
+        fmt::format(R"({{"format":"{}","from":{{"digest":"{}"}},"to":{{"digest":"{}"}}}})", kDifferenceFormat, from.hex(), to.hex());
+    return files;
+  }
+
   // Refused without `party`'s old key, with each of the words in the refusal; accepted with it.
   void expect_guarded(const Files& files, const std::string& party, const std::vector<std::string>& words) const {
     const auto without = load_or_fail(files);
@@ -69,14 +79,15 @@ class Custody : public testing::Test {
       EXPECT_NE(refused.error().message.find(word), std::string::npos) << word << " in " << refused.error().message;
     }
     // Another's signature in its place is not the custodian's.
-    const auto forged = load_or_fail(sign_as_custodian(files, party, PrivateKey::generate()));
+    const Files papers = with_difference(files, before_->digest(), without->digest());
+    const auto forged = load_or_fail(sign_as_custodian(papers, party, PrivateKey::generate()));
     EXPECT_FALSE(check_custodians(*before_, *forged));
-    Files more = files;
+    Files more = papers;
     for (const auto& [name, key] : keys_) more = sign_as_custodian(std::move(more), name, key);
     const auto with = load_or_fail(more);
     const Status accepted = check_custodians(*before_, *with);
     EXPECT_TRUE(accepted) << (accepted ? "" : accepted.error().message);
-    Files all_but = files;
+    Files all_but = papers;
     for (const auto& [name, key] : keys_) {
       if (name != party) all_but = sign_as_custodian(std::move(all_but), name, key);
     }
@@ -99,6 +110,38 @@ TEST_F(Custody, AClauseThatTightensNeedsNoCustodian) {
   EXPECT_TRUE(touched_lines(*before_, *next).empty());
   EXPECT_TRUE(check_custodians(*before_, *next));
   EXPECT_TRUE(wider_terms(*before_, *next).empty());
+}
+
+// What custodians sign is the difference between exactly these two, byte for byte.
+TEST_F(Custody, ASignedDifferenceIsAboutTheseBytes) {
+  const Files files = amended([](Files& all) {
+    replace(all, "agreement.toml", "id    = \"fire_plan\"\nclass = \"force\"", "id    = \"fire_plan\"\nclass = \"write\"");
+  });
+  const Digest next = load_or_fail(files)->digest();
+  const auto signed_by_all = [&](Files papers) {
+    for (const auto& [name, key] : keys_) papers = sign_as_custodian(std::move(papers), name, key);
+    return papers;
+  };
+  const Files right = signed_by_all(with_difference(files, before_->digest(), next));
+  EXPECT_TRUE(check_custodians(*before_, *load_or_fail(right)));
+  // About another agreement in force, or another amendment.
+  const Digest other = sha256("another");
+  for (const auto& [from, to] : {std::pair{other, next}, std::pair{before_->digest(), other}}) {
+    const Status refused = check_custodians(*before_, *load_or_fail(signed_by_all(with_difference(files, from, to))));
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message.find("write it anew"), std::string::npos) << refused.error().message;
+  }
+  // Changed after it was signed, taken away after it was signed, never there, not what it should be.
+  Files changed = right;
+  changed.at(std::string(kDifferencePath)) += " ";
+  EXPECT_FALSE(check_custodians(*before_, *load_or_fail(changed)));
+  Files gone = right;
+  gone.erase(std::string(kDifferencePath));
+  EXPECT_FALSE(check_custodians(*before_, *load_or_fail(gone)));
+  EXPECT_FALSE(check_custodians(*before_, *load_or_fail(signed_by_all(files))));
+  Files nonsense = files;
+  nonsense[std::string(kDifferencePath)] = "{}";
+  EXPECT_FALSE(check_custodians(*before_, *load_or_fail(signed_by_all(nonsense))));
 }
 
 TEST_F(Custody, AToolInAMilderClass) {

@@ -115,7 +115,8 @@ TEST(Committer, AnswersNothingBeforeTheSync) {
   EXPECT_TRUE(state.committer->submit(sealed(state, 1), sink, 1));
   while (!reached) std::this_thread::yield();
   EXPECT_EQ(sink.count, 0u);
-  const std::string written = slurp(state.place.dir() + "/log.wal").substr(0, 8192);
+  const std::string redo = state.redo_places().dir;
+  const std::string written = slurp(redo + "/0").substr(0, 8192) + slurp(redo + "/1").substr(0, 8192);
   EXPECT_EQ(written.find("ex-1"), std::string::npos);    // a fact, never in clear
   EXPECT_NE(written.find("node-1"), std::string::npos);  // written already
   hold = false;
@@ -146,7 +147,7 @@ TEST(Committer, RefusesEverythingAfterAFailedSync) {
   EXPECT_FALSE(state.committer->submit(last, sink, 99));
   state.committer.reset();
   EXPECT_EQ(sink.receipts.size(), 1u);
-  EXPECT_FALSE(state.place.log->publish());
+  EXPECT_EQ(state.place.log->state().size, 1u);
 }
 
 TEST(Committer, NeverRunsBackInTime) {
@@ -158,11 +159,11 @@ TEST(Committer, NeverRunsBackInTime) {
   EXPECT_EQ(state.committer->now(), was);
   ASSERT_OK(state.committer->commit(sealed(state, 2)));
   state.committer.reset();
-  const auto again = Committer::start(*state.place.log, *state.vault, state.clock);
+  const auto again = Committer::start(*state.place.log, *state.vault, *state.redo, state.clock);
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().code, Code::kConflict);
   state.clock.set(was);
-  EXPECT_TRUE(Committer::start(*state.place.log, *state.vault, state.clock));
+  EXPECT_TRUE(Committer::start(*state.place.log, *state.vault, *state.redo, state.clock));
 }
 
 TEST(Committer, RefusesALeafThatWaitedTooLong) {

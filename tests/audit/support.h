@@ -19,23 +19,30 @@ class State {
   Status open(ledger::Io* io = nullptr) {
     committer.reset();
     vault.reset();
+    redo.reset();
+    PV_TRY(redo, Redo::open(redo_places(), io ? *io : ledger::Io::system()));
     PV_TRY_VOID(place.open(io));
     PV_TRY(vault, vault::Vault::open(place.root() + "/vault"));
     return {};
   }
   Status start(ledger::Io* io = nullptr) {
     PV_TRY_VOID(open(io));
-    PV_TRY(committer, Committer::start(*place.log, *vault, clock));
+    PV_TRY(committer, Committer::start(*place.log, *vault, *redo, clock));
     return {};
   }
   void close() {
     committer.reset();
     vault.reset();
     place.close();
+    redo.reset();
+  }
+  [[nodiscard]] RedoPlaces redo_places() const {
+    return {place.root() + "/redo", place.dir(), place.root() + "/vault/segments"};
   }
 
   Place place;
   ManualClock clock{{1'767'225'600}};  // 2026-01-01
+  std::unique_ptr<Redo> redo;
   std::unique_ptr<vault::Vault> vault;
   std::unique_ptr<Committer> committer;
 };

@@ -21,6 +21,11 @@ TEST(Visible, ACellStaysOnItsLine) {
   EXPECT_EQ(visible_line("caf\xc3\xa9"), "caf\xc3\xa9");
 }
 
+TEST(Visible, SaysWhereTheFirstHiddenCharacterIs) {
+  EXPECT_EQ(find_hidden("caf\xc3\xa9\n\t"), std::nullopt);
+  EXPECT_EQ(find_hidden("\xc3\xa9 \xe2\x80\xae \xe2\x80\x8b"), 3u);
+}
+
 TEST(Visible, ReadsNoFurtherThanTheText) {
   EXPECT_EQ(visible(std::string_view("\xf0\x9f\x8c\x8d", 2)).size(), 2u);
 }

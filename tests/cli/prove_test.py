@@ -135,6 +135,16 @@ def main():
         assert diff["wider_terms"] == ["tool `fire_plan` moves from class `force` to `write`"], both
         touched = {one["line"]: one["custodian"] for one in diff["custodians"]}
         assert touched["R1"] == "vendor" and touched["R4"] == "operator" and "R5" not in touched, both
+
+        # Without solvers nothing is written that somebody could sign. The control: with them it is.
+        loose = edited(os.path.join(top, "loose"), "clauses/6-secrets.md", 'contains("secret") }',
+                       'contains("secret") && !context.moment.break_glass }')
+        alone = shutil.copy(PROVISO, os.path.join(top, "proviso"))  # no proviso-launch beside it
+        paper = os.path.join(loose, "signatures", "difference.json")
+        done = subprocess.run([alone, "agreement", "diff", ENCLAVE, loose, "--write"], capture_output=True, text=True, timeout=240)
+        assert done.returncode == 1 and "no answer" in done.stderr and not os.path.exists(paper), done.stdout + done.stderr
+        status, out, both = run("agreement", "diff", ENCLAVE, loose, "--write")
+        assert status == 1 and os.path.exists(paper), both
     print("prove and diff: as they should")
     return 0
 

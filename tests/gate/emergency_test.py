@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import leaves  # noqa: E402
@@ -22,8 +24,8 @@ def proviso(gate, *args, role):
     return done.returncode, done.stdout, done.stderr
 
 
-def declare(gate, role="planner", purpose="logistics"):
-    return gate.request("POST", "/proviso/emergencies", {"purpose": purpose, "reason": REASON}, role=role)
+def declare(gate, role="planner", purpose="logistics", reason=REASON):
+    return gate.request("POST", "/proviso/emergencies", {"purpose": purpose, "reason": reason}, role=role)
 
 
 def approve(gate, held, role):
@@ -92,10 +94,73 @@ def reviewed(gate, emergency):
     check("every decision knew", True in told and False in told, told)
 
 
+def at_once(gate):
+    """Of many who declare what was signed once, at the same moment, one does."""
+    held = declare(gate)[1].get("proviso-hold", "none")
+    for role in ("commander", "security"):
+        check("%s signs" % role, approve(gate, held, role)[0] == 0)
+    statuses = []
+    threads = [threading.Thread(target=lambda: statuses.append(declare(gate)[0])) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = [e for e in listed(gate) if e["state"] == "stands"]
+    check("of eight declarations one stands", statuses.count(200) == 1 and len(found) == 1, (statuses, found))
+    return found[0]
+
+
+def amend(gate, change, revision):
+    """Another revision of the agreement, signed by all parties, in force."""
+    toml = os.path.join(gate.state, "agreement", "agreement.toml")
+    digest = json.loads(gate.request("GET", "/proviso/agreement")[2])["digest"]
+    with open(toml) as text:
+        terms = text.read()
+    with open(toml, "w") as out:
+        out.write(change(terms).replace("revision    = %d" % (revision - 1), "revision    = %d" % revision))
+    for name, party in (("operator", "Operator"), ("model-vendor", "Model vendor"), ("inspectorate", "Inspectorate")):
+        subprocess.run([os.path.join(BIN, "proviso"), "agreement", "sign", os.path.join(gate.state, "agreement"), "--party",
+                        party, "--key", os.path.join(gate.state, "sample", "parties", name + ".key")], check=True,
+                       capture_output=True)
+    deadline = time.monotonic() + 90
+    while json.loads(gate.request("GET", "/proviso/agreement")[2])["digest"] == digest and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+def amended(gate, emergency):
+    """An amendment takes [break_glass] away while an emergency stands: it ends when it was signed to end, nobody declares
+    another, and it is reviewed once an agreement says again who reviews."""
+    kept = []
+
+    def without(terms):
+        start = terms.index("[break_glass]")
+        kept.append(terms[start:terms.index("[labels]", start)])
+        return terms.replace(kept[0], "")
+    clause = os.path.join(gate.state, "agreement", "clauses", "11-emergency.md")
+    with open(clause) as text:
+        lines = [line for line in text if "| declare |" not in line]  # examples of what is then denied
+    with open(clause, "w") as out:
+        out.writelines(lines)
+    amend(gate, without, 2)
+    leaf = str(emergency["leaf"])
+    check("it still stands", listed(gate) == [emergency] and asked(gate) == 200, listed(gate))
+    gate.kill()
+    gate.start()
+    check("after a restart, too", listed(gate) == [emergency] and asked(gate) == 200, listed(gate))
+    status, _, body = declare(gate, role="planner", purpose="maintenance")
+    check("nobody declares another", status == 403 and b"knows no emergency" in body, (status, body))
+    status, _, err = proviso(gate, "emergency", "review", leaf, "--reason", "all was well", role="legal")
+    check("nobody is its reviewer now", status == 1 and "reviewer" in err, err)
+    amend(gate, lambda terms: terms.replace("[labels]", kept[0] + "[labels]", 1), 3)
+    status, _, err = proviso(gate, "emergency", "review", leaf, "--reason", "all was well", role="legal")
+    check("with [break_glass] back it is reviewed", status == 0 and listed(gate) == [] and asked(gate) == 403, err)
+
+
 with Upstream() as upstream, Gate(upstream=upstream, config="[oversight]\nwait_seconds = 1\n") as gate:
     emergency = declared(gate)
     stands(gate, emergency)
     reviewed(gate, emergency)
+    amended(gate, at_once(gate))
     gate.stop()
     status, output = gate.verify()
     check("every decision is derived again", status == 0, output[-2000:])

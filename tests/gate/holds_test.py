@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Actions that wait for people: the hold, its approval by signature, its one execution, and every way around it."""
 import collections
+import http.server
 import json
 import os
 import shutil
@@ -162,6 +163,48 @@ def reviewed(gate):
     check("it is a leaf", [f["review.exchange"] for f in asked] == [exchange], asked)
 
 
+class Relay(http.server.BaseHTTPRequestHandler):
+    """Stands between a person and the gate, and gives other words to read than those to sign."""
+
+    def do_GET(self):
+        status, _, body = self.server.gate.request("GET", self.path, role="commander")
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        shown = json.loads(body)
+        shown["rendering"] = shown["rendering"].replace(*self.server.swap)
+        body = json.dumps(shown).encode()
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *unused):
+        pass
+
+
+def misshown(gate):
+    held, _ = ask_held(gate, 25)
+    relay = http.server.HTTPServer(("127.0.0.1", 0), Relay)
+    relay.gate = gate
+    threading.Thread(target=relay.serve_forever, daemon=True).start()
+    environment = dict(os.environ, PROVISO_API_KEY=gate.keys["commander"],
+                       PROVISO_GATE="http://127.0.0.1:%d" % relay.server_port)
+    decision = ("--as", "commander", "--reason", REASON)
+    for swap, fine in ((("planner", "planner"), True), (('"quantity": 25', '"quantity": 24'), False),
+                       (("planner", "analyst"), False)):
+        relay.swap = swap
+        for command in (("show", held), ("statement", held, *decision),
+                        ("approve", held, *decision, "--key", approver_key(gate, "commander"))):
+            if fine and command[0] == "approve":
+                continue
+            done = subprocess.run([os.path.join(BIN, "proviso"), "hold", *command], capture_output=True, text=True,
+                                  env=environment)
+            check("%s of what is %s" % (command[0], "as it is" if fine else "not what is signed"), done.returncode == (
+                0 if fine else 1) and (fine or ("not what it gives to sign" in done.stderr and not done.stdout)),
+                  (swap, done.stdout, done.stderr))
+    relay.shutdown()
+    relay.server_close()
+
+
 def denied(gate):
     held, _ = ask_held(gate, 30)
     check("a commander approves", decide(gate, held, "commander")[0] == 0)
@@ -207,19 +250,21 @@ def newest_hold(gate, before):
     return "none"
 
 
-def streamed(gate):
+def waiting_stream(gate, number):
     before = open_holds(gate)
-    stream = Stream(gate, order(40))
-    held = newest_hold(gate, before)
+    stream = Stream(gate, order(number))
+    return stream, newest_hold(gate, before)
+
+
+def streamed(gate):
+    stream, held = waiting_stream(gate, 40)
     time.sleep(11)  # longer than a stream is silent
     approve_both(gate, held)
     stream.join()
     check("a stream waits and then goes on", stream.status == 200 and b"order_parts" in stream.body
           and b"[DONE]" in stream.body, stream.body)
     check("comments kept it open", b"\n:" in stream.body or stream.body.startswith(b":"), stream.body[:200])
-    before = open_holds(gate)
-    stream = Stream(gate, order(41))
-    held = newest_hold(gate, before)
+    stream, held = waiting_stream(gate, 41)
     check("legal denies", decide(gate, held, "legal", "deny")[0] == 0)
     stream.join()
     check("a denied stream ends in words", stream.status == 200 and b"content_filter" in stream.body
@@ -344,6 +389,7 @@ with Upstream() as upstream, Gate(upstream=upstream, config=CONFIG) as gate:
     whole(gate, upstream)
     swapped(gate)
     tampered(gate)
+    misshown(gate)
     reviewed(gate)
     denied(gate)
     streamed(gate)

@@ -13,6 +13,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import leaves  # noqa: E402
+from amending import custodians_sign  # noqa: E402
 from gate import BIN, Checks, Gate  # noqa: E402
 from upstream import Upstream  # noqa: E402
 
@@ -213,21 +214,26 @@ def swap(gate):
     agreements = [json.loads(leaf)["agreement"] for leaf, _ in leaves.read(gate.state)
                   if json.loads(leaf)["verb"] == "agreement"]
     check("the swap is a leaf", len(set(agreements)) == 2, agreements)
+
+    def sign_again():
+        for party, key in signed:
+            proviso("agreement", "sign", folder, "--party", party, "--key", key)
+        wrong = custodians_sign(os.path.join(gate.state, "agreements", status()["digest"]), folder, signed)
+        check("its custodians sign", not wrong, wrong)
+
     # What a running gate cannot follow, it does not claim: other weights wait for a restart.
     text = open(folder + "/agreement.toml").read()
     weights = re.search(r'weights_sha256 = "([0-9a-f]{64})"', text).group(1)
     with open(folder + "/agreement.toml", "w") as out:
         out.write(text.replace("revision    = 2", "revision    = 3").replace(weights, "0" * 64))
-    for party, key in signed:
-        proviso("agreement", "sign", folder, "--party", party, "--key", key)
+    sign_again()
     check("other weights do not swap in", until(lambda: "started again" in status()["pending"]) is not None, status())
     check("revision 2 stays", status()["revision"] == 2)
     # A stream that is open when the agreement learns another label was not inspected for it.
     connection, got = open_stream(gate, gate.keys["analyst"], 1500)
     with open(folder + "/agreement.toml", "w") as out:
         out.write(text.replace("revision    = 2", "revision    = 4").replace('"secret",', '"secret", "contact",'))
-    for party, key in signed:
-        proviso("agreement", "sign", folder, "--party", party, "--key", key)
+    sign_again()
     check("a revision with another label swaps in", until(lambda: status()["revision"] == 4, 25) is not None, status())
     rest = rest_of(connection)
     check("a stream that was inspected for others ends", b"agreement_changed" in rest and b"[DONE]" not in rest, rest[-300:])
@@ -245,8 +251,7 @@ def swap(gate):
         out.write(rules.replace(row + "\n", "").replace(rule, rule + " && !context.moment.break_glass", 1))
     with open(folder + "/agreement.toml", "w") as out:
         out.write(text.replace("revision    = 2", "revision    = 5").replace('"secret",', '"secret", "contact",'))
-    for party, key in signed:
-        proviso("agreement", "sign", folder, "--party", party, "--key", key)
+    sign_again()
     check("what is not proven does not swap in", until(lambda: "R6" in status()["pending"], 40) is not None, status())
     check("revision 4 stays", status()["revision"] == 4)
     shutil.copytree(kept, folder, dirs_exist_ok=True)

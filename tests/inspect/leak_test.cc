@@ -87,6 +87,8 @@ constexpr std::string_view kTexts[] = {
     "card \xef\xbc\x94\xef\xbc\x91\xef\xbc\x91\xef\xbc\x91 1111\xe2\x80\x8b 1111 1111 and a.b@post.example.org, 41.33304, -54.08948",
     R"({"a":"\u0034111 1111 1111 1111","b":"x\nSECRET//NOFORN\ny","c":"a.b\u0040post.example.org"})",
     "Passport C4K25KPZ0, MRN 20898654, (884) 686-8450 x471, DNI 12345678Z and personnummer 811228-9874",
+    "Follow up with Ms. Wilhelmina Brandvold. She lives at 17 Deckow Lane, 20635 Mewesland; ask Jonas Ekstr\xc3\xb6m.",
+    R"({"to":"Mr. Ant\u00f3nio Almeida\nlives at Rua Nova 12, 20635 Mewesland"})",
     "SECRET password=Zx9Qm2Lr7Tb4Vn8Kd3Wp6 4111 1111 1111 1111\nSECRET//NOFORN ghp_",
 };
 

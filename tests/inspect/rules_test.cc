@@ -111,6 +111,7 @@ TEST(InspectPersonalData, IsFoundByFormCheckDigitAndContext) {
       {"from 93.176.9.1 today", "ip-address"},
       {"at 41.33304, -54.08948 now", "coordinates"},
       {"passport C4K25KPZ0", "passport"},
+      {"passport CPZ4WHHZT", "passport"},
       {"MRN 20898654", "mrn"},
   };
   for (const MarkingCase& c : cases) EXPECT_EQ(rules_in(c.text), c.expected) << c.text;

@@ -1,5 +1,9 @@
 // System calls that fail: what was acknowledged stays, and nothing is signed afterwards.
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <thread>
 
 #include "support.h"
 
@@ -114,6 +118,27 @@ TEST(Fault, LeavesAWholeCheckpointAtEveryCallOfAPublication) {
   }
   std::printf("ledger: publication fault points %zu\n", points);
   EXPECT_GT(points, 8u);
+}
+
+// Two threads sync: the second waits for the first and hears that it failed, though its own call might succeed.
+TEST(Fault, ASyncWaitsForTheOneThatIsUnderWay) {
+  FaultyIo io;
+  Place place;
+  ASSERT_OK(place.open(&io));
+  std::atomic<bool> begun{false};
+  std::atomic<bool> held{true};
+  io.plan = [&](std::string_view call) {
+    if (call != "fdatasync" || begun.exchange(true)) return 0;
+    while (held) std::this_thread::yield();
+    return EIO;
+  };
+  auto first = std::async(std::launch::async, [&] { return place.log->sync(); });
+  while (!begun) std::this_thread::yield();
+  auto second = std::async(std::launch::async, [&] { return place.log->sync(); });
+  EXPECT_EQ(second.wait_for(std::chrono::milliseconds(100)), std::future_status::timeout);
+  held = false;
+  EXPECT_FALSE(first.get());
+  EXPECT_FALSE(second.get());
 }
 
 // The control for all of the above: a log whose sync was removed cannot tell, so the order is what

@@ -279,5 +279,28 @@ TEST_F(CosigningTest, TakesNoLineThatDoesNotHold) {
   EXPECT_EQ(ask_to_cosign(*reader, reader->checkpoint().value(), 901).error().code, Code::kConflict);
 }
 
+// tlog-witness: an answer may hold several cosignatures. One of a key type that we do not verify stands beside ours,
+// before or behind it, under another name or the witness's own, and is no cosignature where it stands alone.
+TEST_F(CosigningTest, ReadsPastAnMlDsaLineInAnAnswer) {
+  const auto path = test::data_path("ML-DSA-44 note", "tlog-vectors/mldsa44-cosignature.json");
+  if (!path) return;
+  json::Parser parser;
+  const json::Element file = parser.parse(test::slurp(*path)).value();
+  const auto note = note::parse(file["checkpoint"].get_string().value()).value();
+  const auto request = ask_to_cosign(*reader, reader->checkpoint().value(), 0).value();
+  const std::string ours = witness->add_checkpoint(request.text()).body;
+  note::Signature theirs = note.signatures.at(0);
+  for (const std::string& name : {theirs.name, vkey.name}) {
+    theirs.name = name;
+    const std::string line = signature_line(theirs);
+    for (const std::string& body : {line + ours, ours + line, line + ours + line}) {
+      const auto answer = read_answer(200, body, request.checkpoint, vkey);
+      ASSERT_OK(answer);
+      EXPECT_EQ(answer->lines, ours);
+    }
+    EXPECT_EQ(read_answer(200, line, request.checkpoint, vkey).error().code, Code::kUnavailable);
+  }
+}
+
 }  // namespace
 }  // namespace proviso::ledger::testing

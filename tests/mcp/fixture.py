@@ -202,7 +202,7 @@ class Handler(BaseHTTPRequestHandler):
     def run(self, request):
         server = request.server
         server.calls.append((request.method, request.params.get("name") or request.params.get("uri"),
-                             dict(self.headers.items())))
+                             dict(self.headers.items()), request.meta))
         status = 200
         try:
             if server.fail_next == request.method:

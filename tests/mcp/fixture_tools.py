@@ -135,6 +135,10 @@ TOOLS = [
     tool("region_lookup", "Mirrors an argument into a header.",
          {"region": {"type": "string", "x-mcp-header": "Region"}, "limit": {"type": "integer",
                                                                             "x-mcp-header": "Limit"}}, ["region"]),
+    tool("chatter", "Says what it is told to say before it answers, asked for or not.", {
+        "hex": {"type": "array"}, "count": {"type": "integer"}, "size": {"type": "integer"}}),
+    tool("interview", "Asks a question that hexadecimal spells, whatever the client can answer.", {
+        "hex": STRING, "state": {"type": "integer"}}, ["hex"]),
     tool("order", "Orders something.", {"what": STRING}, ["what"]),
     tool("nap", "Takes its time.", {"seconds": {"type": "number"}}),
     tool("slow", "Takes its time.", {"seconds": {"type": "number", "default": 0.5}}),
@@ -171,7 +175,8 @@ class State:
         self.dynamic_prompt = False
         self.renamed = {}
         self.described = {}
-        self.calls = []  # (method, name, headers): what reached the server
+        self.calls = []  # (method, name, headers, _meta): what reached the server
+        self.heard = []  # answers to questions
         self.listeners = []
         self.fail_next = None
 
@@ -327,6 +332,10 @@ def call_tool(request):
     if name == "whisper":
         request.progress(1, 2, message=bytes.fromhex(args.get("hex", "")).decode())
         return {"content": [text("Whispered.")]}
+    if name == "chatter":
+        return chatter(request, args)
+    if name == "interview":
+        return interview(request, args)
     if name == "region_lookup":
         return {"content": [text("Region %s." % args.get("region"))]}
     if name == "order":
@@ -335,6 +344,28 @@ def call_tool(request):
         time.sleep(float(args.get("seconds", 0.5)))
         return {"content": [text("It took a while.")]}
     return {"content": [text("%s has nothing to do." % name)]}
+
+
+def chatter(request, args):
+    """Progress of others, notices of other things, log lines nobody asked for, and then of its own."""
+    request.say("notifications/progress", {"progressToken": "stranger", "progress": 1, "message": "of another call"})
+    request.say("notifications/resources/updated", {"uri": "test://static-text"})
+    request.say("notifications/message", {"level": "info", "logger": "fixture", "data": "a line"})
+    for number, words in enumerate(args.get("hex", [])):
+        request.progress(number, message=bytes.fromhex(words).decode())
+    for number in range(args.get("count", 0)):
+        request.progress(number, message="step %d " % number + "x" * args.get("size", 0))
+    return {"content": [text("Chattered.")]}
+
+
+def interview(request, args):
+    asking = form(bytes.fromhex(args["hex"]).decode(), NAME_SCHEMA)
+    if request.modern:
+        given = request.inputs({"name": asking}, "s" * args["state"] if "state" in args else None)["name"]
+    else:
+        given = request.ask(asking)
+    request.server.heard.append(given)
+    return {"content": [text("Heard.")]}
 
 
 def legacy_question(request, name, args):

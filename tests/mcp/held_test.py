@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 sys.path.insert(0, HERE)
 from fixture import Fixture  # noqa: E402
 from gate import BIN, Checks  # noqa: E402
-from governed import LEGACY, MODERN, Client, Governed, registry, words  # noqa: E402
+from governed import CLASSES, LEGACY, MODERN, Client, Governed, registry, words  # noqa: E402
 
 checks = Checks("mcp.held")
 check = checks.check
@@ -27,10 +27,14 @@ def decide(gate, held, what="approve", role="commander", reason="read and unders
     return done.returncode, done.stderr
 
 
+def open_holds(gate):
+    listed = json.loads(gate.request("GET", "/proviso/holds", role="commander")[2])["holds"]
+    return [h["id"] for h in listed if h["state"] == "open"]
+
+
 def open_hold(gate):
     for _ in range(200):
-        listed = json.loads(gate.request("GET", "/proviso/holds", role="commander")[2])["holds"]
-        fresh = [h["id"] for h in listed if h["state"] == "open"]
+        fresh = open_holds(gate)
         if fresh:
             return fresh[0]
         time.sleep(0.05)
@@ -143,10 +147,54 @@ def all_that_travels(gate, era):
     check(era + " what else travels is another action", held({"example/tenant": "b"}) != plain)
 
 
+def second_round(gate, fixture):
+    """What a held call's server asks is answered by a call that is held again: the answers are part of what is done."""
+    client = Client(gate.port, gate.keys["staff"], MODERN, {"elicitation": {}})
+    asked = {"name": "interview", "arguments": {"hex": "who".encode().hex(), "state": 8}}
+    fixture.state.heard.clear()
+
+    def held(answer):
+        return answer["result"].get("_meta", {}).get("proviso/hold")
+    first = held(client.request("tools/call", asked))
+    check("the first round is approved", decide(gate, first)[0] == 0)
+    result = client.request("tools/call", asked)["result"]
+    check("and asks", result["resultType"] == "input_required" and "requestState" in result, result)
+    answered = dict(asked, requestState=result["requestState"], inputResponses={
+        "name": {"action": "accept", "content": {"name": "ana"}}})
+    second = held(client.request("tools/call", answered))
+    check("the second round waits for people of its own", second not in (None, first) and not fixture.state.heard)
+    check("the state is not used up by waiting", held(client.request("tools/call", answered)) == second, client.last)
+    other = dict(answered, inputResponses={"name": {"action": "accept", "content": {"name": "ben"}}})
+    check("another answer is another action", held(client.request("tools/call", other)) not in (None, first, second))
+    check("the second round is approved", decide(gate, second)[0] == 0)
+    check("and heard", words(client.request("tools/call", answered)) == "Heard." and len(fixture.state.heard) == 1, client.last)
+    check("once", client.request("tools/call", answered).get("error", {}).get("code") == -32602 and
+          len(fixture.state.heard) == 1, client.last)
+
+
+def across_an_end(gate, fixture):
+    """A gate that is told to end while a task waits ends at once and in order; the hold is there again afterwards."""
+    client = Client(gate.port, gate.keys["staff"], MODERN, TASKS)
+    before = len(orders(fixture))
+    name, held = task(client, gate, "hinges")
+    started = time.monotonic()
+    status = gate.stop()
+    took = time.monotonic() - started
+    check("SIGTERM ends it in order", status == 0 and took < 20, (status, took, gate.stderr()[-2000:]))
+    gate.start()
+    client = Client(gate.port, gate.keys["staff"], MODERN)
+    check("the task is gone", client.request("tasks/get", {"taskId": name}, {"Mcp-Name": name}).get("error"), client.last)
+    check("the hold is not", held in open_holds(gate), open_holds(gate))
+    check("and can be approved", decide(gate, held)[0] == 0)
+    answer = client.call("order", {"what": "hinges"})
+    check("the same call is made", "proviso/receipt" in answer["result"]["_meta"] and
+          len(orders(fixture)) == before + 1, answer)
+
+
 def main():
     fixture = Fixture()
     servers = '[[tool_server]]\nid = "fixture"\nurl = "%s"\n' % fixture.url
-    tools = registry("fixture", fixture.url, fixture.state.tools())
+    tools = registry("fixture", fixture.url, fixture.state.tools(), classes=dict(CLASSES, interview="spend"))
     for wait in (30, 0):
         with Governed(servers, tools, config="[oversight]\nwait_seconds = %d\n" % wait) as gate:
             for era in (LEGACY, MODERN):
@@ -156,6 +204,9 @@ def main():
                 else:
                     all_that_travels(gate, era)
             as_tasks(gate, fixture)
+            if not wait:
+                second_round(gate, fixture)
+            across_an_end(gate, fixture)
             status, output = gate.verify()
             check("every decision and every approval is derived again", status == 0, output[-2000:])
     fixture.close()

@@ -1,5 +1,6 @@
 #include "oversight/oversight.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "oversight/support.h"
@@ -215,6 +216,21 @@ TEST(Oversight, EmergenciesStandForTheirPurposeAndMinutesAndWaitForTheirReview) 
   ledger.add(review, review_facts(declared, "cy", "rightly declared"));
   EXPECT_FALSE(stands(10)) << "a review ends it";
   EXPECT_EQ(overdue(25), std::nullopt);
+}
+
+TEST(Emergencies, AreDeclaredOnceForAPurposeAndNoMoreThanAnybodyReviews) {
+  const auto one = [](uint64_t leaf) {
+    return Emergency{fmt::format("purpose {}", leaf), "ana", "the bridge is out", kNow, {kNow.value + 60}, {kNow.value + 3660}, leaf};
+  };
+  Emergencies known;
+  for (uint64_t leaf = 1; leaf < kEmergenciesMax; ++leaf) known = known.with(one(leaf));
+  EXPECT_EQ(known.room_for("purpose 1", kNow).error().code, Code::kConflict);
+  EXPECT_TRUE(known.room_for("purpose 1", {kNow.value + 60})) << "it stands no more";
+  EXPECT_TRUE(known.room_for("logistics", kNow));
+  known = known.with(one(kEmergenciesMax));
+  EXPECT_EQ(known.room_for("logistics", kNow).error().code, Code::kLimit);
+  EXPECT_EQ(known.room_for("logistics", {kNow.value + 60}).error().code, Code::kLimit) << "it waits for its review";
+  EXPECT_TRUE(known.without(7).room_for("logistics", kNow));
 }
 
 TEST(Oversight, StateOfAnotherLogIsNamed) {

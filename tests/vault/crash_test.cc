@@ -1,6 +1,11 @@
 // What a crash or a failing disk may do to a vault, and what it must not.
 #include <sys/stat.h>
 
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <thread>
+
 #include "vault/cipher.h"
 #include "vault/fixture.h"
 #include "vault/frame.h"
@@ -177,6 +182,31 @@ TEST_F(CrashTest, UnwritableKeyFolderRefusesToSeal) {
   // A folder stands where the key file must go.
   std::filesystem::create_directories(dir_.file("keys/default-2026-11.key/x"));
   EXPECT_FALSE(vault->seal("default", kNovember, "x"));
+}
+
+std::atomic<bool> sync_begun, sync_held;
+
+// Two threads sync: whoever comes second finds nothing to do, and must neither answer before the first has, nor
+// say that all is well when the first was told otherwise.
+TEST_F(CrashTest, ASyncWaitsForTheOneThatIsUnderWay) {
+  FileOps slow = kFaulty;
+  slow.fdatasync = [](int) {
+    sync_begun = true;
+    while (sync_held) std::this_thread::yield();
+    return fail_with(EIO);
+  };
+  auto vault = Vault::open(dir_.path(), slow).value();
+  const Sealed record = vault->seal("default", kNovember, text_of(0)).value();
+  ASSERT_TRUE(vault->append(0, {&record}));
+  sync_begun = false;
+  sync_held = true;
+  auto first = std::async(std::launch::async, [&] { return vault->sync(); });
+  while (!sync_begun) std::this_thread::yield();
+  auto second = std::async(std::launch::async, [&] { return vault->sync(); });
+  EXPECT_EQ(second.wait_for(std::chrono::milliseconds(100)), std::future_status::timeout);
+  sync_held = false;
+  EXPECT_FALSE(first.get());
+  EXPECT_FALSE(second.get());
 }
 
 TEST_F(CrashTest, MoreSegmentsThanDescriptorsAndBatchesLargerThanTheBuffer) {

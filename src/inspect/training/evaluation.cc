@@ -5,6 +5,7 @@
 #include <set>
 
 #include "inspect/markings.h"
+#include "inspect/person_tagger.h"
 #include "inspect/readings.h"
 
 namespace proviso::inspect {
@@ -15,7 +16,7 @@ const std::map<std::string, std::vector<std::string>>& stands_for() {
       {"prohibited_use",
        {"prohibited_use", "autonomous_targeting", "domestic_surveillance", "bulk_person_analysis",
         "person_intercept", "ungoverned_tuning"}},
-      {"pii", {"personal_identifier", "contact", "person", "address"}},
+      {"pii", {"personal_identifier", "contact", "personal_name", "personal_address"}},
       {"redline_autonomous_targeting", {"autonomous_targeting"}},
       {"redline_mass_domestic_surveillance", {"domestic_surveillance"}},
       {"redline_bulk_us_persons", {"bulk_person_analysis"}},
@@ -125,6 +126,39 @@ void count_spans(const Row& row, const std::vector<Segment>& segments, Evaluatio
   }
 }
 
+void score_spans(const Row& row, const std::vector<Segment>& segments, std::string_view label, std::string_view type,
+                 Evaluation::SpanScore& out) {
+  const auto shared = [](const RowSpan& span, const Finding& finding) {
+    const size_t begin = std::max<size_t>(span.begin, finding.offset);
+    const size_t end = std::min<size_t>(span.end, finding.offset + finding.length);
+    return end > begin ? end - begin : 0;
+  };
+  std::vector<Finding> findings;
+  for (const Segment& segment : segments) {
+    for (const Finding& finding : segment.findings) {
+      if (finding.label == label) findings.push_back(finding);
+    }
+  }
+  std::vector<RowSpan> spans;
+  std::ranges::copy_if(row.spans, std::back_inserter(spans), [&](const RowSpan& span) { return span.type == type; });
+  const auto same = [](const RowSpan& span, const Finding& finding) {
+    return span.begin == finding.offset && span.end == finding.offset + finding.length;
+  };
+  for (const RowSpan& span : spans) {
+    out.exact_recall.count(std::ranges::any_of(findings, [&](const Finding& f) { return same(span, f); }));
+    out.half_recall.count(std::ranges::any_of(findings, [&](const Finding& f) { return shared(span, f) * 2 >= span.end - span.begin; }));
+  }
+  for (const Finding& finding : findings) {
+    out.exact_precision.count(std::ranges::any_of(spans, [&](const RowSpan& s) { return same(s, finding); }));
+    out.half_precision.count(std::ranges::any_of(spans, [&](const RowSpan& s) { return shared(s, finding) * 2 >= finding.length; }));
+  }
+}
+
+double f1_of(const Share& recall, const Share& precision) {
+  const double sum = recall.value() + precision.value();
+  return sum > 0 ? 2 * recall.value() * precision.value() / sum : 0;
+}
+
 void count_row(const Row& row, const std::set<std::string>& labels, Evaluation& out) {
   Evaluation::Category& category = out.categories[row.category];
   category.label = row.label;
@@ -149,6 +183,8 @@ void Share::count(bool hit) {
   k += hit ? 1 : 0;
   ++n;
 }
+double Evaluation::SpanScore::exact_f1() const { return f1_of(exact_recall, exact_precision); }
+double Evaluation::SpanScore::half_f1() const { return f1_of(half_recall, half_precision); }
 double Share::value() const { return n == 0 ? 0 : static_cast<double>(k) / static_cast<double>(n); }
 double Share::low() const {
   return k == 0 ? 0 : solve(kSide, [this](double p) { return tail(k, n, p); });
@@ -171,6 +207,10 @@ Evaluation evaluate(const Inspector& inspector, const std::vector<Row>& rows) {
     for (const Segment& segment : segments) labels.insert(segment.labels.begin(), segment.labels.end());
     count_row(row, labels, out);
     count_spans(row, segments, out);
+    if (row.label == "pii") {
+      score_spans(row, segments, kLabelName, "PERSON", out.span_scores[std::string(kLabelName)]);
+      score_spans(row, segments, kLabelAddress, "ADDRESS", out.span_scores[std::string(kLabelAddress)]);
+    }
     if (!row.expect.empty()) {
       out.markings_exact.count(ordered(first_attributes(row.text)) == ordered(row.expect));
     }

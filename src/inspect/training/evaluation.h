@@ -38,6 +38,16 @@ struct Evaluation {
   };
   std::map<std::string, Label> labels;
   std::map<std::string, Category> categories;
+  // Names and addresses: what a finding of the label is held against is a span of the type.
+  struct SpanScore {
+    Share exact_recall;     // spans with a finding of the same begin and end
+    Share exact_precision;  // findings with such a span; findings in benign rows are not counted here
+    Share half_recall;      // spans of which one finding covers half or more
+    Share half_precision;   // findings of which one span covers half or more
+    [[nodiscard]] double exact_f1() const;
+    [[nodiscard]] double half_f1() const;
+  };
+  std::map<std::string, SpanScore> span_scores;  // by label
   std::map<std::string, Share> spans;         // by type: spans of which a finding covers half or more
   Share markings_exact;                       // rows with `expect` whose first marking has just these attributes
   size_t rows = 0;
