@@ -249,8 +249,11 @@ class Field {
       for (float value : row) put(rounded(value));
     }
     out.append(reinterpret_cast<const char*>(lists.bytes().data()), lists.bytes().size());
-    for (float weight : weights_) {
-      out += static_cast<char>(static_cast<int8_t>(std::clamp(rounded(weight), -127, 127)));
+    for (size_t at = 0; at < weights_.size(); at += kPersonTags) {
+      for (size_t tag = 1; tag < kPersonTags; ++tag) {
+        const int32_t weight = rounded(weights_[at + tag] - weights_[at]);
+        out += static_cast<char>(static_cast<int8_t>(std::clamp(weight, -127, 127)));
+      }
     }
     return out;
   }
