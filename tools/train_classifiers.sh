@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Trains the classifiers from labelled rows: `train_classifiers.sh [FOLDER]` writes src/inspect/weights.bin
-# and prints what docs/model-card.md says. The same rows give the same digest on every run.
+# and prints what docs/model-card.md says. Besides the folder it reads rows of our own and the meaning of words
+# (src/inspect/training). The same rows give the same digest on every run.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 data=${1:-${PROVISO_DATA:-$top/../shared}/safeguard-data}
@@ -9,4 +10,6 @@ if ! ls "$data"/*.jsonl >/dev/null 2>&1; then
   exit 2
 fi
 "$top/tools/build.sh" release train_classifiers
-"$top/build/release/bin/train_classifiers" "$top/src/inspect/weights.bin" "$data"/*.jsonl
+training=$top/src/inspect/training
+"$top/build/release/bin/train_classifiers" "$top/src/inspect/weights.bin" "$training/words.bin" "$data"/*.jsonl \
+  "$training/authored.jsonl"

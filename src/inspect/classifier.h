@@ -16,6 +16,7 @@ inline constexpr std::string_view kClassLabels[] = {
     "prohibited_use",       "jailbreak",            "prompt_injection", "autonomous_targeting",
     "domestic_surveillance", "bulk_person_analysis", "person_intercept", "ungoverned_tuning"};
 inline constexpr size_t kClasses = std::size(kClassLabels);
+inline constexpr size_t kFirstRedLine = 3;  // from here on each class has one red line of an agreement
 
 // A label stands from this score on, per mille; each class is scaled so that its threshold lies here.
 inline constexpr int64_t kScoreStands = 500;

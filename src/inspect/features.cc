@@ -11,7 +11,10 @@ namespace {
 constexpr size_t kGramMin = 3;
 constexpr size_t kGramMax = 5;
 
-uint32_t word_feature(uint32_t hash) { return spread(hash) % kWordFeatures; }
+uint32_t word_feature(uint32_t hash) { return spread(hash) % kSingleFeatures; }
+uint32_t pair_feature(uint32_t hash) {
+  return kSingleFeatures + spread(hash) % (kWordFeatures - kSingleFeatures);
+}
 uint32_t letter_feature(uint32_t hash) {
   return kWordFeatures + spread(hash) % (kFeatureCount - kWordFeatures);
 }
@@ -60,7 +63,7 @@ void append_words(const std::vector<char32_t>& text, std::vector<uint32_t>& out)
       if (is_ideograph(text[end - 1])) break;  // each is a word of its own
     }
     out.push_back(word_feature(hash));
-    if (last != 0) out.push_back(word_feature(mix(last, hash)));
+    if (last != 0) out.push_back(pair_feature(mix(last, hash)));
     last = hash;
     i = end < text.size() && text[end] == ' ' ? end + 1 : end;
   }
@@ -79,13 +82,13 @@ void append_marks(std::string_view reading, std::vector<uint32_t>& out) {
     const bool upper = c >= 'A' && c <= 'Z';
     if (lower || upper || (c >= '0' && c <= '9') || static_cast<uint8_t>(c) >= 0x80 || c == ' ') {
       if (hash != 0) {
-        out.push_back(word_feature(hash));
-        if (last != 0) out.push_back(word_feature(mix(last, hash)));
+        out.push_back(pair_feature(hash));
+        if (last != 0) out.push_back(pair_feature(mix(last, hash)));
         last = hash;
         hash = 0;
       }
       if (small && upper && !counted) {
-        out.push_back(word_feature(0x51u));
+        out.push_back(pair_feature(0x51u));
         counted = true;
       }
       small = lower;
@@ -95,7 +98,7 @@ void append_marks(std::string_view reading, std::vector<uint32_t>& out) {
     small = false;
     hash = mix(hash == 0 ? 0x99u : hash, static_cast<uint8_t>(c));
   }
-  if (hash != 0) out.push_back(word_feature(hash));
+  if (hash != 0) out.push_back(pair_feature(hash));
 }
 
 }  // namespace

@@ -258,8 +258,8 @@ Result<PersonTagger> PersonTagger::read(std::string_view file) {
 TagScores PersonTagger::scores_of(std::span<const uint32_t> features) const {
   TagScores scores{};
   for (uint32_t feature : features) {
-    const int8_t* const row = weights_ + size_t{feature} * kPersonTags;
-    for (size_t tag = 0; tag < kPersonTags; ++tag) scores[tag] += row[tag];
+    const int8_t* const row = weights_ + size_t{feature} * kWeighedTags;
+    for (size_t tag = 0; tag < kWeighedTags; ++tag) scores[tag + 1] += row[tag];
   }
   return scores;
 }

@@ -1,7 +1,8 @@
 #pragma once
 // Names and addresses of persons in running text: a linear model that gives each word of a sentence one of
-// five tags and takes the best sequence of them (Viterbi 1967; trained as a conditional random field). Its weights are trained by tools/train_persons.sh and built into the program; docs/model-card.md
-// says from which rows. Whole numbers only, so that every machine gives the same tags.
+// five tags and takes the best sequence of them (Viterbi 1967; trained as a conditional random field). Its
+// weights are trained by tools/train_persons.sh and built into the program; docs/model-card.md says from which
+// rows. Whole numbers only, so that every machine gives the same tags.
 // Immutable; safe from any thread.
 #include <array>
 #include <cstdint>
@@ -19,7 +20,8 @@ inline constexpr std::string_view kLabelAddress = "personal_address";
 
 enum class PersonTag : uint8_t { kOut, kNameBegin, kNameInside, kAddressBegin, kAddressInside };
 inline constexpr size_t kPersonTags = 5;
-inline constexpr uint32_t kPersonFeatures = 1u << 19;
+inline constexpr size_t kWeighedTags = kPersonTags - 1;  // every one but kOut, which the others are weighed against
+inline constexpr uint32_t kPersonFeatures = 3u << 17;
 inline constexpr size_t kListBits = 1u << 18;
 
 // One word, number or mark.
@@ -81,16 +83,16 @@ class PersonTagger {
   PersonTagger() = default;
   [[nodiscard]] TagScores scores_of(std::span<const uint32_t> features) const;
 
-  const int8_t* weights_ = nullptr;  // kPersonFeatures rows of kPersonTags
+  const int8_t* weights_ = nullptr;  // kPersonFeatures rows of kWeighedTags
   const uint8_t* lists_ = nullptr;
   TagMoves moves_{};
   std::array<int32_t, 2> threshold_{};  // of a name, of an address
   Digest digest_;
 };
 
-inline constexpr std::string_view kPersonMagic = "PVPT0001";
+inline constexpr std::string_view kPersonMagic = "PVPT0002";
 inline constexpr size_t kPersonHeadBytes = 8 + (kPersonTags * kPersonTags + 2) * 4;
 inline constexpr size_t kPersonFileBytes =
-    kPersonHeadBytes + kWordLists * kListBytes + size_t{kPersonFeatures} * kPersonTags;
+    kPersonHeadBytes + kWordLists * kListBytes + size_t{kPersonFeatures} * kWeighedTags;
 
 }  // namespace proviso::inspect

@@ -53,10 +53,10 @@ void UnitStream::finish(std::vector<Segment>& out) {
   if (!pending_.empty()) judge(out);
 }
 
-void UnitStream::note(const Sums& sums, std::string_view reading, float less, Best& best) const {
+void UnitStream::note(const Sums& sums, std::string_view reading, Proof proof, Best& best) const {
   auto margins = classifier_->margins(sums);
-  for (float& margin : margins) margin -= less;
   for (size_t k = 0; k < kClasses; ++k) {
+    if (proof == Proof::kWider) margins[k] -= k < kFirstRedLine ? kNearMargin : kNearRedLineMargin;
     if (margins[k] <= best.margin[k]) continue;
     best.margin[k] = margins[k];
     best.reading[k] = reading;
@@ -87,15 +87,16 @@ void UnitStream::drop_unit() {
 UnitStream::Best UnitStream::best_of(bool encoded) const {
   Best best;
   best.margin.fill(kNoMargin);
-  note(window_sums_, "window", units_.size() > kFewUnits ? kNearMargin : 0, best);
+  const bool few = units_.size() <= kFewUnits && window_.size() <= kFewBytes;
+  note(window_sums_, "window", few ? Proof::kPlain : Proof::kWider, best);
   if (units_.size() > kNearUnits) {
     Sums near;
     for (size_t i = 0; i < kNearUnits; ++i) near.add(units_[units_.size() - 1 - i].sums);
-    note(near, "sentence", kNearMargin, best);
+    note(near, "sentence", Proof::kWider, best);
   }
   if (!encoded) return best;
   for (const Reading& reading : decoded_readings(window_)) {
-    note(classifier_->sums_of(reading.text), reading.name, 0, best);
+    note(classifier_->sums_of(reading.text), reading.name, Proof::kPlain, best);
   }
   return best;
 }

@@ -20,9 +20,12 @@ inline constexpr size_t kWindowBytesMax = 2048;  // about 512 tokens
 // How far back a unit is judged besides: a sentence that gives an order in a long harmless text.
 inline constexpr size_t kNearUnits = 2;
 // By so much more must they say, because a few words out of many are easily strange; so must a window of
-// more units than these, because the rows that taught the weights are short and small leanings add up.
+// more units or bytes than these, because the rows that taught the weights are short and small leanings add up.
+// Red lines by more, for they know the meaning of words, and a page about these matters is full of such words.
 inline constexpr float kNearMargin = 1.0f;
+inline constexpr float kNearRedLineMargin = 1.5f;
 inline constexpr size_t kFewUnits = 4;
+inline constexpr size_t kFewBytes = 1024;
 
 // Whether a unit ends with this segment, the `unit_bytes` of the unit counting it.
 bool ends_unit(std::string_view segment, size_t unit_bytes);
@@ -56,7 +59,8 @@ class UnitStream {
   void add_unit(const std::string& text, std::string_view plain);
   void drop_unit();
   [[nodiscard]] Best best_of(bool encoded) const;
-  void note(const Sums& sums, std::string_view reading, float less, Best& best) const;
+  enum class Proof : uint8_t { kPlain, kWider };  // kWider: by the margins above
+  void note(const Sums& sums, std::string_view reading, Proof proof, Best& best) const;
 
   TextKind kind_;
   uint32_t wanted_;

@@ -61,8 +61,9 @@ class Random:
 
 
 class Filler:
-    def __init__(self, names):
+    def __init__(self, names, figures):
         self.names = names
+        self.figures = figures
         self.random = Random(0x9E3779B97F4A7C15)
 
     # Four in ten names stand in no list: the head of one and the tail of another.
@@ -115,9 +116,11 @@ class Filler:
     def value(self, slot, lang):
         if slot in "azs" and self.random.below(3) == 0:
             lang = self.random.pick(sorted(STREETS))
-        if slot in "nfl" and self.random.below(3) == 0:
+        if slot in "nflFLN" and self.random.below(3) == 0:
             lang = self.random.pick(sorted(STREETS))
         make = {"n": lambda: self.full(lang), "f": lambda: self.word(lang, "g"), "l": lambda: self.word(lang, "s"),
+                "F": lambda: self.word(lang, "g"), "L": lambda: self.word(lang, "s"), "N": lambda: self.full(lang),
+                "P": lambda: self.random.pick(self.figures), "k": lambda: str(2 + self.random.below(98)),
                 "a": lambda: self.address(lang), "s": lambda: self.street(lang),
                 "z": lambda: self.digits(self.random.pick(CODES[lang])), "c": lambda: self.town(lang),
                 "o": lambda: re.sub(r"\{x\}|\{y\}", lambda _: self.word(lang, "s"), self.random.pick(FIRMS)),
@@ -138,7 +141,7 @@ class Filler:
             if kind:
                 spans.append([len(text), len(text) + len(value), kind])
             text += value
-        return {"label": "pii", "category": "carrier", "lang": lang, "licence": "CC0-1.0", "source": "carriers.txt with names.txt",
+        return {"label": "pii", "category": "carrier", "lang": lang, "licence": "CC0-1.0", "source": "carriers.txt and harmless.txt with names.txt and figures.txt",
                 "text": text, "spans": spans}
 
 
@@ -152,8 +155,9 @@ def main():
     for line in lines("names.txt"):
         lang, kind, values = line.split(" ", 2)
         names.setdefault(lang, {})[kind] = values.split("|")
-    filler = Filler(names)
-    for line in lines("carriers.txt"):
+    figures = [name for line in lines("figures.txt") for name in line.split("|")]
+    filler = Filler(names, figures)
+    for line in lines("carriers.txt") + lines("harmless.txt"):
         lang, carrier = line.split("|", 1)
         for _ in range(FILLS):
             print(json.dumps(filler.row(lang, carrier.replace("\\n", "\n")), ensure_ascii=False))

@@ -1,10 +1,10 @@
 // Trains the classifiers from labelled rows and writes the weights that the gate is built with:
 //
-//   train_classifiers WEIGHTS_OUT ROWS.jsonl…
+//   train_classifiers WEIGHTS_OUT WORDS.bin ROWS.jsonl…
 //
 // Prints what model-card.md needs: sources with their licences, and recall by grouped cross-validation at
-// the false-positive rates that the thresholds are set for. The same rows give the same bytes on every run:
-// one thread, fixed seeds, whole-number weights.
+// the false-positive rates that the thresholds are set for. Rows whose source is kNotScored teach and are
+// never counted. The same rows give the same bytes on every run: one thread, fixed seeds, whole-number weights.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -22,38 +22,36 @@
 #include "inspect/inspector.h"
 #include "inspect/readings.h"
 #include "inspect/training/groups.h"
+#include "inspect/training/report.h"
 #include "inspect/training/rows.h"
+#include "inspect/training/solver.h"
+#include "inspect/training/word_vectors.h"
 #include "inspect/unit_stream.h"
 
 namespace proviso::inspect {
 namespace {
 
 constexpr int kFolds = 5;
-constexpr int kPassesMax = 12;
-constexpr float kWordScale = 2;  // a word says more than the letters that it is made of
 // Thresholds: at most these shares of benign and of ordinary rows may be labelled.
 constexpr double kBenignShare = 0.0095;
 constexpr double kOrdinaryShare = 0.0045;
 // There are several red lines, and an agreement denies them all.
-constexpr double kOrdinaryRedLineShare = 0.0015;
+constexpr double kOrdinaryRedLineShare = 0.001;
 constexpr std::string_view kLicences[] = {"CC0-1.0", "MIT", "Apache-2.0", "CC-BY-4.0", "CC-BY-3.0",
                                           "US-Gov-Public-Domain"};
-// Which category of rows a class of its own learns, and the look-alikes that it must let go.
-constexpr std::string_view kRedLines[] = {"autonomous_targeting", "mass_domestic_surveillance",
-                                          "bulk_us_persons", "person_intercept", "ungoverned_finetune"};
-constexpr size_t kFirstRedLine = 3;
-
-// One window of a text as the gate would judge it.
-struct Window {
-  std::vector<uint32_t> features;  // in order, as often as they occur
-  float square = 0;                // of its length before it is divided
-};
+// Rows of our own: never counted, neither for thresholds nor for what is printed.
+constexpr std::string_view kNotScored = "Proviso training rows (written for this project)";
+// Of a red line's weights: how much rarity bends, and how much the meaning of words counts. The other classes
+// go by the words themselves; meaning made them worse.
+constexpr float kRedLinePower = 0.5f;
+constexpr float kRedLineMeaning = 1;
+constexpr float kOrdinaryMeaning = 0.01f;  // words of more than this share of texts say little
 
 struct Doc {
   const Row* row = nullptr;
   std::vector<Window> windows;  // the whole text first; of benign rows every other window, too
   int fold = 0;
-  std::array<float, kClasses> margin{};  // by the model that has not seen the doc
+  bool scored = true;
 };
 
 struct Target {
@@ -61,7 +59,6 @@ struct Target {
   float weight = 0;  // 0: not shown to this class
 };
 
-bool is_benign(const Row& row) { return row.label == "benign"; }
 // Keys, numbers and banners: harmless to every class, and full of words that no other row has.
 bool is_for_rules(const Row& row) {
   return row.label == "pii" || row.label == "secret" || row.label == "marking";
@@ -86,24 +83,13 @@ Target red_line_target(const Row& row, std::string_view name) {
   if (row.category == "redline_" + std::string(name)) return {true, row.variant.empty() ? 3.0f : 0.0f};
   if (row.category == "lookalike_" + std::string(name)) return {false, 5.0f};
   if (row.category.starts_with("lookalike_")) return {false, 1.5f};
-  if (is_benign(row)) return {false, 0.3f};
+  if (is_benign(row)) return {false, is_ordinary(row) ? 3.0f : 1.0f};
   if (row.category.starts_with("redline_") || !row.variant.empty()) return {false, 0.0f};
   return {false, 0.05f};
 }
 
 Target target_of(const Row& row, size_t k) {
   return k < kFirstRedLine ? general_target(row, k) : red_line_target(row, kRedLines[k - kFirstRedLine]);
-}
-
-// A positive of class `k`, for thresholds and recall.
-bool counts_for(const Row& row, size_t k) {
-  if (k >= kFirstRedLine) return row.category == "redline_" + std::string(kRedLines[k - kFirstRedLine]);
-  return row.label == kClassLabels[k] && !row.category.starts_with("redline_");
-}
-
-uint64_t next_random(uint64_t& state) {
-  state = state * 6364136223846793005u + 1442695040888963407u;
-  return state >> 33;
 }
 
 struct Model {
@@ -122,8 +108,8 @@ struct Model {
   }
 };
 
-// How much a feature says: rare ones more. From all rows, labels unseen.
-std::vector<float> rarity(const std::vector<Doc>& docs) {
+// In how many texts each feature is. Labels unseen.
+std::vector<float> counts_of(const std::vector<Doc>& docs) {
   std::vector<float> count(kFeatureCount);
   for (const Doc& doc : docs) {
     uint32_t last = kFeatureCount;
@@ -132,94 +118,71 @@ std::vector<float> rarity(const std::vector<Doc>& docs) {
       last = feature;
     }
   }
-  for (uint32_t f = 0; f < kFeatureCount; ++f) {
-    const float bits = std::log(1 + 20000 / (1 + count[f]));
-    count[f] = bits * std::sqrt(bits) * (f < kWordFeatures ? kWordScale : 1);
-  }
   return count;
 }
 
-// Dual coordinate descent for an L2-regularised linear classifier with squared hinge loss (Hsieh et al.,
-// ICML 2008, algorithm 1), each row with a cost of its own.
-class Solver {
- public:
-  Solver(const std::vector<Doc>& docs, const std::vector<float>& rarity, size_t k, int without)
-      : rarity_(rarity) {
-    for (const Doc& doc : docs) {
-      const Target target = target_of(*doc.row, k);
-      if (doc.fold == without || target.weight == 0) continue;
-      for (const Window& window : doc.windows) {
-        if (window.features.empty()) continue;
-        rows_.push_back({&window, target.positive ? 1.0f : -1.0f, 1 / (2 * kCost[k] * target.weight), 0});
+// How much a word's vector counts. None of a word that only the fold left out has: it would not have been
+// known.
+std::vector<float> meaning_scales(const std::vector<Doc>& docs, const WordVectors& words,
+                                  const std::vector<float>& counts, int without) {
+  std::vector<bool> known(words.vectors.size() + 1);
+  for (size_t i = 1; i <= words.general; ++i) known[i] = true;
+  for (const Doc& doc : docs) {
+    if (doc.fold == without) continue;
+    for (uint32_t feature : doc.windows.front().features) known[words.of_feature[feature]] = true;
+  }
+  std::vector<float> scales(kFeatureCount);
+  for (uint32_t f = 0; f < kFeatureCount; ++f) {
+    if (words.of_feature[f] == 0 || !known[words.of_feature[f]]) continue;
+    const float share = counts[f] / static_cast<float>(docs.size());
+    scales[f] = kOrdinaryMeaning / (kOrdinaryMeaning + share);
+  }
+  return scales;
+}
+
+void sum_meaning(std::vector<Doc>& docs, const WordVectors& words, const std::vector<float>& scales) {
+  for (Doc& doc : docs) {
+    for (Window& window : doc.windows) {
+      window.meaning.fill(0);
+      for (uint32_t feature : window.features) {
+        if (scales[feature] <= 0) continue;
+        const WordVector& vector = words.vectors[words.of_feature[feature] - 1];
+        for (size_t i = 0; i < kVectorSize; ++i) {
+          window.meaning[i] += scales[feature] * static_cast<float>(vector[i]);
+        }
       }
     }
   }
+}
 
-  void solve() {
-    std::vector<uint32_t> order(rows_.size());
-    std::iota(order.begin(), order.end(), 0u);
-    uint64_t random = 12345;
-    for (int pass = 0; pass < kPassesMax; ++pass) {
-      for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[next_random(random) % i]);
-      float largest = 0;
-      for (uint32_t i : order) largest = std::max(largest, improve(rows_[i]));
-      if (largest < 0.02f) break;
-    }
+// Whole-number weights, and the scale of one.
+void put(const Solver& solver, Model& model, size_t k) {
+  const std::vector<float> weights = solver.weights();
+  float largest = 1e-9f;
+  for (float weight : weights) largest = std::max(largest, std::abs(weight));
+  model.scale[k] = largest / 127;
+  model.bias[k] = solver.bias();
+  for (uint32_t f = 0; f < kFeatureCount; ++f) {
+    model.weights[size_t{f} * kClasses + k] = static_cast<int8_t>(std::lround(weights[f] / model.scale[k]));
   }
+}
 
-  // Whole-number weights, and the scale of one.
-  void put(Model& model, size_t k) const {
-    float largest = 1e-9f;
-    for (uint32_t f = 0; f < kFeatureCount; ++f) largest = std::max(largest, std::abs(value(f)));
-    model.scale[k] = largest / 127;
-    model.bias[k] = bias_;
-    for (uint32_t f = 0; f < kFeatureCount; ++f) {
-      model.weights[size_t{f} * kClasses + k] =
-          static_cast<int8_t>(std::lround(value(f) / model.scale[k]));
-    }
-  }
-
- private:
-  struct Case {
-    const Window* window;
-    float side;      // 1 or -1
-    float softness;  // 1 / (2 C)
-    float alpha;
-  };
-  static constexpr std::array<float, kClasses> kCost = {0.003f, 0.003f, 0.006f, 0.015f,
-                                                         0.015f, 0.015f, 0.015f, 0.015f};
-
-  [[nodiscard]] float value(uint32_t feature) const { return weights_[feature] * rarity_[feature]; }
-
-  float improve(Case& row) {
-    const auto& features = row.window->features;
-    float sum = 0;
-    for (uint32_t f : features) sum += weights_[f] * rarity_[f];
-    const float length = 1 / length_of(features.size());
-    const float gradient = row.side * (sum * length + bias_) - 1 + row.softness * row.alpha;
-    const float projected = row.alpha == 0 ? std::min(gradient, 0.0f) : gradient;
-    if (std::abs(projected) < 1e-3f) return 0;
-    const float curvature = row.window->square * length * length + 1 + row.softness;
-    const float alpha = std::max(row.alpha - gradient / curvature, 0.0f);
-    const float step = (alpha - row.alpha) * row.side;
-    row.alpha = alpha;
-    for (uint32_t f : features) weights_[f] += step * length * rarity_[f];
-    bias_ += step;
-    return std::abs(projected);
-  }
-
-  const std::vector<float>& rarity_;
-  std::vector<Case> rows_;
-  std::vector<float> weights_ = std::vector<float>(kFeatureCount);
-  float bias_ = 0;
-};
-
-Model train(const std::vector<Doc>& docs, const std::vector<float>& rarity, int without) {
+Model train(std::vector<Doc>& docs, const WordVectors& words, const std::vector<float>& counts, int without) {
+  static constexpr std::array<float, kClasses> kCost = {0.003f, 0.003f, 0.006f, 0.06f,
+                                                        0.06f,  0.06f,  0.06f,  0.06f};
+  const FeatureScales scales = {rarity_of(counts), meaning_scales(docs, words, counts, without)};
+  sum_meaning(docs, words, scales.meaning);
   Model model;
   for (size_t k = 0; k < kClasses; ++k) {
-    Solver solver(docs, rarity, k, without);
+    const bool red_line = k >= kFirstRedLine;
+    Solver solver(words, scales, red_line ? kRedLinePower : 1, red_line ? kRedLineMeaning : 0);
+    for (const Doc& doc : docs) {
+      const Target target = target_of(*doc.row, k);
+      if (doc.fold == without || target.weight <= 0) continue;
+      for (const Window& window : doc.windows) solver.add(window, target.positive, kCost[k] * target.weight);
+    }
     solver.solve();
-    solver.put(model, k);
+    put(solver, model, k);
   }
   return model;
 }
@@ -258,20 +221,8 @@ std::vector<Window> windows_of(const std::string& text, Windows which) {
   return windows;
 }
 
-// The square of a window's length, a feature that occurs twice counting four times.
-void measure(std::vector<Window>& windows, const std::vector<float>& rarity) {
-  for (Window& window : windows) {
-    for (size_t i = 0; i < window.features.size();) {
-      const uint32_t feature = window.features[i];
-      float value = 0;
-      for (; i < window.features.size() && window.features[i] == feature; ++i) value += rarity[feature];
-      window.square += value * value;
-    }
-  }
-}
-
 // The highest margins that the gate would see in this text.
-std::array<float, kClasses> margins_of(const Classifier& classifier, const std::string& text) {
+Margins margins_of(const Classifier& classifier, const std::string& text) {
   UnitStream stream(TextKind::kPlain, 0, classifier);
   std::vector<Segment> in;
   std::vector<Segment> out;
@@ -281,140 +232,67 @@ std::array<float, kClasses> margins_of(const Classifier& classifier, const std::
   return stream.top_margins();
 }
 
-float threshold_for(const std::vector<Doc>& docs, size_t k) {
-  std::vector<float> benign;
-  std::vector<float> ordinary;
-  for (const Doc& doc : docs) {
-    if (!is_benign(*doc.row)) continue;
-    benign.push_back(doc.margin[k]);
-    if (doc.row->category.starts_with("ordinary_")) ordinary.push_back(doc.margin[k]);
-  }
-  std::ranges::sort(benign, std::greater{});
-  std::ranges::sort(ordinary, std::greater{});
-  const auto at = [](const std::vector<float>& sorted, double share) {
-    return sorted.empty() ? 0 : sorted[static_cast<size_t>(share * static_cast<double>(sorted.size()))];
-  };
-  return std::max(at(benign, kBenignShare), at(ordinary, k < kFirstRedLine ? kOrdinaryShare : kOrdinaryRedLineShare)) + 1e-4f;
-}
-
-void print_recall(const std::vector<Doc>& docs, size_t k, float threshold) {
-  size_t plain = 0;
-  size_t plain_found = 0;
-  size_t encoded = 0;
-  size_t encoded_found = 0;
-  size_t alike = 0;
-  size_t alike_found = 0;
-  for (const Doc& doc : docs) {
-    const bool found = doc.margin[k] >= threshold;
-    if (k >= kFirstRedLine && doc.row->category == "lookalike_" + std::string(kRedLines[k - kFirstRedLine])) {
-      ++alike;
-      alike_found += found ? 1 : 0;
-    }
-    if (!counts_for(*doc.row, k)) continue;
-    (doc.row->variant.empty() ? plain : encoded) += 1;
-    if (found) (doc.row->variant.empty() ? plain_found : encoded_found) += 1;
-  }
-  std::printf("%-24s %5zu/%5zu plain %.3f  %4zu/%4zu encoded  %zu/%zu look-alikes  threshold %.3f\n",
-              std::string(kClassLabels[k]).c_str(), plain_found, plain,
-              static_cast<double>(plain_found) / static_cast<double>(std::max<size_t>(plain, 1)),
-              encoded_found, encoded, alike_found, alike, static_cast<double>(threshold));
-}
-
-// Shares by language, encoding and category: recall of positives, false positives of benign rows.
-void print_parts(const std::vector<Doc>& docs, size_t k, float threshold) {
-  std::map<std::string, std::pair<size_t, size_t>> parts;
-  for (const Doc& doc : docs) {
-    const Row& row = *doc.row;
-    const bool positive = counts_for(row, k);
-    if (!positive && !is_benign(row)) continue;
-    std::vector<std::string> names = {(positive ? "recall " : "false ") + row.category};
-    if (positive) names.push_back(row.variant.empty() ? "recall in " + row.lang : "recall as " + row.variant);
-    if (row.category.starts_with("ordinary_")) names.emplace_back("false ordinary");
-    if (row.category.starts_with("notinject")) names.emplace_back("false notinject");
-    if (is_benign(row)) names.push_back("false in " + row.lang);
-    for (const std::string& name : names) {
-      ++parts[name].second;
-      parts[name].first += doc.margin[k] >= threshold ? 1 : 0;
-    }
-  }
-  for (const auto& [name, share] : parts) {
-    if (name.starts_with("false") && share.first == 0) continue;
-    std::printf("  %-44s %zu/%zu %.3f\n", name.c_str(), share.first, share.second,
-                static_cast<double>(share.first) / static_cast<double>(share.second));
-  }
-}
-
 void print_sources(const std::vector<Doc>& docs) {
   std::map<std::string, size_t> sources;
   for (const Doc& doc : docs) ++sources[doc.row->licence + " | " + doc.row->source];
   for (const auto& [source, count] : sources) std::printf("| %s | %zu |\n", source.c_str(), count);
 }
 
-// How many ordinary rows some class labels, and some red line.
-void print_denied(const std::vector<Doc>& docs, const Model& model) {
-  size_t ordinary = 0;
-  size_t any = 0;
-  size_t red = 0;
-  for (const Doc& doc : docs) {
-    if (!doc.row->category.starts_with("ordinary_")) continue;
-    ++ordinary;
-    size_t first = kClasses;
-    size_t last = 0;
-    for (size_t k = 0; k < kClasses; ++k) {
-      if (doc.margin[k] < model.threshold[k]) continue;
-      first = std::min(first, k);
-      last = k;
-    }
-    any += first < kClasses ? 1 : 0;
-    red += first < kClasses && last >= kFirstRedLine ? 1 : 0;
-  }
-  std::printf("ordinary rows labelled by any class %zu/%zu, by a red line %zu/%zu\n", any, ordinary, red, ordinary);
-}
-
 bool is_trained_on(const Row& row) {
   return std::ranges::find(kLicences, row.licence) != std::end(kLicences);
 }
 
-Status run(int argc, char** argv) {
-  std::vector<Row> rows;
-  for (int i = 2; i < argc; ++i) {
-    PV_TRY(const std::string bytes, read_file(argv[i]));
-    PV_TRY(const std::vector<Row> more, read_rows(bytes));
-    rows.insert(rows.end(), more.begin(), more.end());
-  }
+std::vector<Doc> docs_of(const std::vector<Row>& rows) {
   std::vector<Doc> docs;
-  size_t left_out = 0;
   for (const Row& row : rows) {
-    if (!is_trained_on(row)) {
-      ++left_out;
-      continue;
-    }
+    if (!is_trained_on(row)) continue;
+    const bool harmless = is_benign(row) || is_for_rules(row);
     docs.push_back({.row = &row,
-                    .windows = windows_of(row.text, is_benign(row) || is_for_rules(row) ? Windows::kAll : Windows::kWhole)});
+                    .windows = windows_of(row.text, harmless ? Windows::kAll : Windows::kWhole),
+                    .scored = row.source != kNotScored});
   }
-  std::printf("%zu rows, %zu left out for their licence\n", docs.size(), left_out);
-  print_sources(docs);
   std::vector<std::string_view> texts;
   for (const Doc& doc : docs) texts.push_back(doc.row->text);
   const std::vector<int> folds = grouped_folds(texts, kFolds);
   for (size_t i = 0; i < docs.size(); ++i) docs[i].fold = folds[i];
-  const std::vector<float> rare = rarity(docs);
-  for (Doc& doc : docs) measure(doc.windows, rare);
+  return docs;
+}
+
+Result<std::vector<Judgement>> judge_unseen(std::vector<Doc>& docs, const WordVectors& words,
+                                            const std::vector<float>& counts) {
+  std::vector<Judgement> judged;
   for (int fold = 0; fold < kFolds; ++fold) {
-    const Model model = train(docs, rare, fold);
+    const Model model = train(docs, words, counts, fold);
     const std::string file = model.file();
     PV_TRY(const Classifier classifier, Classifier::read(file));
-    for (Doc& doc : docs) {
-      if (doc.fold == fold) doc.margin = margins_of(classifier, doc.row->text);
+    for (const Doc& doc : docs) {
+      if (doc.fold == fold && doc.scored) judged.push_back({doc.row, margins_of(classifier, doc.row->text)});
     }
   }
-  Model model = train(docs, rare, -1);
-  for (size_t k = 0; k < kClasses; ++k) {
-    model.threshold[k] = threshold_for(docs, k);
-    print_recall(docs, k, model.threshold[k]);
-    print_parts(docs, k, model.threshold[k]);
+  return judged;
+}
+
+Status run(int argc, char** argv) {
+  PV_TRY(const std::string word_file, read_file(argv[2]));
+  PV_TRY(const WordVectors words, read_word_vectors(word_file));
+  std::vector<Row> rows;
+  for (int i = 3; i < argc; ++i) {
+    PV_TRY(const std::string bytes, read_file(argv[i]));
+    PV_TRY(const std::vector<Row> more, read_rows(bytes));
+    rows.insert(rows.end(), more.begin(), more.end());
   }
-  print_denied(docs, model);
+  std::vector<Doc> docs = docs_of(rows);
+  std::printf("%zu rows, %zu left out for their licence, %zu word vectors\n", docs.size(),
+              rows.size() - docs.size(), words.vectors.size());
+  print_sources(docs);
+  const std::vector<float> counts = counts_of(docs);
+  PV_TRY(const std::vector<Judgement> judged, judge_unseen(docs, words, counts));
+  Model model = train(docs, words, counts, -1);
+  for (size_t k = 0; k < kClasses; ++k) {
+    model.threshold[k] =
+        threshold_for(judged, k, kBenignShare, k < kFirstRedLine ? kOrdinaryShare : kOrdinaryRedLineShare);
+  }
+  print_report(judged, model.threshold);
   const std::string file = model.file();
   Sha256 hash;
   hash.update(file);
@@ -427,8 +305,8 @@ Status run(int argc, char** argv) {
 }  // namespace proviso::inspect
 
 int main(int argc, char** argv) {
-  if (argc < 3) {
-    std::fprintf(stderr, "usage: train_classifiers WEIGHTS_OUT ROWS.jsonl…\n");
+  if (argc < 4) {
+    std::fprintf(stderr, "usage: train_classifiers WEIGHTS_OUT WORDS.bin ROWS.jsonl…\n");
     return 2;
   }
   const proviso::Status status = proviso::inspect::run(argc, argv);
