@@ -160,7 +160,7 @@ TEST(OpenAiClients, ADenialInTheFormOfAnAnswerIsSaidToEveryChoice) {
   const auto answer = read_answer(kOpenAi, denial_message(kOpenAi, frame, "no"), parser, frame);
   ASSERT_TRUE(answer);
   EXPECT_EQ(test::words(answer->pieces),
-            (std::vector<std::string>{"text#0 [proviso] Refused: no", "text#1 [proviso] Refused: no"}));
+            (std::vector<std::string>{"text#0 I cannot assist with this. [proviso] Refused: no", "text#1 I cannot assist with this. [proviso] Refused: no"}));
   const auto events = test::read_all(kOpenAi, denial_stream(kOpenAi, frame, "no"));
   EXPECT_EQ(test::words({events.back()}),
             (std::vector<std::string>{"done 0:content_filter 1:content_filter 0/0/0/0/0"}));

@@ -190,7 +190,7 @@ TEST(Responses, ADenialCanBeAnAnswer) {
   ResponseStream stream(denial_stream(kResponses, test_frame(), "clause 7"));
   EXPECT_TRUE(stream.ended());
   EXPECT_EQ(stream.response(), body);
-  EXPECT_EQ(stream.text(Channel::kText), "[proviso] Refused: clause 7");
+  EXPECT_EQ(stream.text(Channel::kText), "I cannot assist with this. [proviso] Refused: clause 7");
   EXPECT_NE(body.find(R"("incomplete_details":{"reason":"content_filter"})"), std::string::npos);
   EXPECT_EQ(error_body(kResponses, ErrorKind::kDenied, "clause 7", "clause_denied", "req"),
             error_body(Protocol::kOpenAiChat, ErrorKind::kDenied, "clause 7", "clause_denied", "req"));

@@ -128,7 +128,7 @@ def as_messages(gate):
     answer = json.loads(body)
     check("a denial as a Response", status == 200 and answer["status"] == "incomplete"
           and answer["incomplete_details"] == {"reason": "content_filter"} and headers.get("proviso-receipt")
-          and answer["output"][0]["content"][0]["text"].startswith("[proviso] Refused: "), body)
+          and answer["output"][0]["content"][0]["text"].startswith("I cannot assist with this. [proviso] Refused: "), body)
     status, _, body = respond(gate, "hi", next(iter(gate.keys)), denied, stream=True)
     events = events_of(body)
     check("a denial as a Response stream", status == 200 and events[-1]["type"] == "response.incomplete", body)
