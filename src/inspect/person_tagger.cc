@@ -19,7 +19,9 @@ alignas(64) constexpr unsigned char kFile[] = {
 
 constexpr int32_t kNever = -(1 << 26);
 constexpr int32_t kScoreUnit = 200;  // margin at which a score is 750 per mille
-constexpr size_t kNear = 2;          // words on either side that features look at
+constexpr size_t kNear = 2;          // words on either side that features look at closely
+constexpr ptrdiff_t kFar = 5;        // and those that they look at alone
+constexpr uint8_t kNumbersTold = 3;
 constexpr uint32_t kOutside = 0x2f;  // the word before the first and after the last
 
 uint32_t hash_of(std::string_view text) {
@@ -76,6 +78,7 @@ size_t bit_of_word(uint32_t word) { return spread(word) % kListBits; }
 
 std::vector<PersonToken> person_tokens(std::string_view plain, WordLists lists) {
   std::vector<PersonToken> tokens;
+  uint8_t numbers = 0;
   bool blank = true;
   bool line = true;
   for (size_t i = 0; i < plain.size();) {
@@ -95,8 +98,10 @@ std::vector<PersonToken> person_tokens(std::string_view plain, WordLists lists) 
     if (is_word(c) && !is_digit(c)) token.lists = lists_with(lists, token.word);
     tokens.push_back(token);
     blank = line = false;
+    if (is_digit(c) && numbers < kNumbersTold) ++numbers;
     i = end;
   }
+  for (PersonToken& token : tokens) token.numbers = numbers;
   return tokens;
 }
 
@@ -133,8 +138,8 @@ class Around {
   }
   // How far the nearest number is on one side; 0: not near.
   [[nodiscard]] uint32_t to_number(ptrdiff_t step) const {
-    constexpr ptrdiff_t kFar = 6;
-    for (ptrdiff_t by = 1; by <= kFar; ++by) {
+    constexpr ptrdiff_t kNumberFar = 6;
+    for (ptrdiff_t by = 1; by <= kNumberFar; ++by) {
       const std::string_view word = text(by * step);
       if (!word.empty() && is_digit(word.front())) return static_cast<uint32_t>(by);
     }
@@ -183,6 +188,17 @@ void append_person_features(std::string_view plain, std::span<const PersonToken>
   put(near.to_number(-1), near.shape(0));
   put(near.to_number(1), near.shape(0));
   put(near.to_number(-1), near.to_number(1), shape);
+  // What the sentence is about: sums and questions name persons, too.
+  const uint32_t numbers = near.at(0)->numbers;
+  put(numbers, shape);
+  put(numbers, shape, place, near.shape(1), near.lists(1));
+  put(tokens.front().word, shape);
+  put(tokens.back().word, shape);
+  put(tokens.back().word, shape, place, numbers);
+  for (auto by = static_cast<ptrdiff_t>(kNear) + 1; by <= kFar; ++by) {
+    put(near.word(by), shape);
+    put(near.word(-by), shape);
+  }
   const std::string_view text = near.text(0);
   if (!is_word(text.front()) || is_digit(text.front())) return;
   for (size_t n : {size_t{2}, size_t{3}, size_t{4}}) {

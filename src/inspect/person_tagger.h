@@ -33,6 +33,7 @@ struct PersonToken {
   bool strong = false;  // begins with a capital or is a number: what names and addresses are made of
   bool blank = false;   // stands behind a blank
   bool line = false;    // or begins a line
+  uint8_t numbers = 0;  // so many numbers stand in the sentence, 3 for more
   uint8_t lists = 0;    // of kWordLists, in which its word stands: one bit each
 };
 
