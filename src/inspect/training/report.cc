@@ -1,11 +1,13 @@
 #include "inspect/training/report.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <map>
 #include <string>
 #include <unordered_map>
 
+#include "base/check.h"
 #include "inspect/readings.h"
 #include "inspect/training/evaluation.h"
 #include "inspect/unicode.h"
@@ -152,6 +154,66 @@ void print_denied(const std::vector<Judgement>& rows, const Margins& thresholds)
   print_share("ordinary rows labelled by a red line", red);
 }
 
+std::vector<const Judgement*> ordinary_with_a_red_line(const std::vector<Judgement>& rows,
+                                                       const Margins& thresholds) {
+  std::vector<const Judgement*> labelled;
+  for (const Judgement& judged : rows) {
+    bool any = false;
+    for (size_t k = kFirstRedLine; k < kClasses; ++k) any = any || judged.margin[k] >= thresholds[k];
+    if (any && is_ordinary(*judged.row)) labelled.push_back(&judged);
+  }
+  return labelled;
+}
+
+// A threshold that a red line could have.
+struct Choice {
+  float threshold = 0;
+  double recall = 0;
+  uint64_t labelled = 0;  // one bit for each ordinary row
+};
+
+// The lowest threshold, and one just above each ordinary row that it labels.
+std::vector<Choice> choices_of(const std::vector<Judgement>& rows, const std::vector<const Judgement*>& ordinary,
+                               size_t k, float lowest) {
+  std::vector<float> thresholds = {lowest};
+  for (const Judgement* judged : ordinary) {
+    if (judged->margin[k] >= lowest) thresholds.push_back(judged->margin[k] + 1e-4f);
+  }
+  std::vector<Choice> choices;
+  for (float threshold : thresholds) {
+    Choice choice{threshold, 0, 0};
+    choice.recall = share_of(rows, k, threshold, [k](const Row& row) { return counts_for(row, k); }).value();
+    for (size_t i = 0; i < ordinary.size(); ++i) {
+      if (ordinary[i]->margin[k] >= threshold) choice.labelled |= uint64_t{1} << i;
+    }
+    choices.push_back(choice);
+  }
+  return choices;
+}
+
+// Tries every choice of every red line.
+struct Search {
+  const std::array<std::vector<Choice>, kClasses>& choices;
+  int rows_at_most;
+  Margins tried;
+  Margins best;
+  double best_recall = -1;
+
+  void try_from(size_t k, uint64_t labelled, double recall) {
+    if (std::popcount(labelled) > rows_at_most) return;
+    if (k == kClasses) {
+      if (recall <= best_recall) return;
+      best_recall = recall;
+      best = tried;
+      return;
+    }
+    for (const Choice& choice : choices[k]) {
+      tried[k] = choice.threshold;
+      try_from(k + 1, labelled | choice.labelled, recall + choice.recall);
+    }
+  }
+};
+
 }  // namespace
 
 bool is_benign(const Row& row) { return row.label == "benign"; }
@@ -174,6 +236,17 @@ float threshold_for(const std::vector<Judgement>& rows, size_t k, double benign,
     return sorted.empty() ? 0 : sorted[static_cast<size_t>(share * static_cast<double>(sorted.size()))];
   };
   return std::max(at(all, benign), at(some, ordinary)) + 1e-4f;
+}
+
+void share_red_lines(const std::vector<Judgement>& rows, double ordinary, Margins& thresholds) {
+  const std::vector<const Judgement*> labelled = ordinary_with_a_red_line(rows, thresholds);
+  PV_CHECK(labelled.size() <= 64);
+  const auto all = std::ranges::count_if(rows, [](const Judgement& judged) { return is_ordinary(*judged.row); });
+  std::array<std::vector<Choice>, kClasses> choices;
+  for (size_t k = kFirstRedLine; k < kClasses; ++k) choices[k] = choices_of(rows, labelled, k, thresholds[k]);
+  Search search{choices, static_cast<int>(ordinary * static_cast<double>(all)), thresholds, thresholds};
+  search.try_from(kFirstRedLine, 0, 0);
+  thresholds = search.best;
 }
 
 void print_report(const std::vector<Judgement>& rows, const Margins& thresholds) {

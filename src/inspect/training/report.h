@@ -29,6 +29,10 @@ bool is_look_alike(const Row& row, size_t k);  // of red line `k`
 // The lowest threshold of class `k` at which at most these shares of benign and of ordinary rows are labelled.
 float threshold_for(const std::vector<Judgement>& rows, size_t k, double benign, double ordinary);
 
+// An agreement denies all red lines: raises their thresholds so that at most this share of ordinary rows has any
+// of them, and the sum of their recalls is the highest.
+void share_red_lines(const std::vector<Judgement>& rows, double ordinary, Margins& thresholds);
+
 void print_report(const std::vector<Judgement>& rows, const Margins& thresholds);
 
 }  // namespace proviso::inspect

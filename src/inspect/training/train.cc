@@ -33,10 +33,8 @@ namespace {
 
 constexpr int kFolds = 5;
 // Thresholds: at most these shares of benign and of ordinary rows may be labelled.
-constexpr double kBenignShare = 0.0095;
-constexpr double kOrdinaryShare = 0.0045;
-// There are several red lines, and an agreement denies them all.
-constexpr double kOrdinaryRedLineShare = 0.001;
+constexpr double kBenignShare = 0.0099;
+constexpr double kOrdinaryShare = 0.0049;
 constexpr std::string_view kLicences[] = {"CC0-1.0", "MIT", "Apache-2.0", "CC-BY-4.0", "CC-BY-3.0",
                                           "US-Gov-Public-Domain"};
 // Rows of our own: never counted, neither for thresholds nor for what is printed.
@@ -72,7 +70,7 @@ Target general_target(const Row& row, size_t k) {
   }
   if (is_benign(row)) {
     if (row.category.starts_with("lookalike_")) return {false, k == 0 ? 0.1f : 0.5f};
-    if (row.category.starts_with("ordinary_")) return {false, 1.5f};
+    if (row.category.starts_with("ordinary_")) return {false, k == 1 ? 3.0f : 1.5f};
     return {false, k == 2 && row.category.starts_with("notinject") ? 2.0f : 1.0f};
   }
   return {false, k == 0 ? 0.0f : row.variant.empty() ? 0.3f : 0.0f};
@@ -83,7 +81,7 @@ Target red_line_target(const Row& row, std::string_view name) {
   if (row.category == "redline_" + std::string(name)) return {true, row.variant.empty() ? 3.0f : 0.0f};
   if (row.category == "lookalike_" + std::string(name)) return {false, 5.0f};
   if (row.category.starts_with("lookalike_")) return {false, 1.5f};
-  if (is_benign(row)) return {false, is_ordinary(row) ? 3.0f : 1.0f};
+  if (is_benign(row)) return {false, is_ordinary(row) ? 8.0f : 1.0f};
   if (row.category.starts_with("redline_") || !row.variant.empty()) return {false, 0.0f};
   return {false, 0.05f};
 }
@@ -289,9 +287,9 @@ Status run(int argc, char** argv) {
   PV_TRY(const std::vector<Judgement> judged, judge_unseen(docs, words, counts));
   Model model = train(docs, words, counts, -1);
   for (size_t k = 0; k < kClasses; ++k) {
-    model.threshold[k] =
-        threshold_for(judged, k, kBenignShare, k < kFirstRedLine ? kOrdinaryShare : kOrdinaryRedLineShare);
+    model.threshold[k] = threshold_for(judged, k, kBenignShare, kOrdinaryShare);
   }
+  share_red_lines(judged, kOrdinaryShare, model.threshold);
   print_report(judged, model.threshold);
   const std::string file = model.file();
   Sha256 hash;
