@@ -11,17 +11,16 @@ void insert_sorted(std::vector<std::string>& words, const std::string& word) {
   if (at == words.end() || *at != word) words.insert(at, word);
 }
 
-// What stays of a segment: its labels that have findings left, and those that none of its findings accounts for.
-void keep_rest(inspect::Segment& segment, const std::vector<inspect::Finding>& left, bool marking_went) {
+// What stays of a segment: its labels but for those that went, and what findings are left.
+void keep_rest(inspect::Segment& segment, const std::vector<inspect::Finding>& left, const std::vector<std::string>& gone) {
   std::vector<std::string> labels;
   for (const std::string& label : segment.labels) {
-    const auto has = [&](const inspect::Finding& finding) { return finding.label == label; };
-    if (std::ranges::any_of(left, has) || std::ranges::none_of(segment.findings, has)) labels.push_back(label);
+    if (std::ranges::find(gone, label) == gone.end()) labels.push_back(label);
   }
   int64_t top = 0;
   for (const inspect::Finding& finding : left) top = std::max(top, finding.score);
   if (labels.empty() || !left.empty()) segment.top_score = top;
-  if (marking_went) segment.marking = 0;
+  if (std::ranges::find(gone, inspect::kLabelMarking) != gone.end()) segment.marking = 0;
   segment.labels = std::move(labels);
   segment.findings = left;
 }
@@ -37,7 +36,7 @@ void Redactor::note(const std::string& label) { insert_sorted(taken_, label); }
 std::vector<Redactor::Cut> Redactor::cuts_of(Judged& part) {
   std::vector<Cut> cuts = part.segment.open_ended ? whole_of(part) : findings_of(part);
   if (cuts.empty()) return cuts;
-  uint64_t& until = cut_until_[part.text];
+  uint64_t& until = texts_[part.text].until;
   if (until == cuts.front().begin && until != 0) cuts.front().mark.clear();
   until = cuts.back().end;
   return cuts;
@@ -56,17 +55,25 @@ std::vector<Redactor::Cut> Redactor::whole_of(Judged& part) {
 }
 
 std::vector<Redactor::Cut> Redactor::findings_of(Judged& part) {
-  std::vector<Cut> cuts;
-  std::vector<inspect::Finding> left;
-  bool marking_went = false;
+  std::map<std::string, uint64_t>& reach = texts_[part.text].reach;
   const uint64_t end = part.begin + part.segment.text.size();
+  std::vector<Cut> cuts;
+  std::vector<std::string> gone;
+  for (const std::string& label : part.segment.labels) {
+    const auto before = reach.find(label);
+    if (!goes(label) || before == reach.end() || before->second < end) continue;
+    if (cuts.empty()) cuts.push_back({part.begin, end, redaction_mark(label)});
+    gone.push_back(label);
+  }
+  std::vector<inspect::Finding> left;
   for (const inspect::Finding& finding : part.segment.findings) {
     if (!goes(finding.label)) {
       left.push_back(finding);
       continue;
     }
+    gone.push_back(finding.label);
     note(finding.label);
-    marking_went = marking_went || finding.label == inspect::kLabelMarking;
+    reach[finding.label] = std::max(reach[finding.label], finding.offset + finding.length);
     const uint64_t from = std::max(finding.offset, part.begin);
     const uint64_t to = std::min(finding.offset + finding.length, end);
     if (!cuts.empty() && from <= cuts.back().end) {
@@ -75,7 +82,7 @@ std::vector<Redactor::Cut> Redactor::findings_of(Judged& part) {
       cuts.push_back({from, to, redaction_mark(finding.label)});
     }
   }
-  if (!cuts.empty()) keep_rest(part.segment, left, marking_went);
+  if (!cuts.empty()) keep_rest(part.segment, left, gone);
   return cuts;
 }
 

@@ -48,7 +48,11 @@ class Redactor {
 
   std::vector<std::string> labels_;
   std::vector<std::string> taken_;
-  std::map<TextKey, uint64_t> cut_until_;  // where the last cut of each text ended
+  struct Text {
+    uint64_t until = 0;                      // where its last cut ended
+    std::map<std::string, uint64_t> reach;  // how far findings of each label go: a sentence may be several segments
+  };
+  std::map<TextKey, Text> texts_;
 };
 
 // All of a request or a whole answer without `labels`. What stands in no text of its body (Piece::source) stays.
