@@ -1,5 +1,5 @@
 #pragma once
-// The two protocols' halves of StreamReader: one complete server-sent event in, stream events out.
+// The two halves of StreamReader, by what upstreams speak: one complete server-sent event in, stream events out.
 // Internal to the room.
 #include <map>
 #include <string>
