@@ -62,7 +62,7 @@ def held(gate, stream):
         check(how + "refused: " + arguments, why in body and b"Lovelace" not in body and b'"person' not in body, body)
     check(how + "none of it was decided", len(acts(gate)) == before, acts(gate))
     releases = [facts.get("exchange.outcome") for leaf, facts in leaves.read(gate.state) if json.loads(leaf)["verb"] == "release"]
-    check(how + "and each answer is recorded as refused", releases[-4:] == ["refused"] * 4, releases)
+    check(how + "and each answer is recorded as refused", [r for r in releases if r != "open"][-4:] == ["refused"] * 4, releases)
     status, _, body = call(gate, "grep", '{"anything":"at all"}', stream)
     check(how + "a tool that nobody pinned is held to nothing", status == 200 and b"anything" in body, body)
 

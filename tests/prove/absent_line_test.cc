@@ -105,6 +105,7 @@ TEST(AbsentLine, AClosedSchemaProvesItAndLeavesARecord) {
   nowhere.records = "/dev/null/proofs";
   const Proven unkept = prove(files, nowhere);
   EXPECT_FALSE(unkept.proof.holds());
+  EXPECT_EQ(unkept.of("order_parts").finding.verdict, Verdict::kUnknown);
   EXPECT_TRUE(unkept.of("order_parts").finding.transient);
 }
 
