@@ -94,7 +94,8 @@ Status cross_to_chat(json::Object root, const ReadOptions& options, Request& req
   std::string own;
   json::Writer own_writer(own);
   own_writer.begin_object();
-  const ReadOptions table_only{.anthropic_version = options.anthropic_version, .passthrough = {}};
+  const ReadOptions table_only{
+      .anthropic_version = options.anthropic_version, .passthrough = {}, .replacements = options.replacements};
   Walk walk(own_writer, request, table_only);
   PV_TRY_VOID(walk.members(root, responses_fields(), nullptr));
   own_writer.end_object();

@@ -136,6 +136,40 @@ def answers(gate):
               MARK.encode() not in body and (status == 403 or b"content_filter" in body), (status, body[-300:]))
 
 
+def responses(gate, upstream):
+    status, headers, body = gate.request("POST", "/v1/responses", {
+        "model": "local", "instructions": "keep " + KEY, "input": [
+            {"role": "user", "content": [{"type": "input_text", "text": "the key " + KEY}]},
+            {"type": "function_call", "call_id": "c1", "name": "grep", "arguments": json.dumps({"text": KEY})},
+            {"type": "function_call_output", "call_id": "c1", "output": "found " + KEY},
+            {"role": "user", "content": "script: say done"}]}, ANALYSIS)
+    sent = json.dumps(upstream.bodies[-1])
+    check("a Responses request", status == 200 and KEY not in sent and sent.count(MARK) == 4 and
+          headers.get("proviso-redacted") == "request:secret", (status, body, sent))
+    words = "the key is %s and nothing else" % KEY
+    script = "script: hex say " + words.encode().hex()
+    whole = json.loads(gate.request("POST", "/v1/responses", {"model": "local", "input": script}, ANALYSIS)[2])
+    text = whole["output"][0]["content"][0]["text"]
+    _, _, body = gate.request("POST", "/v1/responses", {"model": "local", "input": script, "stream": True}, ANALYSIS)
+    last = [json.loads(line[6:]) for line in body.decode().split("\n") if line.startswith("data: {")][-1]
+    check("a Response, whole and streamed", text == words.replace(KEY, MARK) and KEY.encode() not in body and
+          last["response"]["output"][0]["content"][0]["text"] == text, (text, last))
+
+
+def choices(gate):
+    words = "the key is %s and nothing else" % KEY
+    for number in range(3):
+        script = "script: hex at " + ("%d say %s" % (number, words)).encode().hex()
+        said = json.loads(gate.chat(script, headers=ANALYSIS, n=3)[2])["choices"]
+        _, _, body = gate.chat(script, headers=ANALYSIS, n=3, stream=True)
+        streamed = ["", "", ""]
+        for line in body.decode().splitlines():
+            for choice in json.loads(line[6:]).get("choices", []) if line.startswith("data: {") else []:
+                streamed[choice["index"]] += choice["delta"].get("content") or ""
+        check("choice %d of three" % number, [c["message"]["content"] for c in said] == streamed and
+              streamed[number] == words.replace(KEY, MARK) and KEY.encode() not in body, (said, streamed))
+
+
 def record(gate):
     code, output = gate.verify()
     check("every decision is derived again", code == 0, output)
@@ -161,6 +195,8 @@ upstream = Upstream()
 with Gate(upstream=upstream, agreement=folder) as gate:
     asks(gate, upstream)
     answers(gate)
+    responses(gate, upstream)
+    choices(gate)
     gate.stop()
     record(gate)
 upstream.close()
