@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #define VALIJSON_USE_EXCEPTIONS 1  // otherwise what it cannot read ends the program
 #include <boost/json/src.hpp>
 #include <cmath>
@@ -241,15 +243,25 @@ Result<std::shared_ptr<const InputSchema>> InputSchema::compile(json::Element sc
   return std::make_shared<const InputSchema>(std::move(impl));
 }
 
+// `null` for a member that may be left out says that it is: clients write it so, and it carries nothing.
+void leave_out_nulls(const Node& root, bj::object& arguments) {
+  for (const auto& [name, node] : root.properties) {
+    const auto found = arguments.find(name);
+    const bool required = std::ranges::find(root.required, name) != root.required.end();
+    if (found != arguments.end() && found->value().is_null() && !required && (node->types & kNull) == 0) arguments.erase(found);
+  }
+}
+
 Status InputSchema::check(json::Element arguments) const {
   if (!arguments.is_object()) return fail(Code::kInvalid, "the arguments are no object");
   Copier copier;
-  const bj::value copied = copier.copy(arguments);
+  bj::value copied = copier.copy(arguments);
   const size_t values = copier.count();
   const size_t steps = values * impl_->compiled.nodes + (impl_->compiled.unique ? values * values : 0);
   if (values > kValuesMax || steps > kStepsMax) {
     return fail(Code::kLimit, "the arguments are more than can be held against the schema");
   }
+  leave_out_nulls(root(), copied.as_object());
   try {
     valijson::Validator validator(valijson::Validator::kStrongTypes);
     if (validator.validate(impl_->schema, Adapter(copied), nullptr)) return {};

@@ -18,7 +18,7 @@ say("lists tools", tools.some((t) => t.name === "read_text_file"), tools.length)
 let result = await client.callTool({ name: "read_text_file", arguments: { path: NOTE } });
 say("calls a tool", result.content[0].text.includes("A note of the unit."), result);
 say("gets a receipt", result._meta["proviso/receipt"].index > 0, result._meta);
-result = await client.callTool({ name: "get-sum", arguments: { a: 1, b: `${SECRET}` } });
+result = await client.callTool({ name: "echo", arguments: { message: `${SECRET}` } });
 say("shows a refusal with its clause", result.isError && result.content[0].text.includes("1.2"), result);
 const progress = [];
 result = await client.callTool(
