@@ -14,7 +14,7 @@ import tempfile
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-ROOMS = ["base", "cedar", "exchange", "inspect", "sandbox", "agreement", "prove", "ledger", "vault", "audit",
+ROOMS = ["base", "arguments", "cedar", "exchange", "inspect", "sandbox", "agreement", "prove", "ledger", "vault", "audit",
          "state", "identity", "oversight", "http", "models", "tools", "gate", "cli"]
 OTHERS = ["promises", "clients", "mcp", "interop", "tour", "repo"]
 SECONDS_MAX = 1500  # one program that hangs must not hang the run
