@@ -320,7 +320,7 @@ bool decode_spaced(std::string_view text, std::string& out) {
       const size_t end = std::min(text.find(gap, i), text.size());
       std::string_view token = text.substr(i, end - i);
       i = end + 1;
-      if (token.empty() || token == " ") {
+      if (token.empty() || (token.size() == 1 && is_space(token.front()))) {
         if (!decoded.empty() && decoded.back() != ' ') decoded += ' ';
         continue;
       }
