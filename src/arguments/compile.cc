@@ -45,6 +45,7 @@ class Reader {
     PV_TRY(out.root, read(root_, ""));
     out.nodes = nodes_;
     out.unique = unique_;
+    out.divides = divides_;
     return out;
   }
 
@@ -199,7 +200,7 @@ class Reader {
     return true;
   }
 
-  static Result<bool> read_bound(std::string_view key, json::Element value, const std::string& at, Node& node) {
+  Result<bool> read_bound(std::string_view key, json::Element value, const std::string& at, Node& node) {
     const std::array<std::pair<std::string_view, std::optional<uint64_t>*>, 6> counts = {
         {{"minItems", &node.items_min},           {"maxItems", &node.items_max},
          {"minLength", &node.length_min},         {"maxLength", &node.length_max},
@@ -223,6 +224,7 @@ class Reader {
     if (key != "multipleOf") return false;
     if (!is_number || number < 1 || number != std::floor(number)) return too_open(at, "is no whole number");
     node.multiple_of = static_cast<int64_t>(number);
+    divides_ = true;
     return true;
   }
 
@@ -248,6 +250,7 @@ class Reader {
   size_t nodes_ = 0;
   size_t depth_ = 0;
   bool unique_ = false;
+  bool divides_ = false;
   std::set<std::string, std::less<>> following_;  // pointers that are being read
 };
 

@@ -11,7 +11,8 @@ inline constexpr int64_t kExactMax = 1LL << 53;  // whole numbers below are exac
 struct Compiled {
   NodePtr root;
   size_t nodes = 0;
-  bool unique = false;  // some `uniqueItems`
+  bool unique = false;   // some `uniqueItems`
+  bool divides = false;  // some `multipleOf`
 };
 
 // Errors as InputSchema::compile().

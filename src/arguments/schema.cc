@@ -32,6 +32,8 @@ bj::value number_of(json::Element value) {
   return real;
 }
 
+constexpr double kDivisibleBelow = 9.2e18;  // below 2^63
+
 // Copies JSON for the validator, counting values and names; stops beyond the limit.
 class Copier {
  public:
@@ -42,6 +44,7 @@ class Copier {
         bj::object out;
         for (const auto field : value.get_object().value_unsafe()) {
           if (++count_ > kValuesMax) break;
+          look_for_zero(field.key);
           out.emplace(bj::string_view(field.key.data(), field.key.size()), copy(field.value));
         }
         return out;
@@ -56,17 +59,28 @@ class Copier {
       }
       case simdjson::dom::element_type::STRING: {
         const std::string_view text = value.get_string().value_unsafe();
+        look_for_zero(text);
         return bj::string(bj::string_view(text.data(), text.size()));
       }
       case simdjson::dom::element_type::BOOL: return value.get_bool().value_unsafe();
       case simdjson::dom::element_type::NULL_VALUE: return nullptr;
-      default: return number_of(value);
+      default:
+        huge_ = huge_ || std::abs(value.get_double().value_unsafe()) >= kDivisibleBelow;
+        return number_of(value);
     }
   }
   [[nodiscard]] size_t count() const { return count_; }
+  // Some text holds U+0000: the validator would read it only so far.
+  [[nodiscard]] bool zero() const { return zero_; }
+  // Some number is more than 64 bits hold: the validator would divide something else.
+  [[nodiscard]] bool huge() const { return huge_; }
 
  private:
+  void look_for_zero(std::string_view text) { zero_ = zero_ || text.find('\0') != std::string_view::npos; }
+
   size_t count_ = 0;
+  bool zero_ = false;
+  bool huge_ = false;
 };
 
 bj::value value_of(const std::string& json_text) {
@@ -121,7 +135,9 @@ void write_bounds(const Node& node, bj::object& out) {
 bj::value written(const Node& node) {
   if (node.never) return false;
   bj::object out;
-  if (node.types != kAnyType) out["type"] = types_of(node.types);
+  // A multiple of a whole number is one. The validator alone would take the fraction off before it divides.
+  const auto types = static_cast<uint8_t>(node.multiple_of ? node.types & ~kFraction : node.types);
+  if (types != kAnyType) out["type"] = types_of(types);
   if (node.choices) {
     bj::array values;
     for (const std::string& one : *node.choices) values.push_back(value_of(one));
@@ -231,6 +247,9 @@ const Digest& InputSchema::digest() const { return impl_->digest; }
 
 Result<std::shared_ptr<const InputSchema>> InputSchema::compile(json::Element schema) {
   auto impl = std::make_unique<Impl>();
+  Copier copier;
+  (void)copier.copy(schema);
+  if (copier.zero()) return fail(Code::kUnsupported, "too open to tell: the schema holds the character U+0000");
   PV_TRY(impl->compiled, compile_schema(schema));
   impl->digest = sha256(json::canonical_with_numbers(schema));
   gather_names(*impl->compiled.root, impl->names);
@@ -260,6 +279,10 @@ Status InputSchema::check(json::Element arguments) const {
   const size_t steps = values * impl_->compiled.nodes + (impl_->compiled.unique ? values * values : 0);
   if (values > kValuesMax || steps > kStepsMax) {
     return fail(Code::kLimit, "the arguments are more than can be held against the schema");
+  }
+  if (copier.zero()) return fail(Code::kInvalid, "the arguments hold the character U+0000, which no tool is given");
+  if (copier.huge() && impl_->compiled.divides) {
+    return fail(Code::kInvalid, "the arguments hold a number too large to be divided");
   }
   leave_out_nulls(root(), copied.as_object());
   try {

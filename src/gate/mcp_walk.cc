@@ -100,7 +100,8 @@ Status McpWalk::conforms() {
   json::Object params;
   if (document.get(params) != simdjson::SUCCESS) return fail(Code::kInvalid, "the parameters are no object");
   for (const auto field : params) {
-    const bool usual = field.key == "name" || field.key == "arguments" || field.key == "_meta" || field.key == "requestState";
+    const bool usual = field.key == "name" || field.key == "arguments" || field.key == "_meta" ||
+                       (field.key == "requestState" && modern());  // sealed by this gate (take_state)
     if (guarded() && !usual) return fail(Code::kInvalid, "a call of this tool carries its arguments and nothing beside them");
   }
   const std::string given = tools::member_text(params, "arguments");
