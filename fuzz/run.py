@@ -5,10 +5,12 @@ the corpora that stand beside this file.
     python3 fuzz/run.py                        every target, 10 minutes each
     python3 fuzz/run.py --seconds 60 inspect   every target whose name begins so
     python3 fuzz/run.py --keep 20 exchange_sse   and adds at most 20 small inputs that reach something new
+    python3 fuzz/run.py --parallel 16          sixteen at a time
 
-What a target fails on lies in build/fuzz/failed/TARGET/; the exit status is 1 then. One core, at the lowest priority.
+What a target fails on lies in build/fuzz/failed/TARGET/; the exit status is 1 then. A core each, at the lowest priority.
 """
 import argparse
+import concurrent.futures
 import os
 import re
 import shutil
@@ -72,18 +74,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("target", nargs="*", help="beginnings of names; none: all")
     parser.add_argument("--seconds", type=int, default=600, help="for each target (default 600)")
+    parser.add_argument("--parallel", type=int, default=1, metavar="N", help="targets at a time (default 1)")
     parser.add_argument("--keep", type=int, default=0, metavar="N", help="add at most N new inputs to its corpus")
     args = parser.parse_args()
     names = targets(args.target)
     subprocess.run([os.path.join(TOP, "tools", "build.sh"), "fuzz"] + ["fuzz_" + name for name in names], check=True)
     print("| target | inputs tried | edges | features | kept | |\n|---|---|---|---|---|---|", flush=True)
     all_held = True
-    for name in names:
-        (tried, edges, features), found, held = fuzz(name, args.seconds)
-        kept = keep(name, found, args.keep) if held and args.keep else 0
-        shutil.rmtree(found)
-        all_held = all_held and held
-        print("| %s | %d | %d | %d | %d | %s |" % (name, tried, edges, features, kept, "held" if held else "FAILED"), flush=True)
+    with concurrent.futures.ThreadPoolExecutor(args.parallel) as pool:
+        for name, ((tried, edges, features), found, held) in zip(names, pool.map(lambda one: fuzz(one, args.seconds), names)):
+            kept = keep(name, found, args.keep) if held and args.keep else 0
+            shutil.rmtree(found)
+            all_held = all_held and held
+            print("| %s | %d | %d | %d | %d | %s |" % (name, tried, edges, features, kept, "held" if held else "FAILED"), flush=True)
     sys.exit(0 if all_held else 1)
 
 

@@ -68,6 +68,10 @@ const Model* Agreement::model(std::string_view id) const {
   return found == models.end() ? nullptr : &*found;
 }
 
+bool Agreement::redacts() const {
+  return std::ranges::any_of(impl_->notes, [](const PolicyNotes& notes) { return !notes.redacts.empty(); });
+}
+
 bool Agreement::guarded(std::string_view tool) const {
   const std::string of_class = tool_class(tool);
   return std::ranges::any_of(impl_->red_lines, [&](const RedLine& line) { return line.absent && line.absent->covers(tool, of_class); });

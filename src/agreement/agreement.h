@@ -195,6 +195,8 @@ class Agreement {
 
   [[nodiscard]] const Model* model(std::string_view id) const;
   [[nodiscard]] const Tool* tool(std::string_view id) const;
+  // Whether some clause redacts.
+  [[nodiscard]] bool redacts() const;
   // Whether a line says that calls of this tool carry no kind of thing.
   [[nodiscard]] bool guarded(std::string_view tool) const;
   // The definition that the parties keep of a tool, held against its pin at load; null if they keep none.

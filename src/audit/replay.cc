@@ -10,6 +10,7 @@
 #include "agreement/custody.h"
 #include "agreement/difference.h"
 #include "audit/oversight_check.h"
+#include "audit/redaction_check.h"
 #include "audit/rederive.h"
 #include "base/file.h"
 #include "vault/retention.h"
@@ -49,6 +50,7 @@ class Replay {
   const vault::Vault* vault_;
   AgreementShelf& agreements_;
   OversightCheck oversight_;
+  RedactionCheck redaction_;
   ReplayReport report_;
   uint64_t index_ = 0;
   int64_t latest_ = 0;
@@ -228,6 +230,9 @@ void Replay::check_decision(const Leaf& leaf, const exchange::Facts& facts) {
   if (!in_force) return fault("agreement", in_force.error().message);
   const auto disagreements = rederive(leaf, facts, **in_force);
   for (const Disagreement& each : disagreements) fault(each.part, each.message);
+  for (std::string& sentence : redaction_.take(leaf, facts, **in_force, report_.withheld == 0)) {
+    fault("redaction", std::move(sentence));
+  }
   const bool was = was_in_force(leaf);
   if (was && disagreements.empty()) ++report_.decisions;
 }

@@ -34,7 +34,8 @@ class AgreementShelf {
 struct ReplayFault {
   uint64_t index = 0;  // of the leaf
   std::string
-      part;  // "leaf", "vault", "facts", "agreement", "decision", "clauses", "time", "pairing", "oversight"
+      part;  // "leaf", "vault", "facts", "agreement", "decision", "clauses", "time", "pairing",
+            // "redaction", "oversight"
   std::string message;  // what disagrees with what
 };
 

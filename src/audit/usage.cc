@@ -47,6 +47,7 @@ Result<Usage> count_usage(const ledger::LogReader& log, const vault::Vault& vaul
     if (leaf.decision == "allow") ++count.allowed;
     if (leaf.decision == "deny") ++count.denied;
     if (leaf.decision == "hold") ++count.held;
+    if (leaf.decision == "redact") ++count.redacted;
     return {};
   }));
   return usage;
@@ -63,6 +64,7 @@ std::string Usage::text() const {
     writer.key("held").uinteger(count.held);
     writer.key("month").string(std::get<0>(key));
     writer.key("purpose").string(std::get<2>(key));
+    writer.key("redacted").uinteger(count.redacted);
     writer.key("vendor").string(std::get<1>(key));
     writer.end_object();
   }

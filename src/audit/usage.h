@@ -14,6 +14,7 @@ struct UsageCount {
   uint64_t allowed = 0;
   uint64_t denied = 0;
   uint64_t held = 0;
+  uint64_t redacted = 0;  // decisions that it must be asked without something: what came of that is counted besides
 };
 // Month ("2026-11"), vendor id (a hex digest where no agreement names it), purpose ("-" where it can no
 // longer be opened).

@@ -32,12 +32,12 @@ std::string command_body(const ReportOptions& options, const std::string& text) 
 }
 
 void print_table(const audit::Usage& usage) {
-  print(fmt::format("{:<8} {:<24} {:<20} {:>9} {:>9} {:>9}", "month", "vendor", "purpose", "allowed", "denied",
-                    "held"));
+  print(fmt::format("{:<8} {:<24} {:<20} {:>9} {:>9} {:>9} {:>9}", "month", "vendor", "purpose", "allowed", "denied",
+                    "held", "redacted"));
   for (const auto& [key, count] : usage.rows) {
-    print(fmt::format("{:<8} {:<24} {:<20} {:>9} {:>9} {:>9}", std::get<0>(key),
+    print(fmt::format("{:<8} {:<24} {:<20} {:>9} {:>9} {:>9} {:>9}", std::get<0>(key),
                       std::get<1>(key).substr(0, 24), std::get<2>(key), count.allowed, count.denied,
-                      count.held));
+                      count.held, count.redacted));
   }
   if (usage.unopened > 0) {
     print(fmt::format("{} requests stand without purpose: their facts are shredded", usage.unopened));

@@ -88,6 +88,16 @@ bool goes_with(Protocol protocol, Endpoint endpoint) {
   return false;
 }
 
+// The client's own metadata, which its answer repeats; nothing where a part of it was redacted.
+std::string metadata_of(json::Object root, const Request& request) {
+  const auto metadata = root.at_key("metadata");
+  if (metadata.error() != simdjson::SUCCESS || !metadata.is_object()) return {};
+  std::string text = json::to_text(metadata.value_unsafe());
+  const bool described = std::ranges::any_of(
+      request.pieces, [&](const Piece& piece) { return piece.text.open_for_inspection() == text; });
+  return described ? text : std::string();
+}
+
 // Walks the request into a text of its own shape, and writes from that what a chat completion says.
 Status cross_to_chat(json::Object root, const ReadOptions& options, Request& request,
                      json::Writer& writer) {
@@ -103,10 +113,7 @@ Status cross_to_chat(json::Object root, const ReadOptions& options, Request& req
   PV_TRY(const json::Element element, parser.parse(own));
   const json::Object carried = element.get_object().value_unsafe();
   write_chat_members(writer, carried);
-  const auto metadata = root.at_key("metadata");
-  const bool labelled = metadata.error() == simdjson::SUCCESS && metadata.is_object();
-  request.settings =
-      repeated_settings(carried, labelled ? json::to_text(metadata.value_unsafe()) : std::string());
+  request.settings = repeated_settings(carried, metadata_of(root, request));
   return {};
 }
 

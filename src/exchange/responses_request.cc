@@ -71,7 +71,11 @@ class Turn {
     if (get_array(item, "content", thoughts) != Got::kFound || thoughts.size() == 0) {
       if (get_array(item, "summary", thoughts) != Got::kFound) return;
     }
-    for (const json::Element one : thoughts) reasoning_ += text_of(one.get_object().value_unsafe(), "text");
+    // Thoughts of their own stay so: what reads as one was inspected as one.
+    for (const json::Element one : thoughts) {
+      if (!reasoning_.empty()) reasoning_ += "\n\n";
+      reasoning_ += text_of(one.get_object().value_unsafe(), "text");
+    }
   }
   void said(json::Element content) {
     if (!content_.empty() || !calls_.empty()) end();

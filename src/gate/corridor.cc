@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/check.h"
 #include "gate/decisive.h"
 #include "gate/redacted_matter.h"
 #include "gate/stream_release.h"
@@ -345,7 +346,7 @@ http::Task<Step<>> Corridor::record_act(Passage& passage, const exchange::ToolCa
 }
 
 Step<> Corridor::held_to_schema(const Passage& passage, const exchange::ToolCall& tool_call) const {
-  if (house_.tools == nullptr) return {};
+  PV_CHECK(house_.tools != nullptr);
   const Holding holding = house_.tools->holding(*passage.in_force->agreement, tool_call.name);
   const Status conforms = holding.check(tool_call.arguments.open_for_inspection());
   if (conforms) return {};

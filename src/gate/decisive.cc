@@ -62,6 +62,10 @@ std::string resource_words(const agreement::Agreement& agreement, const Matter& 
 
 }  // namespace
 
+Turned changed_meanwhile() {
+  return Turned{ErrorKind::kUnavailable, "the agreement changed while this was decided: ask again", "agreement_changed"};
+}
+
 Turned refusal_of(const agreement::Decision& decision) {
   Turned turned;
   turned.kind = ErrorKind::kDenied;
@@ -104,9 +108,12 @@ http::Task<Step<agreement::Decision>> Decisive::decide(Matter matter, Patience& 
   Step<Begun> begun = co_await begin(matter);
   if (!begun) co_return std::unexpected(std::move(begun.error()));
   if (begun->decision.outcome == Outcome::kRedact && redaction != nullptr) {
+    const uint64_t version = passage_.in_force->version;
     if (Step<> renewed = corridor_.renew(passage_); !renewed) {  // its leaf was waited for
       co_return std::unexpected(std::move(renewed.error()));
     }
+    // Only what that decision was about may be decided without it.
+    if (passage_.in_force->version != version) co_return std::unexpected(changed_meanwhile());
     matter = redaction->without(begun->decision.redacts);
     begun = co_await begin(matter);
     if (!begun) co_return std::unexpected(std::move(begun.error()));

@@ -96,6 +96,9 @@ class Decisive {
   Passage& passage_;
 };
 
+// What could be decided only under the agreement that was in force a moment ago.
+Turned changed_meanwhile();
+
 // The refusal that a decision is, for the person who asked.
 Turned refusal_of(const agreement::Decision& decision);
 

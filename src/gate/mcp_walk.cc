@@ -263,12 +263,25 @@ http::Task<void> TaskOutlet::finish(int, std::string message, std::string) {
 }
 
 http::Task<Step<agreement::Decision>> McpWalk::release_result(std::string& body) {
-  const Content before = said_;
+  Content before = said_;
   Step<agreement::Decision> first = co_await release(target_.tool, body, "complete", "open");
   if (!first || first->outcome != agreement::Outcome::kRedact) co_return std::move(first);
+  const uint64_t version = passage_.in_force->version;
+  Step<> renewed = co_await moment();
+  if (!renewed) co_return std::unexpected(std::move(renewed.error()));
+  // Only what that decision was about may be decided without it.
+  if (passage_.in_force->version != version) {
+    Step<> ended = co_await abandon("failed:agreement_changed");
+    co_return std::unexpected(ended ? changed_meanwhile() : std::move(ended.error()));
+  }
   body = without(body, first->redacts);
-  said_ = before;
-  co_return co_await release(target_.tool, body, "complete");
+  // What was found and is not to go stays found, whatever is seen of it afterwards.
+  for (const std::string& label : said_.labels) {
+    if (std::ranges::find(first->redacts, label) == first->redacts.end()) before.add({label}, 0, 0);
+  }
+  if (std::ranges::find(first->redacts, inspect::kLabelMarking) == first->redacts.end()) before.add({}, 0, said_.marking);
+  said_ = std::move(before);
+  co_return co_await decide_release(target_.tool, body, "complete", "refused");
 }
 
 // Each string by itself: what only shows where they stand together stays, and is denied with its label.
@@ -290,12 +303,23 @@ std::string McpWalk::without(std::string_view body, const std::vector<std::strin
   });
 }
 
+// A new moment for a release, or its end in words.
+http::Task<Step<>> McpWalk::moment() {
+  Step<> renewed = corridor_.renew(passage_);
+  if (renewed) co_return renewed;
+  Step<> ended = co_await abandon("failed:" + renewed.error().code);
+  co_return std::unexpected(ended ? std::move(renewed.error()) : std::move(ended.error()));
+}
+
 http::Task<Step<agreement::Decision>> McpWalk::release(std::string tool, std::string content,
                                                        std::string outcome, std::string if_redacted) {
-  if (Step<> renewed = corridor_.renew(passage_); !renewed) {
-    Step<> ended = co_await abandon("failed:" + renewed.error().code);
-    co_return std::unexpected(ended ? std::move(renewed.error()) : std::move(ended.error()));
-  }
+  Step<> renewed = co_await moment();
+  if (!renewed) co_return std::unexpected(std::move(renewed.error()));
+  co_return co_await decide_release(std::move(tool), std::move(content), std::move(outcome), std::move(if_redacted));
+}
+
+http::Task<Step<agreement::Decision>> McpWalk::decide_release(std::string tool, std::string content, std::string outcome,
+                                                              std::string if_redacted) {
   Content found = inspected(Channel::kToolResult, content);
   const bool own = tool == target_.tool;  // a channel's question is judged by itself
   if (own) {

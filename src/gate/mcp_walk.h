@@ -131,6 +131,9 @@ class McpWalk {
   http::Task<void> after(Step<Acted> acted);
   http::Task<Step<agreement::Decision>> release(std::string tool, std::string content, std::string outcome,
                                                 std::string if_redacted = "refused");
+  http::Task<Step<>> moment();
+  http::Task<Step<agreement::Decision>> decide_release(std::string tool, std::string content, std::string outcome,
+                                                       std::string if_redacted);
   // The release of a result, which is changed where the agreement says to redact.
   http::Task<Step<agreement::Decision>> release_result(std::string& body);
   std::string without(std::string_view body, const std::vector<std::string>& labels);

@@ -17,14 +17,16 @@ std::string special_version(const Passage& passage) {
 
 }  // namespace
 
-Matter AskMatter::first() { return made(passage_.body); }
+Matter AskMatter::first() {
+  return made(passage_.body, Judge::content_of(corridor_.inspector_for(passage_), passage_.request.pieces));
+}
 
-Matter AskMatter::made(std::string_view body) {
+Matter AskMatter::made(std::string_view body, Content content) {
   Matter matter;
   matter.verb = exchange::Verb::kAsk;
   matter.resource_type = "Model";
   matter.resource_id = passage_.request.model;
-  matter.content = Judge::content_of(corridor_.inspector_for(passage_), passage_.request.pieces);
+  matter.content = std::move(content);
   const std::string version = special_version(passage_);
   asked_ = audit::request_arguments(body, version, passage_.beta);
   matter.arguments = asked_;
@@ -43,19 +45,22 @@ Matter AskMatter::made(std::string_view body) {
 
 // Read again with other texts in their places: what comes of it is inspected as any request is.
 Matter AskMatter::without(const std::vector<std::string>& labels) {
-  Redacted less = redact(corridor_.inspector_for(passage_), passage_.request.pieces, labels);
-  if (less.texts.empty()) return made(passage_.body);
+  const inspect::Inspector inspector = corridor_.inspector_for(passage_);
+  Redacted less = redact(inspector, passage_.request.pieces, labels);
+  if (less.texts.empty()) return first();
   auto request = corridor_.read(passage_, &less.texts);
-  if (!request) return made(passage_.body);
+  if (!request) return first();
   exchange::Request before = std::exchange(passage_.request, std::move(*request));
   models::Call outgoing = std::exchange(passage_.outgoing, {});
   if (!corridor_.prepare(passage_)) {
     passage_.request = std::move(before);
     passage_.outgoing = std::move(outgoing);
-    return made(passage_.body);
+    return first();
   }
   passage_.redacted = std::move(less.taken);
-  return made(passage_.request.upstream_body);
+  Content again;
+  add_fresh(Judge::segments_of(inspector, passage_.request.pieces, again), less.content);
+  return made(passage_.request.upstream_body, std::move(less.content));
 }
 
 AnswerMatter::AnswerMatter(Corridor& corridor, Passage& passage, std::string_view body,
@@ -72,7 +77,8 @@ Matter AnswerMatter::first(bool acted) {
 }
 
 Matter AnswerMatter::without(const std::vector<std::string>& labels) {
-  Redacted less = redact(corridor_.inspector_for(passage_), answer_.pieces, labels);
+  const inspect::Inspector inspector = corridor_.inspector_for(passage_);
+  Redacted less = redact(inspector, answer_.pieces, labels);
   auto answer = exchange::read_answer(passage_.protocol, body_, corridor_.parser_, frame_, &less.texts);
   if (!answer) {  // it was read before; what cannot be taken out of it is refused with it
     Matter as_it_is = first(true);
@@ -81,6 +87,8 @@ Matter AnswerMatter::without(const std::vector<std::string>& labels) {
   }
   answer_ = std::move(*answer);
   taken_ = std::move(less.taken);
+  Content again;
+  add_fresh(Judge::segments_of(inspector, answer_.pieces, again), less.content);
   add_calls(less.content);
   Matter matter = made(std::move(less.content));
   if (!taken_.empty()) matter.record.set("exchange.redacted", taken_);

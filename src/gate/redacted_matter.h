@@ -17,7 +17,7 @@ class AskMatter final : public Redaction {
   Matter without(const std::vector<std::string>& labels) override;
 
  private:
-  Matter made(std::string_view body);
+  Matter made(std::string_view body, Content content);
 
   Corridor& corridor_;
   Passage& passage_;

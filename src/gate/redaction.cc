@@ -66,6 +66,7 @@ std::vector<Redactor::Cut> Redactor::findings_of(Judged& part) {
     gone.push_back(label);
   }
   std::vector<inspect::Finding> left;
+  std::ranges::sort(part.segment.findings, {}, &inspect::Finding::offset);  // a sentence's comes last, and begins first
   for (const inspect::Finding& finding : part.segment.findings) {
     if (!goes(finding.label)) {
       left.push_back(finding);
@@ -160,6 +161,12 @@ Redacted redact(const inspect::Inspector& inspector, const std::vector<exchange:
   for (auto& [source, text] : by_source(pieces, cuts)) out.texts[source] = without(std::move(text));
   out.taken = redactor.taken();
   return out;
+}
+
+void add_fresh(const std::vector<Judged>& segments, Content& content) {
+  for (const Judged& part : segments) {
+    content.add(part.segment.labels, part.segment.top_score, part.segment.marking);
+  }
 }
 
 }  // namespace proviso::gate

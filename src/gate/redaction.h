@@ -1,7 +1,8 @@
 #pragma once
 // What @redact takes out: the stretches of a text in which detectors found certain labels, each replaced by one
 // mark that names the first of them. Streams and whole answers cut the same segments at the same places. What is
-// left has the labels of what is left; what cannot be taken out keeps its label, and the next decision sees it.
+// left has the labels that were not taken out, and those that it has when it is read again, for a cut makes new
+// words; the next decision sees both, and so what cannot be taken out.
 // A tool call is never rewritten: what is decided about is what runs.
 #include <cstdint>
 #include <map>
@@ -58,10 +59,13 @@ class Redactor {
 // All of a request or a whole answer without `labels`. What stands in no text of its body (Piece::source) stays.
 struct Redacted {
   exchange::Replacements texts;
-  Content content;                 // of what is left
+  Content content;                 // without what was taken out; of the texts read again, add_fresh() knows
   std::vector<std::string> taken;  // labels that were taken out
 };
 Redacted redact(const inspect::Inspector& inspector, const std::vector<exchange::Piece>& pieces,
                 std::vector<std::string> labels);
+
+// Adds the labels that `segments`, read anew, have.
+void add_fresh(const std::vector<Judged>& segments, Content& content);
 
 }  // namespace proviso::gate

@@ -72,6 +72,8 @@ StreamRelease::StreamRelease(Corridor& corridor, http::Call& call, Passage& pass
       writer_(passage.protocol, exchange::frame_for(passage.request, passage.id,
                                                     corridor.house_.committer.now().value)),
       judge_(corridor.inspector_for(passage)),
+      redacts_(passage.in_force->agreement->redacts()),
+      judge_again_(corridor.inspector_for(passage)),
       labels_(passage.in_force->agreement->terms().labels) {}
 
 http::Task<Step<>> StreamRelease::run() {
@@ -138,13 +140,7 @@ http::Task<Step<>> StreamRelease::take(StreamEvent event) {
       if (!whole_) writer_.start(out_, event.usage.input_tokens);
       co_return Step<>{};
     case StreamEvent::Kind::kDelta: co_return co_await take_delta(event);
-    case StreamEvent::Kind::kTextEnd: {
-      std::vector<Judged> rest;
-      judge_.end(event.channel, event.group, rest);
-      Step<> gone = co_await let_go(std::move(rest), event.choice);
-      if (!gone) co_return std::unexpected(std::move(gone.error()));
-      co_return say({Kept::What::kTextEnd, event.channel, event.choice, {}, {}});
-    }
+    case StreamEvent::Kind::kTextEnd: co_return co_await end_text(event);
     case StreamEvent::Kind::kToolCall: co_return co_await take_call(event.call);
     case StreamEvent::Kind::kDone: co_return co_await take_end(event);
     case StreamEvent::Kind::kUnknown:
@@ -173,6 +169,22 @@ http::Task<Step<>> StreamRelease::take_delta(const StreamEvent& event) {
   co_return co_await let_go(std::move(judged), event.choice);
 }
 
+http::Task<Step<>> StreamRelease::end_text(const StreamEvent& event) {
+  std::vector<Judged> rest;
+  judge_.end(event.channel, event.group, rest);
+  Step<> gone = co_await let_go(std::move(rest), event.choice);
+  if (!gone) co_return std::unexpected(std::move(gone.error()));
+  Kept run;
+  std::vector<Judged> last;
+  judge_again_.end(event.channel, event.group, last);
+  gone = co_await let_go_again(std::move(last), event.choice, run);
+  if (!gone) co_return std::unexpected(std::move(gone.error()));
+  if (!run.text.empty()) {
+    if (Step<> said = say(std::move(run)); !said) co_return std::unexpected(std::move(said.error()));
+  }
+  co_return say({Kept::What::kTextEnd, event.channel, event.choice, {}, {}});
+}
+
 http::Task<Step<>> StreamRelease::let_go(std::vector<Judged> judged, int32_t choice) {
   // Segments of one channel under the same facts leave as one event: they came as one, most often.
   Kept run;
@@ -184,12 +196,72 @@ http::Task<Step<>> StreamRelease::let_go(std::vector<Judged> judged, int32_t cho
     }
     Step<> admitted = co_await admit(more, &part);
     if (!admitted) co_return std::unexpected(std::move(admitted.error()));
+    Step<> passed = co_await pass_on(std::move(part), choice, run);
+    if (!passed) co_return std::unexpected(std::move(passed.error()));
+  }
+  if (run.text.empty()) co_return Step<>{};
+  co_return say(std::move(run));
+}
+
+http::Task<Step<>> StreamRelease::pass_on(Judged part, int32_t choice, Kept& run) {
+  if (!redacts_) {
+    run.channel = part.text.channel;
+    run.choice = choice;
+    run.text += part.segment.text;
+    co_return Step<>{};
+  }
+  if (whole_) {
+    const exchange::Channel channel = part.text.channel;
+    co_return say({Kept::What::kText, channel, choice, {}, {}, std::move(part)});
+  }
+  std::vector<Judged> again;
+  judge_again_.push(part.text.channel, part.text.group, part.text.syntax, part.segment.text, again);
+  co_return co_await let_go_again(std::move(again), choice, run);
+}
+
+http::Task<Step<>> StreamRelease::let_go_again(std::vector<Judged> judged, int32_t choice, Kept& run) {
+  for (Judged& part : judged) {
+    Content more = content_of(part);
+    more.bytes = 0;  // they are counted
+    if (!run.text.empty() && (part.text.channel != run.channel || !more.labels.empty())) {
+      Step<> said = say(std::exchange(run, {}));
+      if (!said) co_return std::unexpected(std::move(said.error()));
+    }
+    Step<> admitted = co_await admit_left(more, false);
+    if (!admitted) co_return std::unexpected(std::move(admitted.error()));
     run.channel = part.text.channel;
     run.choice = choice;
     run.text += part.segment.text;
   }
-  if (run.text.empty()) co_return Step<>{};
-  co_return say(std::move(run));
+  co_return Step<>{};
+}
+
+// The segments of a whole answer, cut as those of an answer that came whole, and what is left read again.
+http::Task<Step<>> StreamRelease::redact_kept() {
+  Content left = beside_;
+  Judge again(corridor_.inspector_for(passage_));
+  std::vector<Judged> fresh;
+  for (Kept& kept : kept_) {
+    if (!kept.segment) continue;
+    if (redacting_) {
+      if (Step<> taken = take_out(*kept.segment); !taken) co_return std::unexpected(std::move(taken.error()));
+    }
+    const TextKey& text = kept.segment->text;
+    again.push(text.channel, text.group, text.syntax, kept.segment->segment.text, fresh);
+    add_fresh({*kept.segment}, left);
+    kept.text = std::move(kept.segment->segment.text);
+    kept.segment.reset();
+  }
+  if (!redacting_) co_return Step<>{};
+  again.finish(fresh);
+  add_fresh(fresh, left);
+  left.bytes = seen_.bytes;
+  if (Step<> renewed = renew(); !renewed) co_return std::unexpected(std::move(renewed.error()));
+  if (passage_.in_force->version != decided_under_) co_return std::unexpected(changed_meanwhile());
+  Step<> decided = co_await decide(left, "open", false);
+  if (!decided) co_return std::unexpected(std::move(decided.error()));
+  content_ = std::move(left);
+  co_return Step<>{};
 }
 
 Step<> StreamRelease::say(Kept part) {
@@ -198,6 +270,7 @@ Step<> StreamRelease::say(Kept part) {
     return {};
   }
   kept_bytes_ += sizeof(Kept) + part.text.size() + part.call.arguments.size();
+  if (part.segment) kept_bytes_ += part.segment->segment.text.size();
   kept_.push_back(std::move(part));
   if (kept_bytes_ <= static_cast<size_t>(corridor_.house_.config.answer_bytes_max)) return {};
   return std::unexpected(Turned{ErrorKind::kUpstream,
@@ -247,6 +320,7 @@ bool StreamRelease::covers(const Content& more) const {
 http::Task<Step<>> StreamRelease::admit(Content more, Judged* part) {
   const bool anew = !covers(more);
   seen_.add(more);
+  if (part == nullptr) beside_.add(more);
   if (anew) {
     // What was released under the facts before goes out while this decision is written.
     const bool sent = co_await flush();
@@ -255,16 +329,23 @@ http::Task<Step<>> StreamRelease::admit(Content more, Judged* part) {
     Step<> decided = co_await decide(seen_, "open", true);
     if (!decided) co_return std::unexpected(std::move(decided.error()));
   }
-  if (redacting_ && part != nullptr) {
+  if (redacting_ && !redacts_) co_return std::unexpected(changed_meanwhile());
+  if (redacting_ && !whole_ && part != nullptr) {
     if (Step<> taken = take_out(*part); !taken) co_return std::unexpected(std::move(taken.error()));
     const uint64_t bytes = more.bytes;  // sizes are those of what the model said, streamed or whole
     more = content_of(*part);
     more.bytes = bytes;
   }
+  co_return co_await admit_left(more, anew);
+}
+
+http::Task<Step<>> StreamRelease::admit_left(const Content& more, bool anew) {
   Content left = content_;
   left.add(more);
-  if (redacting_ && (anew || !left.same_facts(content_))) {
+  if (redacting_ && !whole_ && (anew || !left.same_facts(content_))) {
     if (Step<> renewed = renew(); !renewed) co_return std::unexpected(std::move(renewed.error()));
+    // Only what the decision about the whole was about may be decided without it.
+    if (passage_.in_force->version != decided_under_) co_return std::unexpected(changed_meanwhile());
     Step<> decided = co_await decide(left, "open", false);
     if (!decided) co_return std::unexpected(std::move(decided.error()));
   }
@@ -336,6 +417,10 @@ http::Task<Step<>> StreamRelease::take_end(const StreamEvent& event) {
   // Every text has ended by now (kTextEnd): nothing is held back.
   const bool sent = co_await flush();
   if (!sent) co_return std::unexpected(client_gone());
+  if (whole_ && redacts_) {
+    Step<> cut = co_await redact_kept();
+    if (!cut) co_return std::unexpected(std::move(cut.error()));
+  }
   Step<> closed = co_await close(kComplete);
   if (!closed) co_return std::unexpected(std::move(closed.error()));
   if (whole_) {

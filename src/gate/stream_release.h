@@ -35,6 +35,7 @@ class StreamRelease {
     int32_t choice = 0;
     std::string text;
     exchange::ToolCall call;
+    std::optional<Judged> segment = {};  // of a text that may have to be cut before it leaves
   };
 
   http::Task<Step<>> open();
@@ -47,8 +48,16 @@ class StreamRelease {
   http::Task<Step<>> let_go(std::vector<Judged> judged, int32_t choice);
   // What comes next, `part` of it where it is text that can be redacted. Two decisions cover what is said: one
   // about all that the model said, and if that is to redact, one about what is left of it. Each is taken again,
-  // with its leaf, where its facts or the moment change; Turned if one does not allow.
+  // with its leaf, where its facts or the moment change; Turned if one does not allow. An answer that is judged
+  // whole is cut, and decided about, at its end (redact_kept()).
   http::Task<Step<>> admit(Content more, Judged* part = nullptr);
+  http::Task<Step<>> admit_left(const Content& more, bool anew);
+  // Text that was admitted, on its way out: what is left of it is read again where it may be cut, for a cut makes
+  // new words, and leaves when that lets it go.
+  http::Task<Step<>> pass_on(Judged part, int32_t choice, Kept& run);
+  http::Task<Step<>> let_go_again(std::vector<Judged> judged, int32_t choice, Kept& run);
+  http::Task<Step<>> end_text(const exchange::StreamEvent& event);
+  http::Task<Step<>> redact_kept();
   // Cuts the part, and keeps what it was for the vault.
   Step<> take_out(Judged& part);
   // Corridor::renew(), which also turns a stream whose texts were inspected for other labels than the
@@ -80,9 +89,12 @@ class StreamRelease {
   exchange::StreamReader reader_;
   exchange::StreamWriter writer_;
   Judge judge_;
+  const bool redacts_;     // the agreement may say to cut: then what is left is read again
+  Judge judge_again_;
   const std::vector<std::string> labels_;  // that the judge looks for
   Content seen_;           // all that the model said
   Content content_;        // what was let go of it: the same, if nothing was redacted
+  Content beside_;         // of it all that is no text
   exchange::Facts facts_;  // of the newest decision
   agreement::Decision decision_;
   UtcSeconds decided_at_;       // of the newest `release` about seen_

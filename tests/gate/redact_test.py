@@ -146,6 +146,15 @@ def responses(gate, upstream):
     sent = json.dumps(upstream.bodies[-1])
     check("a Responses request", status == 200 and KEY not in sent and sent.count(MARK) == 4 and
           headers.get("proviso-redacted") == "request:secret", (status, body, sent))
+    for name, items in (("parts", [{"type": "reasoning", "content": [{"type": "reasoning_text", "text": t} for t in (KEY[:9], KEY[9:])]}]),
+                        ("summaries", [{"type": "reasoning", "summary": [{"type": "summary_text", "text": t} for t in (KEY[:9], KEY[9:])]}]),
+                        ("items", [{"type": "reasoning", "content": [{"type": "reasoning_text", "text": t}]} for t in (KEY[:9], KEY[9:])])):
+        gate.request("POST", "/v1/responses", {"model": "local", "input": items + [
+            {"role": "user", "content": "script: say done"}]}, ANALYSIS)
+        check("thoughts in two %s stay two for the model" % name, KEY not in json.dumps(upstream.bodies[-1]), upstream.bodies[-1])
+    for metadata, echoed in (({"team": "a"}, {"team": "a"}), ({"team": KEY}, {})):
+        _, _, body = gate.request("POST", "/v1/responses", {"model": "local", "metadata": metadata, "input": "script: say done"}, ANALYSIS)
+        check("redacted metadata is not given back", json.loads(body)["metadata"] == echoed and KEY.encode() not in body, body)
     words = "the key is %s and nothing else" % KEY
     script = "script: hex say " + words.encode().hex()
     whole = json.loads(gate.request("POST", "/v1/responses", {"model": "local", "input": script}, ANALYSIS)[2])
@@ -168,6 +177,55 @@ def choices(gate):
                 streamed[choice["index"]] += choice["delta"].get("content") or ""
         check("choice %d of three" % number, [c["message"]["content"] for c in said] == streamed and
               streamed[number] == words.replace(KEY, MARK) and KEY.encode() not in body, (said, streamed))
+
+
+def too_much(gate):
+    """What is taken out of a stream is kept until its end, so there is a limit to it."""
+    digits = (KEY + " ").encode().hex() * 60000
+    status, _, body = gate.chat("script: hex say " + digits, headers=ANALYSIS, stream=True)
+    check("a stream of nothing but secrets ends", KEY.encode() not in body and b"redacted_too_much" in body and b"[DONE]" not in body,
+          (status, len(body), body[-300:]))
+
+
+def hospital():
+    """A clause that redacts only where two labels meet, under @whole; and a cut that makes new words."""
+    folder = os.path.join(tempfile.mkdtemp(prefix="proviso-redact-"), "agreement")
+    shutil.copytree(os.path.join(TOP, "agreements/hospital"), folder)
+    coding = {"Proviso-Purpose": "coding"}
+    upstream = Upstream()
+    shown = []
+    with Gate(upstream=upstream, agreement=folder) as gate:
+        text = "Mr. John Smith 123-45-6789 4111 1111 1111 1111 paid"
+        seen = upstream.seen
+        asked = gate.chat(text, headers=coding, role="clerk")[2]
+        script = "script: hex say " + text.encode().hex()
+        whole = gate.chat(script, headers=coding, role="clerk")[2]
+        stream = gate.chat(script, headers=coding, role="clerk", stream=True)[2]
+        check("what shows only after the cut is refused, asked, answered and streamed", upstream.seen == seen + 2 and all(
+            b"123-45-6789" not in one and b"3.2" in one for one in (asked, whole, stream)), (asked, whole, stream))
+        gate.stop()
+        shown.append(gate.verify())
+    for name, before, after in (("clauses/3-confidence.md", 'containsAny(["personal_identifier", "personal_name", "personal_address", "contact"])',
+                                 'containsAll(["personal_identifier", "contact"])'),
+                                ("clauses/1-care.md", '@clause("1.1")\npermit (principal in Role::"clerk"',
+                                 '@clause("1.1") @whole\npermit (principal in Role::"clerk"')):
+        with open(os.path.join(folder, name)) as file:
+            rules = file.read()
+        assert before in rules
+        with open(os.path.join(folder, name), "w") as file:
+            file.write("\n".join(line for line in rules.replace(before, after).split("\n") if not line.endswith("| redact")))
+    text = "write to ada.lovelace@example.org please. " + "one line of words. " * 90 + "the card is 4111 1111 1111 1111 and no more"
+    with Gate(upstream=upstream, agreement=folder) as gate:
+        script = "script: hex say " + text.encode().hex()
+        whole = json.loads(gate.chat(script, headers=coding, role="clerk")[2])["choices"][0]["message"]["content"]
+        stream = said_by(gate.chat(script, headers=coding, role="clerk", stream=True)[2])
+        check("judged whole, a stream redacts what came before its reason", whole == stream and "ada" not in whole and
+              "4111" not in whole and "[redacted: contact]" in whole, (whole[:80], stream[:80]))
+        gate.stop()
+        shown.append(gate.verify())
+    check("and all of it is derived again", all(code == 0 for code, _ in shown), shown)
+    upstream.close()
+    shutil.rmtree(os.path.dirname(folder))
 
 
 def record(gate):
@@ -197,8 +255,10 @@ with Gate(upstream=upstream, agreement=folder) as gate:
     answers(gate)
     responses(gate, upstream)
     choices(gate)
+    too_much(gate)
     gate.stop()
     record(gate)
 upstream.close()
 shutil.rmtree(os.path.dirname(folder))
+hospital()
 checks.exit()
