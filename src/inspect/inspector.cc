@@ -51,7 +51,7 @@ struct TextStream::State {
       persons.emplace(kind, PersonStream::Wanted{.name = (wanted & bit_of(kLabelName)) != 0,
                                                  .address = (wanted & bit_of(kLabelAddress)) != 0});
     }
-    if ((wanted & kClassBits) != 0 && !leaks) units.emplace(kind, wanted & kClassBits);
+    if ((wanted & kClassBits) != 0 && !leaks) units.emplace(kind, wanted, Classifier::built_in(), rules);
   }
 
   // What the first stage let go of, through the others. At the end of the text each of them lets go, too.
@@ -83,7 +83,7 @@ struct TextStream::State {
 
 struct Inspector::Detectors {
   explicit Detectors(Options options) : rules(std::make_shared<const Rules>(options)) {
-    version = rules->version() + " markings/1 personal/2 persons/1 classifiers/1";
+    version = rules->version() + " markings/1 personal/2 persons/1 classifiers/2";
     Sha256 hash;
     hash.update("proviso inspect detectors v1");
     hash.update(version);

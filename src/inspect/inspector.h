@@ -119,7 +119,7 @@ class Inspector {
   // is not looked for. Secrets and markings always are.
   [[nodiscard]] Inspector looking_for(std::span<const std::string> labels) const;
 
-  // Detector names with versions, "secrets/2 markings/1 …".
+  // Detector names with versions, "secrets/3 markings/1 …".
   [[nodiscard]] const std::string& version() const;
   // SHA-256 over detector names, versions, every rule and all weights: what a red line depends on.
   [[nodiscard]] const Digest& digest() const;

@@ -9,7 +9,7 @@
 namespace proviso::inspect {
 namespace {
 
-constexpr std::string_view kVersion = "secrets/2";
+constexpr std::string_view kVersion = "secrets/3";
 
 constexpr Set set_of(char c) {
   if (c >= '0' && c <= '9') return kDigit;

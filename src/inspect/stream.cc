@@ -4,12 +4,12 @@
 #include <tuple>
 
 #include "base/check.h"
+#include "inspect/symbol.h"
 
 namespace proviso::inspect {
 namespace {
 
 constexpr int64_t kScorePem = 1000;
-constexpr size_t kEscapeBytesMax = 6;
 constexpr size_t kCodePointBytesMax = 4;
 
 constexpr bool fits_hold_back() {
@@ -22,45 +22,6 @@ static_assert(fits_hold_back());
 bool is_blank_or_control(char c) { return static_cast<uint8_t>(c) <= 0x20 || c == 0x7f; }
 
 bool is_continuation(char c) { return (static_cast<uint8_t>(c) & 0xc0) == 0x80; }
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// What follows a backslash in JSON. `length` 0: not an escape; the backslash stands for itself.
-// Bytes above ASCII decode to 0x80, which is no word byte.
-struct Escape {
-  char decoded = '\\';
-  size_t length = 0;
-  bool complete = true;
-};
-
-Escape read_escape(std::string_view text) {
-  if (text.size() < 2) return {.complete = false};
-  switch (text[1]) {
-    case '"':
-    case '\\':
-    case '/': return {text[1], 2, true};
-    case 'b': return {'\b', 2, true};
-    case 'f': return {'\f', 2, true};
-    case 'n': return {'\n', 2, true};
-    case 'r': return {'\r', 2, true};
-    case 't': return {'\t', 2, true};
-    case 'u': break;
-    default: return {};
-  }
-  int value = 0;
-  for (size_t i = 2; i < kEscapeBytesMax; ++i) {
-    if (i >= text.size()) return {.complete = false};
-    const int digit = hex_value(text[i]);
-    if (digit < 0) return {};
-    value = value * 16 + digit;
-  }
-  return {value < 0x80 ? static_cast<char>(value) : static_cast<char>(0x80), kEscapeBytesMax, true};
-}
 
 }  // namespace
 
@@ -129,6 +90,11 @@ void SecretStream::compact() {
   segment_begin_ = 0;
 }
 
+// Whether what it stands for must be read first (symbol.h).
+bool SecretStream::needs_reading(char c) const {
+  return static_cast<uint8_t>(c) >= 0x80 || (kind_ == TextKind::kJson && c == '\\');
+}
+
 bool SecretStream::is_word_byte(char c) const {
   if (quote_ == 0) return in_set(c, kWord);
   return c != quote_ && !is_blank_or_control(c) && static_cast<uint8_t>(c) < 0x80;
@@ -137,7 +103,7 @@ bool SecretStream::is_word_byte(char c) const {
 void SecretStream::scan() {
   while (scan_ < held_.size()) {
     if (mode_ != Mode::kText) {
-      scan_stretch();
+      if (scan_stretch() == Step::kNeedsMore) return;
       continue;
     }
     if (in_word_) {
@@ -149,8 +115,8 @@ void SecretStream::scan() {
     }
     if (scan_ == held_.size()) return;
     const char c = held_[scan_];
-    if (kind_ == TextKind::kJson && c == '\\') {
-      if (scan_escape() == Step::kNeedsMore) return;
+    if (needs_reading(c)) {
+      if (scan_symbol() == Step::kNeedsMore) return;
     } else if (is_word_byte(c)) {
       begin_word();
     } else {
@@ -177,8 +143,8 @@ void SecretStream::scan_quiet() {
         suspect |= rules.suspect(three);
         ++at;
       } while (at < stop && in_set(bytes[at], kWord));
-      const bool escape_follows = kind_ == TextKind::kJson && at < stop && bytes[at] == '\\';
-      if (at < stop && suspect == 0 && !escape_follows) continue;
+      const bool may_go_on = at < stop && needs_reading(bytes[at]);
+      if (at < stop && suspect == 0 && !may_go_on) continue;
       if (begin > scan_) before_ = bytes[begin - 1];
       scan_ = at;
       in_word_ = true;
@@ -240,10 +206,7 @@ SecretStream::Step SecretStream::scan_word() {
     suspect_ = suspect;
     kinds_ = kinds;
   } else {
-    while (at < stop && is_word_byte(bytes[at]) &&
-           !(kind_ == TextKind::kJson && bytes[at] == '\\')) {
-      ++at;
-    }
+    while (at < stop && is_word_byte(bytes[at]) && !needs_reading(bytes[at])) ++at;
     suspect_ = 1;
   }
   scan_ = at;
@@ -258,37 +221,74 @@ SecretStream::Step SecretStream::scan_word() {
     return Step::kOn;
   }
   if (scan_ == held_.size()) return Step::kNeedsMore;
-  if (kind_ == TextKind::kJson && held_[scan_] == '\\') return Step::kNeedsMore;
+  if (needs_reading(held_[scan_])) return Step::kNeedsMore;
   end_word();
   return Step::kOn;
 }
 
-SecretStream::Step SecretStream::scan_escape() {
-  const Escape escape = read_escape(std::string_view(held_).substr(scan_));
-  if (!escape.complete) return Step::kNeedsMore;
-  const size_t length = std::max<size_t>(escape.length, 1);
-  if (escape.length > 0 && is_word_byte(escape.decoded)) {
-    take_word_byte(escape.decoded, length);
-    return Step::kOn;
+SecretStream::Step SecretStream::scan_symbol() {
+  const Symbol symbol = read_symbol(std::string_view(held_).substr(scan_), kind_);
+  if (!symbol.complete) return Step::kNeedsMore;
+  if (symbol.kind == Symbol::Kind::kNothing) {
+    take_nothing(symbol.length);
+  } else if (symbol.kind == Symbol::Kind::kByte && is_word_byte(symbol.byte) &&
+             !(symbol.byte == '\\' && symbol.length == 1)) {
+    take_word_byte(symbol.byte, symbol.length);
+  } else {
+    if (in_word_) end_word();
+    if (symbol.kind == Symbol::Kind::kByte || held_[scan_] == '\\') {
+      if (mode_ == Mode::kText) take_gap(symbol.byte, symbol.length);
+      return Step::kOn;
+    }
+    for (size_t i = 0; i < symbol.length && mode_ == Mode::kText; ++i) take_gap(held_[scan_], 1);
   }
-  if (in_word_) end_word();
-  if (mode_ == Mode::kText) take_gap(escape.decoded, length);
   return Step::kOn;
 }
 
-// An escape that stands for a word byte: from here on the word has a decoded text of its own.
+// From here on the word has a text of its own.
+void SecretStream::begin_decoding() {
+  if (escaped_) return;
+  escaped_ = true;
+  decoded_.assign(held_, word_begin_, scan_ - word_begin_);
+  raw_of_.clear();
+  for (uint32_t i = 0; i < decoded_.size(); ++i) raw_of_.push_back(i);
+}
+
+// A byte of a word that is written as another character or as an escape.
 void SecretStream::take_word_byte(char decoded, size_t raw_length) {
   if (!in_word_) begin_word();
-  if (!escaped_) {
-    escaped_ = true;
-    decoded_.assign(held_, word_begin_, scan_ - word_begin_);
-    raw_of_.clear();
-    for (uint32_t i = 0; i < decoded_.size(); ++i) raw_of_.push_back(i);
-  }
+  begin_decoding();
   decoded_ += decoded;
   raw_of_.push_back(static_cast<uint32_t>(scan_ - word_begin_));
+  // What the bytes of an escape spell may hold a literal that what it stands for does not.
+  suspect_ |= held_[scan_] == '\\' ? 1 : 0;
+  three_ = rules_->roll(three_, decoded);
+  suspect_ |= rules_->suspect(three_);
+  kinds_ |= kSetOf[static_cast<uint8_t>(decoded)];
   scan_ += raw_length;
   track_code_point(decoded);
+  bound_word();
+}
+
+// What shows nothing ends no word and parts no name from its value.
+void SecretStream::take_nothing(size_t raw_length) {
+  leave_broken_code_point();
+  if (in_word_) begin_decoding();
+  scan_ += raw_length;
+  if (in_word_) {
+    bound_word();
+    return;
+  }
+  if (pem_begin_ && scan_ - *pem_begin_ > kRawWordBytesMax) pem_begin_.reset();
+  cut_if_gathered();
+}
+
+// However few bytes a word stands for, it is not held for ever.
+void SecretStream::bound_word() {
+  if (scan_ - word_begin_ <= kRawWordBytesMax) return;
+  if (!decoded_.empty()) return overflow();
+  in_word_ = escaped_ = false;
+  cut_if_gathered();
 }
 
 std::string_view SecretStream::word_text() const {
@@ -329,15 +329,15 @@ void SecretStream::merge_raw_view(Context context, Edge edge) {
 // True if the word needs no judgement: no literal is in it, and no name before it waits for a value
 // or finds its operator in it.
 bool SecretStream::quiet_word() {
-  if (suspect_ != 0 || escaped_ || pem_begin_) return false;
+  if (suspect_ != 0 || pem_begin_) return false;
   if (context_.idle()) return true;
   return (kinds_ & ~(kIdent | kDot)) == 0 && context_.skip_name(word_text());
 }
 
 void SecretStream::end_word() {
   if (quiet_word()) {
-    before_ = held_[scan_ - 1];
-    in_word_ = false;
+    if (const std::string_view text = word_text(); !text.empty()) before_ = text.back();
+    in_word_ = escaped_ = false;
     continuation_ = 0;
     return;
   }
@@ -544,22 +544,28 @@ void SecretStream::open_stretch(size_t from, std::string_view rule, int64_t scor
   cut_labelled(scan_, std::move(findings), true);
 }
 
-void SecretStream::scan_stretch() {
+SecretStream::Step SecretStream::scan_stretch() {
   while (scan_ < held_.size()) {
     const char c = held_[scan_];
-    const bool inside = mode_ == Mode::kToTheEnd || in_set(c, kWord) ||
-                        (kind_ == TextKind::kJson && c == '\\');
+    bool inside = mode_ == Mode::kToTheEnd || in_set(c, kWord) || (continuation_ > 0 && is_continuation(c));
+    if (!inside && needs_reading(c)) {
+      const Symbol symbol = read_symbol(std::string_view(held_).substr(scan_), kind_);
+      if (!symbol.complete) return Step::kNeedsMore;
+      inside = c == '\\' || symbol.kind == Symbol::Kind::kNothing ||
+               (symbol.kind == Symbol::Kind::kByte && in_set(symbol.byte, kWord));
+    }
     if (!inside) {
       if (scan_ > segment_begin_) cut_labelled(scan_, {}, true);
       mode_ = Mode::kText;
       continuation_ = 0;
-      return;
+      return Step::kOn;
     }
     const bool splits = continuation_ > 0 && is_continuation(c);
     if (scan_ - segment_begin_ >= kPieceBytes && !splits) cut_labelled(scan_, {}, true);
     track_code_point(c);
     ++scan_;
   }
+  return Step::kOn;
 }
 
 void SecretStream::cut_unlabelled(size_t end) {

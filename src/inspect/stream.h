@@ -14,6 +14,8 @@ namespace proviso::inspect {
 // A word longer than this is judged in overlapping windows; with the segment being gathered it fills
 // the hold-back. Counted in decoded bytes: escaped JSON may take six bytes for one.
 inline constexpr size_t kWordBytesMax = 220;
+// The same as it was sent, of which escapes and characters that show nothing need more: judged then as far as it goes.
+inline constexpr size_t kRawWordBytesMax = 6 * kWordBytesMax;
 // Segments gather this many bytes before they are cut at the next safe place, so that a long text is
 // not cut into single words. The first bytes of a text are not gathered: they are waited for.
 inline constexpr size_t kSegmentBytesMin = 32;
@@ -43,10 +45,13 @@ class SecretStream {
   void scan();
   void scan_quiet();
   Step scan_word();
-  Step scan_escape();
+  Step scan_symbol();
+  void begin_decoding();
   void take_word_byte(char decoded, size_t raw_length);
+  void take_nothing(size_t raw_length);
+  void bound_word();
   void take_gap(char decoded, size_t raw_length);
-  void scan_stretch();
+  Step scan_stretch();
   void begin_word();
   void end_word();
   [[nodiscard]] bool quiet_word();
@@ -54,6 +59,7 @@ class SecretStream {
   void flush();
   void compact();
 
+  [[nodiscard]] bool needs_reading(char c) const;
   [[nodiscard]] bool is_word_byte(char c) const;
   [[nodiscard]] size_t window() const;
   [[nodiscard]] std::string_view word_text() const;
@@ -90,7 +96,7 @@ class SecretStream {
   char quote_ = 0;         // inside a quoted password: what closes it
   Context context_;
 
-  bool escaped_ = false;         // the word holds escapes: decoded_ is its text
+  bool escaped_ = false;         // the word holds escapes or disguised bytes: decoded_ is its text
   std::string decoded_;
   std::vector<uint32_t> raw_of_;  // per decoded byte: its raw offset from word_begin_
 

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "inspect/readings.h"
+#include "inspect/rule_stream.h"
+#include "inspect/stream.h"
 #include "inspect/unicode.h"
 
 namespace proviso::inspect {
@@ -97,8 +98,47 @@ UnitStream::Best UnitStream::best_of(bool encoded) const {
   if (!encoded) return best;
   for (const Reading& reading : decoded_readings(window_)) {
     note(classifier_->sums_of(reading.text), reading.name, Proof::kPlain, best);
+    if (rules_) note_hidden(reading, best);
   }
   return best;
+}
+
+void UnitStream::note_hidden(const Reading& reading, Best& best) const {
+  SecretStream secrets(rules_, TextKind::kPlain);
+  RuleStream ruled(TextKind::kPlain, wanted_);
+  std::vector<Segment> words;
+  std::vector<Segment> segments;
+  secrets.push(reading.text, &words);
+  secrets.finish(&words);
+  ruled.push(words, segments);
+  ruled.finish(segments);
+  for (Segment& segment : segments) {
+    best.marking = std::max(best.marking, segment.marking);
+    for (Finding& finding : segment.findings) {
+      const auto same = std::ranges::find(best.hidden, finding.label, &Finding::label);
+      if (same != best.hidden.end() && same->score >= finding.score) continue;
+      finding.rule = reading.name + ": " + finding.rule;
+      if (same == best.hidden.end()) {
+        best.hidden.push_back(std::move(finding));
+      } else {
+        *same = std::move(finding);
+      }
+    }
+  }
+}
+
+// All that was found in the unit, as findings about the whole of it.
+void UnitStream::add_found(const Best& best, std::vector<Finding>& found) {
+  for (size_t k = 0; k < kClasses; ++k) {
+    top_[k] = std::max(top_[k], best.margin[k]);
+    if (best.margin[k] < 0 || (wanted_ >> k & 1) == 0) continue;
+    found.push_back({std::string(kClassLabels[k]), best.reading[k], 0, 0, Classifier::score_of(best.margin[k])});
+  }
+  found.insert(found.end(), best.hidden.begin(), best.hidden.end());
+  for (Finding& finding : found) {
+    finding.offset = base_;
+    finding.length = unit_.size();
+  }
 }
 
 void UnitStream::judge(std::vector<Segment>& out) {
@@ -108,18 +148,16 @@ void UnitStream::judge(std::vector<Segment>& out) {
   const bool encoded = may_be_encoded(text, plain);
   const Best best = best_of(encoded || encoded_);
   encoded_ = encoded;
-  bool first = true;
+  std::vector<Finding> found;
+  add_found(best, found);
   for (Segment& segment : pending_) {
-    for (size_t k = 0; k < kClasses; ++k) {
-      top_[k] = std::max(top_[k], best.margin[k]);
-      if (best.margin[k] < 0 || (wanted_ >> k & 1) == 0) continue;
-      const auto label = std::string(kClassLabels[k]);
-      const int64_t score = Classifier::score_of(best.margin[k]);
-      segment.labels.insert(std::ranges::lower_bound(segment.labels, label), label);
-      segment.top_score = std::max(segment.top_score, score);
-      if (first) segment.findings.push_back({label, best.reading[k], base_, unit_.size(), score});
+    for (const Finding& finding : found) {
+      const auto at = std::ranges::lower_bound(segment.labels, finding.label);
+      if (at == segment.labels.end() || *at != finding.label) segment.labels.insert(at, finding.label);
+      segment.top_score = std::max(segment.top_score, finding.score);
     }
-    first = false;
+    segment.marking = std::max(segment.marking, best.marking);
+    if (&segment == &pending_.front()) segment.findings.insert(segment.findings.end(), found.begin(), found.end());
     out.push_back(std::move(segment));
   }
   pending_.clear();

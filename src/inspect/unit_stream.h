@@ -2,15 +2,17 @@
 // The last stage of a text: the classifiers. Segments of the stage before gather into units, a sentence
 // or kUnitBytesMax bytes; a unit leaves when it was judged, all of its segments with the labels that were
 // found. Judged is the unit together with those before it, up to kWindowBytesMax bytes, so that nothing
-// hides in a seam; and whatever encodings in that window decode to. Where units end depends on the text
-// alone, so any split gives the same labels.
+// hides in a seam; and whatever encodings in that window decode to, by the rules of the first two stages as
+// well. Where units end depends on the text alone, so any split gives the same labels.
 #include <array>
 #include <deque>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "inspect/classifier.h"
 #include "inspect/inspector.h"
+#include "inspect/readings.h"
 
 namespace proviso::inspect {
 
@@ -32,10 +34,10 @@ bool ends_unit(std::string_view segment, size_t unit_bytes);
 
 class UnitStream {
  public:
-  // `wanted` has a bit for each class whose label may be put.
-  UnitStream(TextKind kind, uint32_t wanted,
-             const Classifier& classifier = Classifier::built_in())
-      : kind_(kind), wanted_(wanted), classifier_(&classifier) {
+  // `wanted` has a bit for each label that may be put (labels.h). Without `rules` only classes are looked for.
+  UnitStream(TextKind kind, uint32_t wanted, const Classifier& classifier = Classifier::built_in(),
+             std::shared_ptr<const Rules> rules = nullptr)
+      : kind_(kind), wanted_(wanted), classifier_(&classifier), rules_(std::move(rules)) {
     top_.fill(kNoMargin);
   }
 
@@ -54,6 +56,8 @@ class UnitStream {
   struct Best {
     std::array<float, kClasses> margin;
     std::array<std::string, kClasses> reading;  // in which it was found
+    std::vector<Finding> hidden;  // what rules found in decoded readings, without places; one for each label
+    int64_t marking = 0;          // the highest rank among them
   };
   void judge(std::vector<Segment>& out);
   void add_unit(const std::string& text, std::string_view plain);
@@ -61,10 +65,13 @@ class UnitStream {
   [[nodiscard]] Best best_of(bool encoded) const;
   enum class Proof : uint8_t { kPlain, kWider };  // kWider: by the margins above
   void note(const Sums& sums, std::string_view reading, Proof proof, Best& best) const;
+  void note_hidden(const Reading& reading, Best& best) const;
+  void add_found(const Best& best, std::vector<Finding>& found);
 
   TextKind kind_;
   uint32_t wanted_;
   const Classifier* classifier_;
+  std::shared_ptr<const Rules> rules_;
   std::vector<Segment> pending_;
   std::string unit_;          // text of pending_
   std::string window_;        // raw text of the units in units_

@@ -1,6 +1,7 @@
 // No byte of a secret leaves before its verdict, and how a text was cut changes nothing.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -8,6 +9,7 @@
 #include "inspect/inspector.h"
 #include "inspect/look.h"
 #include "inspect/secret_maker.h"
+#include "inspect/unicode.h"
 
 namespace proviso::inspect {
 namespace {
@@ -45,8 +47,10 @@ std::vector<Segment> run(const Inspector& inspector, const Case& c, std::initial
   for (size_t cut : cuts) {
     stream.push(std::string_view(c.text).substr(from, cut - from), out);
     // Ranks of markings are always looked for: their stage may wait behind the first one's.
-    EXPECT_LE(stream.held_bytes(), c.text_kind == TextKind::kPlain ? kHoldBackBytesMax + kAheadBytesMax
-                                                                  : 6 * kHoldBackBytesMax);
+    // Characters of several bytes are counted as sent.
+    const bool ascii = std::ranges::all_of(c.text, [](char b) { return static_cast<unsigned char>(b) < 0x80; });
+    EXPECT_LE(stream.held_bytes(), c.text_kind == TextKind::kPlain && ascii ? kHoldBackBytesMax + kAheadBytesMax
+                                                                           : 6 * kHoldBackBytesMax);
     from = cut;
   }
   stream.push(std::string_view(c.text).substr(from), out);
@@ -189,6 +193,92 @@ TEST(InspectStream, NoCutOfEscapedJsonLeaksOrChangesAnything) {
 }
 
 // The negative control: without hold-back the same test sees the leak.
+enum class Disguise { kZeroWidth, kFullwidth, kMathematical, kStruckOut, kLookAlike };
+
+void put(std::string& out, char32_t c, TextKind kind) {
+  if (kind == TextKind::kPlain) return append_utf8(out, c);
+  const auto unit = [&out](char32_t value) {
+    char escape[8];
+    std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(value));
+    out += escape;
+  };
+  if (c < 0x10000) return unit(c);
+  unit(0xd800 + ((c - 0x10000) >> 10));
+  unit(0xdc00 + ((c - 0x10000) & 0x3ff));
+}
+
+// The byte as somebody would write it who does not want it to be found.
+void put_disguised(std::string& out, char byte, Disguise how, TextKind kind) {
+  const auto c = static_cast<char32_t>(static_cast<unsigned char>(byte));
+  const bool upper = c >= 'A' && c <= 'Z';
+  const bool lower = c >= 'a' && c <= 'z';
+  const bool shown = c > ' ' && c < 0x7f;
+  switch (how) {
+    case Disguise::kZeroWidth:
+    case Disguise::kStruckOut:
+      out += byte;
+      if (shown) put(out, how == Disguise::kZeroWidth ? 0x200b : 0x336, kind);
+      return;
+    case Disguise::kFullwidth:
+      if (shown) return put(out, c + 0xfee0, kind);
+      break;
+    case Disguise::kMathematical:
+      if (upper || lower) return put(out, upper ? 0x1d400 + (c - 'A') : 0x1d41a + (c - 'a'), kind);
+      break;
+    case Disguise::kLookAlike:
+      for (const auto& [latin, cyrillic] : {std::pair{'A', 0x410}, std::pair{'e', 0x435}, std::pair{'o', 0x43e},
+                                            std::pair{'p', 0x440}, std::pair{'K', 0x41a}, std::pair{'x', 0x445}}) {
+        if (byte == latin) return put(out, static_cast<char32_t>(cyrillic), kind);
+      }
+      break;
+  }
+  out += byte;
+}
+
+Case disguised(const Case& plain, Disguise how, TextKind kind) {
+  Case c;
+  c.kind = plain.kind;
+  c.text_kind = kind;
+  for (size_t i = 0; i < plain.text.size(); ++i) {
+    if (i == plain.begin) c.begin = c.text.size();
+    if (i == plain.end) c.end = c.text.size();
+    if (i >= plain.begin && i < plain.end) {
+      put_disguised(c.text, plain.text[i], how, kind);
+    } else {
+      c.text += plain.text[i];
+    }
+  }
+  if (plain.end == plain.text.size()) c.end = c.text.size();
+  return c;
+}
+
+// One-cut positions and a few pairs; how many of the cases are not labelled in the first place is counted.
+TEST(InspectStream, ADisguisedSecretIsASecret) {
+  const Inspector inspector = Inspector::create().looking_for({});
+  for (TextKind kind : {TextKind::kPlain, TextKind::kJson}) {
+    Tally tally;
+    size_t missed = 0;
+    for (const Case& plain : make_cases(3)) {
+      if (kind == TextKind::kJson && plain.text.find_first_of("\"\\\n") != std::string::npos) continue;
+      for (Disguise how : {Disguise::kZeroWidth, Disguise::kFullwidth, Disguise::kMathematical, Disguise::kStruckOut,
+                           Disguise::kLookAlike}) {
+        const Case c = disguised(plain, how, kind);
+        if (leaked_bytes(inspector.segments(c.text, kind), c.begin, c.end) > 0) {
+          ++missed;
+          std::printf("inspect: missed in disguise %d: %s: %s\n", static_cast<int>(how), c.kind.c_str(), c.text.c_str());
+          continue;
+        }
+        try_cuts(inspector, c, 64, tally);
+      }
+    }
+    std::printf("inspect: secrets in disguise: %zu found, %zu missed, %zu + %zu splits, leaked bytes %zu, differing %zu\n",
+                tally.cases, missed, tally.one_cut, tally.two_cuts, tally.leaked, tally.different);
+    EXPECT_EQ(missed, 0U);
+    EXPECT_EQ(tally.leaked, 0U);
+    EXPECT_EQ(tally.different, 0U);
+  }
+}
+
 TEST(InspectStream, WithoutHoldBackItLeaks) {
   const Inspector blind = Inspector::create({.hold_back = HoldBack::kOff}).looking_for({});
   size_t leaked = 0;

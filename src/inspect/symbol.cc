@@ -1,0 +1,133 @@
+#include "inspect/symbol.h"
+
+#include <array>
+#include <string>
+
+#include "inspect/unicode.h"
+
+namespace proviso::inspect {
+namespace {
+
+constexpr char kOther = '\0';
+constexpr char kNothing = '\1';  // neither stands for itself in a table
+constexpr size_t kEscapeBytes = 6;
+
+// Letters with an accent are letters of their own: only from here on is what folds to ASCII a disguise.
+constexpr char32_t kFirstFolded = 0x2000;
+constexpr char32_t kFirstMathematical = 0x1d400;
+constexpr char32_t kLastMathematical = 0x1d7ff;
+constexpr char32_t kFirstEnclosed = 0x1f100;
+constexpr char32_t kLastEnclosed = 0x1f1ff;
+
+char look_of(char32_t c) {
+  if (is_ignorable(c) || is_decoration(c)) return kNothing;
+  if (const char alike = confusable_with(c); alike != 0) return alike;
+  if (c < kFirstFolded || is_ideograph(c)) return kOther;
+  std::string folded;
+  append_folded(folded, c);
+  return folded.size() == 1 && static_cast<uint8_t>(folded[0]) < 0x80 ? folded[0] : kOther;
+}
+
+template <char32_t kFirst, char32_t kLast>
+std::array<char, kLast - kFirst + 1> looks() {
+  std::array<char, kLast - kFirst + 1> out{};
+  for (char32_t c = kFirst; c <= kLast; ++c) out[c - kFirst] = look_of(c);
+  return out;
+}
+
+char known_look(char32_t c) {
+  static const auto plane = looks<0, 0xffff>();
+  if (c <= 0xffff) return plane[c];
+  static const auto mathematical = looks<kFirstMathematical, kLastMathematical>();
+  if (c >= kFirstMathematical && c <= kLastMathematical) return mathematical[c - kFirstMathematical];
+  static const auto enclosed = looks<kFirstEnclosed, kLastEnclosed>();
+  if (c >= kFirstEnclosed && c <= kLastEnclosed) return enclosed[c - kFirstEnclosed];
+  return is_ignorable(c) ? kNothing : kOther;
+}
+
+Symbol symbol_of(char32_t c, char first, size_t length) {
+  if (c < 0x80) return {Symbol::Kind::kByte, static_cast<char>(c), length};
+  const char look = known_look(c);
+  if (look == kNothing) return {Symbol::Kind::kNothing, first, length};
+  if (look == kOther) return {Symbol::Kind::kOther, first, length};
+  return {Symbol::Kind::kByte, look, length};
+}
+
+constexpr Symbol kIncomplete{.complete = false};
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+struct CodeUnit {
+  char32_t value = 0;
+  bool whole = false;
+  bool complete = true;
+};
+
+// The four digits of "\uXXXX" at the front.
+CodeUnit read_code_unit(std::string_view text) {
+  CodeUnit out;
+  for (size_t i = 0; i < kEscapeBytes; ++i) {
+    if (i >= text.size()) return {.complete = false};
+    if (i < 2) {
+      if (text[i] != "\\u"[i]) return {};
+      continue;
+    }
+    const int digit = hex_value(text[i]);
+    if (digit < 0) return {};
+    out.value = out.value * 16 + static_cast<char32_t>(digit);
+  }
+  out.whole = true;
+  return out;
+}
+
+// The backslash that begins no escape stands for itself.
+Symbol read_escape(std::string_view text) {
+  constexpr std::string_view kNames = "\"\\/bfnrt";
+  constexpr std::string_view kValues = "\"\\/\b\f\n\r\t";
+  if (text.size() < 2) return kIncomplete;
+  if (const size_t at = kNames.find(text[1]); at != std::string_view::npos) {
+    return {Symbol::Kind::kByte, kValues[at], 2};
+  }
+  const CodeUnit unit = read_code_unit(text);
+  if (!unit.complete) return kIncomplete;
+  if (!unit.whole) return {Symbol::Kind::kByte, '\\', 1};
+  constexpr char kNoByte = '\x80';
+  if (unit.value < 0xd800 || unit.value >= 0xdc00) return symbol_of(unit.value, kNoByte, kEscapeBytes);
+  const CodeUnit low = read_code_unit(text.substr(kEscapeBytes));
+  if (!low.complete) return kIncomplete;
+  if (!low.whole || low.value < 0xdc00 || low.value >= 0xe000) return {Symbol::Kind::kOther, kNoByte, kEscapeBytes};
+  const char32_t value = 0x10000 + ((unit.value - 0xd800) << 10) + (low.value - 0xdc00);
+  return symbol_of(value, kNoByte, 2 * kEscapeBytes);
+}
+
+// Whether more bytes could make a code point of this.
+bool is_cut(std::string_view text) {
+  const auto first = static_cast<uint8_t>(text[0]);
+  const size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 1;
+  if (first > 0xf4 || text.size() >= length) return false;
+  for (const char c : text.substr(1)) {
+    if ((static_cast<uint8_t>(c) & 0xc0) != 0x80) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Symbol read_symbol(std::string_view text, TextKind kind) {
+  const char first = text[0];
+  if (static_cast<uint8_t>(first) < 0x80) {
+    if (kind == TextKind::kJson && first == '\\') return read_escape(text);
+    return {Symbol::Kind::kByte, first, 1};
+  }
+  if (is_cut(text)) return kIncomplete;
+  const CodePoint c = read_code_point(text);
+  if (c.value == kReplacement && c.length == 1) return {Symbol::Kind::kOther, first, 1};
+  return symbol_of(c.value, first, c.length);
+}
+
+}  // namespace proviso::inspect
