@@ -47,9 +47,9 @@ ProverOptions usual_prover(const std::string& launcher, std::string records) {
 }
 
 Result<SolverIdentity> Identities::get(const SolverSpec& spec) {
-  const std::lock_guard lock(mutex_);
-  const auto known = known_.find(spec.dialect);
-  return known != known_.end() ? known->second : known_.emplace(spec.dialect, identify(spec)).first->second;
+  Known& known = spec.dialect == Dialect::kCvc5 ? cvc5_ : z3_;
+  std::call_once(known.read, [&] { known.who = identify(spec); });
+  return *known.who;
 }
 
 Result<Solver*> Prover::solver(Dialect dialect) {
@@ -241,13 +241,14 @@ void each_with_prover(const ProverOptions& options, unsigned threads, size_t cou
                       const std::function<void(Prover&, size_t)>& task) {
   std::atomic<size_t> next = 0;
   const auto identities = std::make_shared<Identities>();
-  const auto work = [&] {
+  const auto work = [&](bool first) {
+    identities->get(first ? options.cvc5 : options.z3);  // half of the reading each; whatever it says is asked again
     Prover prover(options, identities);
     for (size_t i = next++; i < count; i = next++) task(prover, i);
   };
   std::vector<std::thread> more;
-  for (unsigned i = 1; i < std::clamp<unsigned>(threads, 1, kProverThreadsMax); ++i) more.emplace_back(work);
-  work();
+  for (unsigned i = 1; i < std::clamp<unsigned>(threads, 1, kProverThreadsMax); ++i) more.emplace_back(work, false);
+  work(true);
   for (std::thread& one : more) one.join();
 }
 

@@ -4,7 +4,6 @@
 // of the same programs; the texts lie beside it for whoever wants to run them through a solver of their own. A `sat` is believed
 // only once it has become a concrete request that the caller has replayed.
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -64,14 +63,18 @@ ProverOptions usual_prover(const std::string& launcher, std::string records);
 // Who breaks the claim? Returns an Error if the request does not: then the encoding is wrong, not the claim.
 using Replay = std::function<Status(const Counterexample&)>;
 
-// Who the solvers are, read once for all provers of one proof. Thread-safe.
+// Who the solvers are, each read once for all provers of one proof. Thread-safe: threads may read one each.
 class Identities {
  public:
   Result<SolverIdentity> get(const SolverSpec& spec);
 
  private:
-  std::mutex mutex_;
-  std::map<Dialect, Result<SolverIdentity>> known_;
+  struct Known {
+    std::once_flag read;
+    std::optional<Result<SolverIdentity>> who;
+  };
+  Known cvc5_;
+  Known z3_;
 };
 
 // For one thread: it owns a solver of each kind, started on the first question that no record answers.

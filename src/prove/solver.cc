@@ -131,7 +131,6 @@ Result<Solver> Solver::start(SolverSpec spec, SolverIdentity who) {
   solver.identity_ = std::move(who);
   solver.spec_ = std::move(spec);
   PV_TRY(solver.folder_, Folder::create());
-  if (auto ok = solver.read_version(); !ok) return fail_at(name, std::move(ok).error());
   if (auto ok = solver.pose_riddles(); !ok) return fail_at(name, std::move(ok).error());
   return solver;
 }
@@ -204,19 +203,11 @@ Result<std::string> Solver::run(const std::string& text) {
   return run_child(*prepared_);
 }
 
-Status Solver::read_version() {
-  PV_TRY(auto prepared, sandbox::Prepared::create(sandbox_spec(spec_, {"--version"}, folder_->scratch(),
-                                                               folder_->question())));
-  PV_TRY(const std::string said, run_child(prepared));
-  version_ = shown(said.substr(0, said.find('\n')));
-  return {};
-}
-
-// Two numbers and a sum that fits them or does not, by a coin: `sat` or `unsat`.
+// Its version, then two numbers and a sum that fits them or does not, by a coin: `sat` or `unsat`.
 Status Solver::pose_riddles() {
   const std::string random = random_bytes(kRiddles * 3);
   std::string text = spec_.dialect == Dialect::kCvc5 ? "(set-logic ALL)\n(set-option :incremental true)\n" : "";
-  text += "(declare-const x Int)\n";
+  text += "(get-info :version)\n(declare-const x Int)\n";
   std::string expected;
   for (size_t i = 0; i < kRiddles; ++i) {
     const int a = 1 + static_cast<unsigned char>(random[3 * i]);
@@ -227,7 +218,12 @@ Status Solver::pose_riddles() {
     expected += fits ? "sat\n" : "unsat\n";
   }
   PV_TRY(const std::string said, run(text));
-  if (said == expected) return {};
+  constexpr std::string_view kVersion = "(:version \"";
+  const size_t line = said.find('\n');
+  if (said.starts_with(kVersion) && said.substr(line + 1) == expected) {
+    version_ = shown(std::string_view(said).substr(kVersion.size(), said.find('"', kVersion.size()) - kVersion.size()));
+    return {};
+  }
   return fail(Code::kUnverified, fmt::format("it does not answer as a solver does; to {} questions with known "
                                              "answers it said `{}`", kRiddles, shown(said)));
 }

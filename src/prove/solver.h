@@ -67,7 +67,7 @@ class Solver {
   // Never an Error: a solver that cannot answer said nothing.
   SolverAnswer ask(const std::string& text);
   [[nodiscard]] Dialect dialect() const { return spec_.dialect; }
-  [[nodiscard]] const std::string& version() const { return version_; }  // its own first line
+  [[nodiscard]] const std::string& version() const { return version_; }  // as it says itself
   [[nodiscard]] const SolverIdentity& identity() const { return identity_; }
 
  private:
@@ -75,7 +75,6 @@ class Solver {
   Solver() = default;
   Result<std::string> run(const std::string& text);
   Result<std::string> run_child(sandbox::Prepared& prepared);
-  Status read_version();
   Status pose_riddles();
 
   SolverSpec spec_;
