@@ -137,9 +137,17 @@ int main(int argc, char** argv) {
   std::string chinese;
   while (chinese.size() < 2560) chinese += "请按计划检查库存，并说明原因。";
   measure_all("Chinese", chinese, TextKind::kPlain);
+  std::string russian;
+  while (russian.size() < 2560) russian += "Проверьте запасы по плану и объясните причину. ";
+  measure_all("Russian", russian, TextKind::kPlain);
   for (int i = 1; i < argc; ++i) {
     std::ifstream in(argv[i], std::ios::binary);
-    measure_all(argv[i], std::string{std::istreambuf_iterator<char>(in), {}}, TextKind::kPlain);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    if (text.empty()) {
+      std::fprintf(stderr, "error: there is no text in %s; usage: bench_inspect [TEXT…]\n", argv[i]);
+      return 2;
+    }
+    measure_all(argv[i], text, TextKind::kPlain);
   }
   return 0;
 }

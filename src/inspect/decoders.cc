@@ -523,6 +523,7 @@ class Signs {
     hex_ = hex ? hex_ + word.size() : 0;
     found_ = found_ || hex_ >= kHexCharsMin;
     single_ += read_code_point(word).length == word.size() ? 1 : 0;
+    alike_ = latin_ = false;
   }
 
   // A byte: what escapes, comments and assignments begin with, and what separates letters.
@@ -530,8 +531,10 @@ class Signs {
     found_ = found_ || c == '<';
     escapes_ += c == '%' || c == '\\' || c == '&' ? 1 : 0;
     equals_ += c == '=' ? 1 : 0;
-    // Blocks with look-alikes of Latin letters.
-    found_ = found_ || (static_cast<uint8_t>(c) >= 0xcd && static_cast<uint8_t>(c) <= 0xd6);
+    // Blocks with look-alikes of Latin letters, and such a letter in the same word.
+    alike_ = alike_ || (static_cast<uint8_t>(c) >= 0xcd && static_cast<uint8_t>(c) <= 0xd6);
+    latin_ = latin_ || is_alpha(c);
+    found_ = found_ || (alike_ && latin_);
     gaps_ += c == '-' || c == '.' || c == '_' ? 1 : 0;
     hyphens_ += c == '-' ? 1 : 0;
     const bool inside = base64_digit(c) >= 0;
@@ -552,6 +555,8 @@ class Signs {
 
  private:
   bool found_ = false;
+  bool alike_ = false;   // in this word
+  bool latin_ = false;
   bool marked_ = false;  // the run holds a capital or a digit
   size_t escapes_ = 0;
   size_t equals_ = 0;
