@@ -45,6 +45,15 @@ constexpr float kRedLinePower = 0.5f;
 constexpr float kRedLineMeaning = 1;
 constexpr float kOrdinaryMeaning = 0.01f;  // words of more than this share of texts say little
 
+// Of a row of our own, how much of its weight counts for a class that is no red line: most of these rows are about
+// red lines, and the others are of other kinds than the rows that are counted.
+struct OwnRows {
+  float red_line;  // and its look-alikes
+  float positive;
+  float negative;
+};
+constexpr OwnRows kOwnRows[kFirstRedLine] = {{0, 1, 0.3f}, {1, 0.3f, 1}, {0, 1, 1}};
+
 struct Doc {
   const Row* row = nullptr;
   std::vector<Window> windows;  // the whole text first; of benign rows every other window, too
@@ -62,7 +71,11 @@ bool is_for_rules(const Row& row) {
   return row.label == "pii" || row.label == "secret" || row.label == "marking";
 }
 
-Target general_target(const Row& row, size_t k) {
+bool is_about_red_line(const Row& row) {
+  return row.category.starts_with("redline_") || row.category.starts_with("lookalike_");
+}
+
+Target counted_target(const Row& row, size_t k) {
   if (is_for_rules(row)) return {false, 0.5f};
   if (row.label == kClassLabels[k]) {
     if (row.category.starts_with("redline_")) return {true, 0.1f};
@@ -74,6 +87,13 @@ Target general_target(const Row& row, size_t k) {
     return {false, k == 2 && row.category.starts_with("notinject") ? 2.0f : 1.0f};
   }
   return {false, k == 0 ? 0.0f : row.variant.empty() ? 0.3f : 0.0f};
+}
+
+Target general_target(const Row& row, size_t k) {
+  Target target = counted_target(row, k);
+  if (row.source != kNotScored) return target;
+  target.weight *= is_about_red_line(row) ? kOwnRows[k].red_line : target.positive ? kOwnRows[k].positive : kOwnRows[k].negative;
+  return target;
 }
 
 Target red_line_target(const Row& row, std::string_view name) {
