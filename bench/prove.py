@@ -24,10 +24,10 @@ PURPOSES = ["analysis", "translation", "coding", "logistics", "maintenance", "pl
 LABELS = ["secret", "autonomous_targeting", "domestic_surveillance", "bulk_person_analysis", "person_intercept"]
 CLASSES = ["read", "write", "spend", "client"]
 MORE_LINES = [
-    ("R7", "operator", "ask, release, act", "what nobody could look into does not pass", "context.content.unreadable_parts <= 0"),
-    ("R8", "overseer", "train", "no training without the security officer", "context.moment.approvals.security >= 1"),
-    ("R9", "vendor", "release", "no intercept is handed out", '!context.content.labels.contains("person_intercept")'),
-    ("R10", "operator", "act", "nobody spends alone",
+    ("R8", "operator", "ask, release, act", "what nobody could look into does not pass", "context.content.unreadable_parts <= 0"),
+    ("R9", "overseer", "train", "no training without the security officer", "context.moment.approvals.security >= 1"),
+    ("R10", "vendor", "release", "no intercept is handed out", '!context.content.labels.contains("person_intercept")'),
+    ("R11", "operator", "act", "nobody spends alone",
      '!(resource in ToolClass::"spend") || context.moment.approvals.legal >= 1'),
 ]
 

@@ -37,7 +37,7 @@ def agreement(folder, paper):
     with open(path, "w") as file:
         file.write(pinned)
     if paper:
-        os.makedirs(os.path.join(folder, "tools"))
+        os.makedirs(os.path.join(folder, "tools"), exist_ok=True)
         with open(os.path.join(folder, "tools", "stock_level.json"), "w") as file:
             file.write(json.dumps({"server": SERVER, "definition": DEFINITION}))
     return folder

@@ -38,6 +38,8 @@ std::string definition_of(const std::string& schema) {
 Files with(const std::string& line, const std::string& schema) {
   auto files = read_tree(std::string(PV_SOURCE_DIR) + "/agreements/enclave");
   EXPECT_TRUE(files);
+  replace(*files, "redlines.md", "R7: act => no person in Tool::\"work_order\"\n", "");  // the sample's own
+  replace(*files, "redlines.md", "| R7 | overseer | act | a work order is about things: no call of it can carry a person |\n", "");
   replace(*files, "redlines.md", "\n\n```redlines\n", "\n| A1 | vendor | act | said in a test |\n\n```redlines\nA1: act => " + line + "\n");
   if (schema.empty()) return *files;
   json::Parser parser;

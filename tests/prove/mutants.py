@@ -176,6 +176,8 @@ def red_lines(folder):
     out = []
     for one in re.split(r"\n(?=\w+:)", fence.strip()):
         name, actions, condition = re.match(r"(\w+): (.*?) => (.*)", one, re.S).groups()
+        if condition.startswith("no "):  # about what a call carries, of which no mutation here changes anything
+            continue
         actions = actions.split(", ")
         text = "permit (principal, action in [%s], resource) when { %s };" % (", ".join('Action::"%s"' % a for a in actions), condition)
         out.append({"id": name, "actions": actions, "text": text})
