@@ -99,7 +99,7 @@ Target general_target(const Row& row, size_t k) {
 Target red_line_target(const Row& row, std::string_view name) {
   if (is_for_rules(row)) return {false, 0.3f};
   if (row.category == "redline_" + std::string(name)) return {true, row.variant.empty() ? 3.0f : 0.0f};
-  if (row.category == "lookalike_" + std::string(name)) return {false, 5.0f};
+  if (row.category == "lookalike_" + std::string(name)) return {false, 3.5f};
   if (row.category.starts_with("lookalike_")) return {false, 1.5f};
   if (is_benign(row)) return {false, is_ordinary(row) ? 8.0f : 1.0f};
   if (row.category.starts_with("redline_") || !row.variant.empty()) return {false, 0.0f};
