@@ -537,10 +537,7 @@ class Signs {
     found_ = found_ || (alike_ && latin_);
     gaps_ += c == '-' || c == '.' || c == '_' ? 1 : 0;
     hyphens_ += c == '-' ? 1 : 0;
-    const bool inside = base64_digit(c) >= 0;
-    run_ = inside ? run_ + 1 : 0;
-    marked_ = inside && (marked_ || is_mark_of_base64(c));
-    found_ = found_ || (run_ >= kBase64CharsMin && marked_);
+    take_base64(c);
   }
 
   [[nodiscard]] bool any() const {
@@ -554,6 +551,17 @@ class Signs {
   }
 
  private:
+  // A run goes on over the end of a line that is long enough, as in read_base64_run().
+  void take_base64(char c) {
+    const bool inside = base64_digit(c) >= 0;
+    const bool wraps = (c == '\n' || c == '\r') && (line_ == 0 || line_ >= kBase64LineMin);
+    line_ = inside ? line_ + 1 : 0;
+    if (wraps) return;
+    run_ = inside ? run_ + 1 : 0;
+    marked_ = inside && (marked_ || is_mark_of_base64(c));
+    found_ = found_ || (run_ >= kBase64CharsMin && marked_);
+  }
+
   bool found_ = false;
   bool alike_ = false;   // in this word
   bool latin_ = false;
@@ -564,7 +572,8 @@ class Signs {
   size_t hyphens_ = 0;
   size_t mixed_ = 0;
   size_t single_ = 0;
-  size_t run_ = 0;  // of base-64 digits
+  size_t run_ = 0;   // of base-64 digits
+  size_t line_ = 0;  // of them in this line
   size_t hex_ = 0;  // digits in words of nothing else
 };
 
