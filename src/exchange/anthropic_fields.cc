@@ -2,7 +2,7 @@
 // tables. `gone_in_2026` marks what anthropic-version 2026-10-21 refuses.
 #include <array>
 
-#include "exchange/fields.h"
+#include "exchange/field_types.h"
 
 namespace proviso::exchange {
 namespace {
@@ -10,22 +10,9 @@ namespace {
 using enum Use;
 using Words = std::string_view;
 
-constexpr Channel kSystemChannel = Channel::kSystem;
-constexpr Channel kTextChannel = Channel::kText;
-constexpr Channel kResultChannel = Channel::kToolResult;
 constexpr Channel kFileChannel = Channel::kFile;
 
-constexpr Type kBool{.kind = Kind::kBool};
-constexpr Type kInteger{.kind = Kind::kInteger};
-constexpr Type kNumber{.kind = Kind::kNumber};
-constexpr Type kText{.kind = Kind::kText, .inherits = true};
-constexpr Type kName{.kind = Kind::kText, .channel = Channel::kOther};
-constexpr Type kJson{.kind = Kind::kJson, .channel = Channel::kOther};
-constexpr Type kReasoning{.kind = Kind::kText, .channel = Channel::kReasoning};
 constexpr Type kArguments{.kind = Kind::kJson, .channel = Channel::kToolArguments};
-constexpr Type kDefinitionText{.kind = Kind::kText, .channel = Channel::kToolDefinition};
-constexpr Type kDefinitionJson{.kind = Kind::kJson, .channel = Channel::kToolDefinition};
-constexpr Type kBytes{.kind = Kind::kOpaque, .channel = Channel::kFile};
 constexpr Type kFileText{.kind = Kind::kText, .channel = Channel::kFile};
 
 constexpr std::string_view kNotInRequest = "it names bytes that are not in the request";

@@ -1,31 +1,13 @@
 // The OpenAI chat completions request, field by field. docs/protocols.md prints this table.
 #include <array>
 
-#include "exchange/fields.h"
+#include "exchange/openai_types.h"
 
 namespace proviso::exchange {
 namespace {
 
 using enum Use;
 using Words = std::string_view;
-
-constexpr Channel kSystemChannel = Channel::kSystem;
-constexpr Channel kTextChannel = Channel::kText;
-constexpr Channel kResultChannel = Channel::kToolResult;
-
-constexpr Type kBool{.kind = Kind::kBool};
-constexpr Type kInteger{.kind = Kind::kInteger};
-constexpr Type kNumber{.kind = Kind::kNumber};
-constexpr Type kText{.kind = Kind::kText, .inherits = true};
-constexpr Type kName{.kind = Kind::kText, .channel = Channel::kOther};
-constexpr Type kJson{.kind = Kind::kJson, .channel = Channel::kOther};
-constexpr Type kRefusal{.kind = Kind::kText, .channel = Channel::kRefusal};
-constexpr Type kReasoning{.kind = Kind::kText, .channel = Channel::kReasoning};
-constexpr Type kArguments{.kind = Kind::kJsonText, .channel = Channel::kToolArguments};
-constexpr Type kDefinitionText{.kind = Kind::kText, .channel = Channel::kToolDefinition};
-constexpr Type kDefinitionJson{.kind = Kind::kJson, .channel = Channel::kToolDefinition};
-constexpr Type kBytes{.kind = Kind::kOpaque, .channel = Channel::kFile};
-constexpr Type kFileName{.kind = Kind::kText, .channel = Channel::kFile};
 
 // Clients send back the message objects that an SDK gave them, with what its helpers added.
 constexpr std::string_view kFromHelper = "only helpers of SDKs have it";
@@ -39,20 +21,10 @@ const char* few_choices(json::Element value) {
              : "must be from 1 to 8: each choice is held and judged beside the others";
 }
 
-const char* false_only(json::Element value) {
-  return value.is_bool() && !value.get_bool().value_unsafe() ? nullptr : "may only be false";
-}
-
 const char* no_logprobs(json::Element value) {
-  return false_only(value) == nullptr
+  return is_false(value)
              ? nullptr
              : "may only be false: token bytes are a channel that is not inspected yet";
-}
-
-const char* no_store(json::Element value) {
-  return false_only(value) == nullptr
-             ? nullptr
-             : "may only be false: what is kept is the agreement's to say, not the vendor's";
 }
 
 const char* text_only(json::Element value) {
@@ -64,15 +36,6 @@ const char* text_only(json::Element value) {
   return nullptr;
 }
 
-// An upstream may fetch any other URL itself, past the gate.
-const char* data_url(json::Element value) {
-  return value.is_string() && value.get_string().value_unsafe().starts_with("data:")
-             ? nullptr
-             : "must be a data: URL: a model may not fetch addresses itself";
-}
-
-constexpr std::array<Words, 3> kDetailWords = {"auto", "low", "high"};
-constexpr Type kDetail{.kind = Kind::kWord, .words = kDetailWords};
 constexpr Field kImageUrlFields[] = {
     {.name = "url",
      .type = &kBytes,
@@ -104,8 +67,6 @@ constexpr Field kFileFields[] = {
 };
 constexpr Type kFile{.kind = Kind::kObject, .fields = kFileFields};
 
-constexpr Field kTextPart[] = {{.name = "text", .type = &kText, .need = Need::kRequired}};
-constexpr Field kRefusalPart[] = {{.name = "refusal", .type = &kRefusal, .need = Need::kRequired}};
 constexpr Field kImagePart[] = {{.name = "image_url", .type = &kImageUrl, .need = Need::kRequired}};
 constexpr Field kAudioPart[] = {
     {.name = "input_audio", .type = &kInputAudio, .need = Need::kRequired}};
@@ -213,8 +174,6 @@ constexpr Variant kToolVariants[] = {
 constexpr Type kTool{.kind = Kind::kTagged, .tag = "type", .variants = kToolVariants};
 constexpr Type kTools{.kind = Kind::kList, .item = &kTool};
 
-constexpr std::array<Words, 3> kToolChoiceWords = {"none", "auto", "required"};
-constexpr Type kToolChoiceWord{.kind = Kind::kWord, .words = kToolChoiceWords};
 constexpr Field kChosenFunctionFields[] = {
     {.name = "name", .type = &kName, .need = Need::kRequired}};
 constexpr Type kChosenFunction{.kind = Kind::kObject, .fields = kChosenFunctionFields};
@@ -263,11 +222,6 @@ constexpr Field kStreamOptionFields[] = {
      .why = "chunks are made here and carry no padding"},
 };
 constexpr Type kStreamOptions{.kind = Kind::kObject, .fields = kStreamOptionFields};
-
-constexpr std::array<Words, 6> kEffortWords = {"none", "minimal", "low", "medium", "high", "xhigh"};
-constexpr Type kEffort{.kind = Kind::kWord, .words = kEffortWords};
-constexpr std::array<Words, 3> kVerbosityWords = {"low", "medium", "high"};
-constexpr Type kVerbosity{.kind = Kind::kWord, .words = kVerbosityWords};
 
 constexpr Field kRequest[] = {
     {.name = "model",

@@ -2,31 +2,13 @@
 // written in the protocol's own shape first; responses_request.cc makes a chat completion of it.
 #include <array>
 
-#include "exchange/fields.h"
+#include "exchange/openai_types.h"
 
 namespace proviso::exchange {
 namespace {
 
 using enum Use;
 using Words = std::string_view;
-
-constexpr Channel kSystemChannel = Channel::kSystem;
-constexpr Channel kTextChannel = Channel::kText;
-constexpr Channel kResultChannel = Channel::kToolResult;
-
-constexpr Type kBool{.kind = Kind::kBool};
-constexpr Type kInteger{.kind = Kind::kInteger};
-constexpr Type kNumber{.kind = Kind::kNumber};
-constexpr Type kText{.kind = Kind::kText, .inherits = true};
-constexpr Type kName{.kind = Kind::kText, .channel = Channel::kOther};
-constexpr Type kJson{.kind = Kind::kJson, .channel = Channel::kOther};
-constexpr Type kRefusal{.kind = Kind::kText, .channel = Channel::kRefusal};
-constexpr Type kReasoning{.kind = Kind::kText, .channel = Channel::kReasoning};
-constexpr Type kArguments{.kind = Kind::kJsonText, .channel = Channel::kToolArguments};
-constexpr Type kDefinitionText{.kind = Kind::kText, .channel = Channel::kToolDefinition};
-constexpr Type kDefinitionJson{.kind = Kind::kJson, .channel = Channel::kToolDefinition};
-constexpr Type kBytes{.kind = Kind::kOpaque, .channel = Channel::kFile};
-constexpr Type kFileName{.kind = Kind::kText, .channel = Channel::kFile};
 
 // Clients send back the items that an answer gave them.
 constexpr std::string_view kFromAnswer = "only answers have it";
@@ -35,15 +17,8 @@ constexpr std::string_view kOutside = "the vendor would reach outside past the g
 constexpr std::string_view kNotYet = "not carried yet";
 constexpr std::string_view kNotStored = "nothing is stored: send the conversation in `input`";
 
-bool is_false(json::Element value) { return value.is_bool() && !value.get_bool().value_unsafe(); }
-
 bool is_word(json::Element value, std::string_view word) {
   return value.is_string() && value.get_string().value_unsafe() == word;
-}
-
-const char* no_store(json::Element value) {
-  return is_false(value) ? nullptr
-                         : "may only be false: what is kept is the agreement's to say, not the vendor's";
 }
 
 const char* in_front(json::Element value) {
@@ -71,19 +46,9 @@ const char* nothing_more(json::Element value) {
   return nullptr;
 }
 
-// An upstream may fetch any other URL itself, past the gate.
-const char* data_url(json::Element value) {
-  return value.is_string() && value.get_string().value_unsafe().starts_with("data:")
-             ? nullptr
-             : "must be a data: URL: a model may not fetch addresses itself";
-}
-
-constexpr std::array<Words, 3> kDetailWords = {"auto", "low", "high"};
-constexpr Type kDetail{.kind = Kind::kWord, .words = kDetailWords};
 constexpr Field kFileIdField{
     .name = "file_id", .type = &kName, .use = kRefused, .why = kNotInRequest};
 
-constexpr Field kTextPart[] = {{.name = "text", .type = &kText, .need = Need::kRequired}};
 constexpr Field kImagePart[] = {
     {.name = "image_url",
      .type = &kBytes,
@@ -108,7 +73,6 @@ constexpr Field kOutputTextPart[] = {
     {.name = "logprobs", .type = &kJson, .use = kIgnored, .why = kFromAnswer},
     {.name = "parsed", .type = &kJson, .use = kIgnored, .why = "only helpers of SDKs have it"},
 };
-constexpr Field kRefusalPart[] = {{.name = "refusal", .type = &kRefusal, .need = Need::kRequired}};
 
 constexpr Variant kTextParts[] = {{.value = "input_text", .fields = kTextPart}};
 constexpr Variant kUserParts[] = {
@@ -233,8 +197,6 @@ constexpr Variant kToolVariants[] = {
 constexpr Type kTool{.kind = Kind::kTagged, .tag = "type", .variants = kToolVariants};
 constexpr Type kTools{.kind = Kind::kList, .item = &kTool};
 
-constexpr std::array<Words, 3> kToolChoiceWords = {"none", "auto", "required"};
-constexpr Type kToolChoiceWord{.kind = Kind::kWord, .words = kToolChoiceWords};
 constexpr Field kChosenFunction[] = {{.name = "name", .type = &kName, .need = Need::kRequired}};
 constexpr Variant kToolChoiceVariants[] = {
     {.value = "function", .fields = kChosenFunction},
@@ -260,16 +222,12 @@ constexpr Variant kFormats[] = {
     {.value = "json_schema", .fields = kSchemaFormat},
 };
 constexpr Type kFormat{.kind = Kind::kTagged, .tag = "type", .variants = kFormats};
-constexpr std::array<Words, 3> kVerbosityWords = {"low", "medium", "high"};
-constexpr Type kVerbosity{.kind = Kind::kWord, .words = kVerbosityWords};
 constexpr Field kTextSettingFields[] = {
     {.name = "format", .type = &kFormat},
     {.name = "verbosity", .type = &kVerbosity},
 };
 constexpr Type kTextSettings{.kind = Kind::kObject, .fields = kTextSettingFields};
 
-constexpr std::array<Words, 6> kEffortWords = {"none", "minimal", "low", "medium", "high", "xhigh"};
-constexpr Type kEffort{.kind = Kind::kWord, .words = kEffortWords};
 constexpr std::string_view kNoSummaries = "nobody here sums up: reasoning comes as the model gave it";
 constexpr Field kReasoningSettingFields[] = {
     {.name = "effort", .type = &kEffort},
