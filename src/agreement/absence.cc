@@ -65,9 +65,13 @@ bool names_kind(std::string_view property, const Kind& kind) {
   const std::string whole = without_joints(parts);
   return std::ranges::any_of(kind.words, [&](const std::string& word) {
     const std::string joined = parts_of(word);  // `wgs84` has two parts
-    const std::string several = joined.substr(0, joined.size() - 1) + "s_";
+    const std::string stem = joined.substr(0, joined.size() - 1);
+    const std::string several = stem + "s_";
+    const std::string sibilant = stem + "es_";
+    const std::string with_ies = stem.ends_with('y') ? stem.substr(0, stem.size() - 1) + "ies_" : several;
     const std::string glued = without_joints(joined);
-    return parts.find(joined) != std::string::npos || parts.find(several) != std::string::npos || whole == glued || whole == glued + "s";
+    return parts.find(joined) != std::string::npos || parts.find(several) != std::string::npos || parts.find(sibilant) != std::string::npos ||
+           parts.find(with_ies) != std::string::npos || whole == glued || whole == glued + "s";
   });
 }
 

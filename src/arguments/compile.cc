@@ -163,6 +163,17 @@ class Reader {
     return true;
   }
 
+  // The validator compares numbers as doubles.
+  static bool is_exact(json::Element value) {
+    if (value.is_number()) return std::abs(value.get_double().value_unsafe()) < static_cast<double>(kExactMax);
+    if (value.is_array()) return std::ranges::all_of(value.get_array().value_unsafe(), is_exact);
+    if (!value.is_object()) return true;
+    for (const auto field : value.get_object().value_unsafe()) {
+      if (!is_exact(field.value)) return false;
+    }
+    return true;
+  }
+
   Result<bool> read_choices(std::string_view key, json::Element value, const std::string& at, Node& node) {
     std::vector<std::string> choices;
     if (key == "const") {
@@ -175,6 +186,7 @@ class Reader {
         choices.push_back(json::to_text(one));
       }
     }
+    if (!is_exact(value)) return too_open(at, "has a number that is not exact in a double");
     if (node.choices) return too_open(at, "stands beside another list of values");
     node.choices = std::move(choices);
     return true;

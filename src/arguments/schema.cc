@@ -15,6 +15,7 @@
 #include <valijson/validator.hpp>
 
 #include "arguments/compile.h"
+#include "arguments/numbers.h"
 #include "base/bytes.h"
 
 namespace proviso::arguments {
@@ -240,6 +241,10 @@ struct InputSchema::Impl {
   valijson::Schema schema;
 };
 
+bool may_be_left_out(const Node& root, const std::string& name) {
+  return std::ranges::find(root.required, name) == root.required.end() && (root.properties.at(name)->types & kNull) == 0;
+}
+
 InputSchema::InputSchema(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 InputSchema::~InputSchema() = default;
 const Node& InputSchema::root() const { return *impl_->compiled.root; }
@@ -249,6 +254,7 @@ Result<std::shared_ptr<const InputSchema>> InputSchema::compile(json::Element sc
   auto impl = std::make_unique<Impl>();
   Copier copier;
   (void)copier.copy(schema);
+  if (copier.count() > kValuesMax) return fail(Code::kUnsupported, "too open to tell: the schema has more values than are looked at");
   if (copier.zero()) return fail(Code::kUnsupported, "too open to tell: the schema holds the character U+0000");
   PV_TRY(impl->compiled, compile_schema(schema));
   impl->digest = sha256(json::canonical_with_numbers(schema));
@@ -266,8 +272,7 @@ Result<std::shared_ptr<const InputSchema>> InputSchema::compile(json::Element sc
 void leave_out_nulls(const Node& root, bj::object& arguments) {
   for (const auto& [name, node] : root.properties) {
     const auto found = arguments.find(name);
-    const bool required = std::ranges::find(root.required, name) != root.required.end();
-    if (found != arguments.end() && found->value().is_null() && !required && (node->types & kNull) == 0) arguments.erase(found);
+    if (found != arguments.end() && found->value().is_null() && may_be_left_out(root, name)) arguments.erase(found);
   }
 }
 
@@ -303,6 +308,10 @@ Status InputSchema::check_text(std::string_view arguments) const {
   json::Parser parser;
   const auto parsed = parser.parse(arguments);
   if (!parsed) return fail(Code::kInvalid, "the arguments are no JSON object: " + parsed.error().message);
+  if (!numbers_read_back(arguments)) {
+    return fail(Code::kInvalid, "the arguments hold a number that says more than it is read as: write it plainly, in at most "
+                                "17 digits and without an exponent");
+  }
   return check(*parsed);
 }
 

@@ -40,4 +40,7 @@ class InputSchema {
   std::unique_ptr<Impl> impl_;
 };
 
+// Whether `null` for that property of the argument object says that it is left out.
+bool may_be_left_out(const Node& root, const std::string& name);
+
 }  // namespace proviso::arguments

@@ -8,12 +8,16 @@
 #include "inspect/person_stream.h"
 #include "inspect/rule_stream.h"
 #include "inspect/stream.h"
+#include "inspect/symbol.h"
 #include "inspect/unit_stream.h"
 
 namespace proviso::inspect {
 namespace {
 
-bool is_seam_byte(char c) { return in_set(c, kIdent | kPlus | kEq | kTilde); }
+// Any character beyond ASCII may be a byte in disguise, or nothing (symbol.h).
+bool is_foreign(char c) { return static_cast<uint8_t>(c) >= 0x80; }
+bool is_seam_byte(char c) { return is_foreign(c) || in_set(c, kIdent | kPlus | kEq | kTilde); }
+bool is_seam_word(char c) { return is_foreign(c) || in_set(c, kWord); }
 
 // The end of one text and the beginning of the next, if a word may run across: what a secret that is
 // split over two parts would look like. `before` becomes how much of it is the first text's.
@@ -22,9 +26,9 @@ std::string seam_of(std::string_view left, std::string_view right, size_t& befor
   if (!is_seam_byte(left.back()) || !is_seam_byte(right.front())) return {};
   size_t begin = left.size();
   const size_t floor = left.size() - std::min(left.size(), kWordBytesMax);
-  while (begin > floor && in_set(left[begin - 1], kWord)) --begin;
+  while (begin > floor && is_seam_word(left[begin - 1])) --begin;
   size_t end = 0;
-  while (end < std::min(right.size(), kWordBytesMax) && in_set(right[end], kWord)) ++end;
+  while (end < std::min(right.size(), kWordBytesMax) && is_seam_word(right[end])) ++end;
   before = left.size() - begin;
   std::string seam(left.substr(begin));
   seam += right.substr(0, end);
@@ -83,6 +87,7 @@ struct TextStream::State {
 
 struct Inspector::Detectors {
   explicit Detectors(Options options) : rules(std::make_shared<const Rules>(options)) {
+    load_symbols();
     version = rules->version() + " markings/1 personal/2 persons/1 classifiers/2";
     Sha256 hash;
     hash.update("proviso inspect detectors v1");

@@ -241,7 +241,7 @@ class Walk {
       ++end;
     }
     if (touches(end) && end - begin <= kUserInfoBytesMax) {
-      undecided(begin);
+      undecided(begin - std::string_view("://").size());
       return begin - 1;
     }
     const std::string_view info = text_.substr(begin, at - begin);

@@ -55,7 +55,10 @@ std::string plain_reading(std::string_view text, std::vector<uint32_t>* origin) 
   return out;
 }
 
-JsonEscape read_json_escape(std::string_view text) {
+namespace {
+
+// One escape, a half of a pair as it stands.
+JsonEscape read_half(std::string_view text) {
   if (text.size() < 2) return {};
   switch (text[1]) {
     case '"':
@@ -80,8 +83,24 @@ JsonEscape read_json_escape(std::string_view text) {
     if (digit < 0) return {};
     value = value * 16 + static_cast<char32_t>(digit);
   }
-  const bool surrogate = value >= 0xd800 && value < 0xe000;
-  return {surrogate ? kReplacement : value, kLength};
+  return {value, kLength};
+}
+
+bool is_surrogate(char32_t c) { return c >= 0xd800 && c < 0xe000; }
+
+}  // namespace
+
+JsonEscape read_json_escape(std::string_view text) {
+  const JsonEscape first = read_half(text);
+  if (!is_surrogate(first.value)) return first;
+  const std::string_view rest = text.substr(first.length);
+  if (first.value < 0xdc00 && rest.starts_with("\\u")) {
+    const JsonEscape second = read_half(rest);
+    if (second.value >= 0xdc00 && is_surrogate(second.value)) {
+      return {0x10000 + ((first.value - 0xd800) << 10) + (second.value - 0xdc00), first.length + second.length};
+    }
+  }
+  return {kReplacement, first.length};
 }
 
 std::string hidden_text(std::string_view text) {

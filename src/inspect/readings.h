@@ -30,8 +30,8 @@ std::vector<Reading> decoded_readings(std::string_view text);
 // False if decoded_readings() finds nothing in `text`, whose plain reading is given. Quick.
 bool may_be_encoded(std::string_view text, std::string_view plain);
 
-// What stands at a backslash in JSON text: the code unit that its escape stands for. A backslash that
-// begins no whole escape stands for itself.
+// What stands at a backslash in JSON text: the code point that its escape, or its two for one code point beyond
+// the Basic Multilingual Plane, stand for. A backslash that begins no whole escape stands for itself.
 struct JsonEscape {
   char32_t value = '\\';
   size_t length = 1;

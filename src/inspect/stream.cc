@@ -279,13 +279,19 @@ void SecretStream::take_nothing(size_t raw_length) {
     bound_word();
     return;
   }
-  if (pem_begin_ && scan_ - *pem_begin_ > kRawWordBytesMax) pem_begin_.reset();
-  cut_if_gathered();
+  if (!bound_opening()) cut_if_gathered();
+}
+
+// A key file's opening line that takes so many bytes is one in disguise.
+bool SecretStream::bound_opening() {
+  if (!pem_begin_ || scan_ - *pem_begin_ <= kRawWordBytesMax) return false;
+  open_key_file();
+  return true;
 }
 
 // However few bytes a word stands for, it is not held for ever.
 void SecretStream::bound_word() {
-  if (scan_ - word_begin_ <= kRawWordBytesMax) return;
+  if (bound_opening() || scan_ - word_begin_ <= kRawWordBytesMax) return;
   if (!decoded_.empty()) return overflow();
   in_word_ = escaped_ = false;
   cut_if_gathered();
@@ -311,14 +317,22 @@ void SecretStream::judge(Edge edge, Context& context, Judged& judged) {
     match.begin = raw_at(match.begin);
     match.end = raw_at(match.end);
   }
-  if (escaped_) merge_raw_view(before, edge);
+  if (escaped_) merge_raw_view(before, edge, judged);
 }
 
-// The same stretch as it stands, escapes unread: both views count.
-void SecretStream::merge_raw_view(Context context, Edge edge) {
+// The byte of the word's own text that place `raw` in the word as sent belongs to.
+size_t SecretStream::decoded_at(size_t raw) const {
+  const auto after = std::upper_bound(raw_of_.begin(), raw_of_.end(), raw);
+  return after == raw_of_.begin() ? 0 : static_cast<size_t>(after - raw_of_.begin()) - 1;
+}
+
+// The same stretch as it stands, escapes unread: both views count, and what is open in either.
+void SecretStream::merge_raw_view(Context context, Edge edge, Judged& judged) {
   const size_t decoded_matches = matches_.size();
   const std::string_view raw = std::string_view(held_).substr(word_begin_, scan_ - word_begin_);
-  judge_word(*rules_, {raw, before_, edge, quote_ != 0}, context, matches_);
+  const Judged as_sent = judge_word(*rules_, {raw, before_, edge, quote_ != 0}, context, matches_);
+  if (as_sent.open_from < raw.size()) judged.open_from = std::min(judged.open_from, decoded_at(as_sent.open_from));
+  if (as_sent.pem_at != Judged::kNowhere) judged.pem_at = std::min(judged.pem_at, decoded_at(as_sent.pem_at));
   for (size_t i = decoded_matches; i < matches_.size(); ++i) {
     matches_[i].begin += word_begin_;
     matches_[i].end += word_begin_;

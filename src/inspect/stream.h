@@ -15,7 +15,7 @@ namespace proviso::inspect {
 // the hold-back. Counted in decoded bytes: escaped JSON may take six bytes for one.
 inline constexpr size_t kWordBytesMax = 220;
 // The same as it was sent, of which escapes and characters that show nothing need more: judged then as far as it goes.
-inline constexpr size_t kRawWordBytesMax = 6 * kWordBytesMax;
+inline constexpr size_t kRawWordBytesMax = 12 * kWordBytesMax;
 // Segments gather this many bytes before they are cut at the next safe place, so that a long text is
 // not cut into single words. The first bytes of a text are not gathered: they are waited for.
 inline constexpr size_t kSegmentBytesMin = 32;
@@ -65,7 +65,9 @@ class SecretStream {
   [[nodiscard]] std::string_view word_text() const;
   [[nodiscard]] size_t raw_at(size_t in_word) const;
   void judge(Edge edge, Context& context, Judged& judged);
-  void merge_raw_view(Context context, Edge edge);
+  void merge_raw_view(Context context, Edge edge, Judged& judged);
+  [[nodiscard]] size_t decoded_at(size_t raw) const;
+  bool bound_opening();
   void emit_matches();
   void open_stretch(size_t from, std::string_view rule, int64_t score, Mode mode);
   void read_pem_line(std::string_view text);

@@ -19,8 +19,13 @@ constexpr char32_t kLastMathematical = 0x1d7ff;
 constexpr char32_t kFirstEnclosed = 0x1f100;
 constexpr char32_t kLastEnclosed = 0x1f1ff;
 
+// Half marks over letters, and what encloses notes between lines.
+bool shows_nothing(char32_t c) {
+  return is_ignorable(c) || is_decoration(c) || (c >= 0xfe20 && c <= 0xfe2f) || (c >= 0xfff9 && c <= 0xfffb);
+}
+
 char look_of(char32_t c) {
-  if (is_ignorable(c) || is_decoration(c)) return kNothing;
+  if (shows_nothing(c)) return kNothing;
   if (const char alike = confusable_with(c); alike != 0) return alike;
   if (c < kFirstFolded || is_ideograph(c)) return kOther;
   std::string folded;
@@ -37,10 +42,10 @@ std::array<char, kLast - kFirst + 1> looks() {
 
 char known_look(char32_t c) {
   static const auto plane = looks<0, 0xffff>();
-  if (c <= 0xffff) return plane[c];
   static const auto mathematical = looks<kFirstMathematical, kLastMathematical>();
-  if (c >= kFirstMathematical && c <= kLastMathematical) return mathematical[c - kFirstMathematical];
   static const auto enclosed = looks<kFirstEnclosed, kLastEnclosed>();
+  if (c <= 0xffff) return plane[c];
+  if (c >= kFirstMathematical && c <= kLastMathematical) return mathematical[c - kFirstMathematical];
   if (c >= kFirstEnclosed && c <= kLastEnclosed) return enclosed[c - kFirstEnclosed];
   return is_ignorable(c) ? kNothing : kOther;
 }
@@ -117,6 +122,8 @@ bool is_cut(std::string_view text) {
 }
 
 }  // namespace
+
+void load_symbols() { known_look(kLastEnclosed); }
 
 Symbol read_symbol(std::string_view text, TextKind kind) {
   const char first = text[0];

@@ -21,5 +21,7 @@ struct Symbol {
 // The symbol at the front of `text`, which is not empty. Bytes that begin no code point are kOther, one long.
 // SPEC RFC 8259 section 7: "an extended character that is not in the Basic Multilingual Plane" is two escapes.
 Symbol read_symbol(std::string_view text, TextKind kind);
+// Makes the tables, which takes milliseconds: else the first text that needs them waits.
+void load_symbols();
 
 }  // namespace proviso::inspect

@@ -34,6 +34,18 @@ std::string unescaped(std::string_view json) {
   return out;
 }
 
+// Whether a reading has a text that does not stand there already, letter for letter or nearly. Rules that go by
+// letters and their order read only these: others say again what was found, or read words backwards.
+bool shows_other_text(std::string_view name) {
+  constexpr std::string_view kNames[] = {"base64", "hex", "percent", "escapes", "hidden", "override", "morse"};
+  while (!name.empty()) {
+    const size_t end = std::min(name.find('/'), name.size());
+    if (std::ranges::find(kNames, name.substr(0, end)) == std::end(kNames)) return false;
+    name.remove_prefix(std::min(end + 1, name.size()));
+  }
+  return true;
+}
+
 }  // namespace
 
 bool ends_unit(std::string_view segment, size_t unit_bytes) {
@@ -98,7 +110,7 @@ UnitStream::Best UnitStream::best_of(bool encoded) const {
   if (!encoded) return best;
   for (const Reading& reading : decoded_readings(window_)) {
     note(classifier_->sums_of(reading.text), reading.name, Proof::kPlain, best);
-    if (rules_) note_hidden(reading, best);
+    if (rules_ && shows_other_text(reading.name)) note_hidden(reading, best);
   }
   return best;
 }
@@ -112,7 +124,9 @@ void UnitStream::note_hidden(const Reading& reading, Best& best) const {
   secrets.finish(&words);
   ruled.push(words, segments);
   ruled.finish(segments);
+  const std::string plain = plain_reading(window_);
   for (Segment& segment : segments) {
+    if (plain.find(segment.text) != std::string::npos) continue;  // it stands there as it is, and was judged
     best.marking = std::max(best.marking, segment.marking);
     for (Finding& finding : segment.findings) {
       const auto same = std::ranges::find(best.hidden, finding.label, &Finding::label);

@@ -401,12 +401,27 @@ class Looker {
   Builder builder_;
 };
 
+// A member that the schema names and need not be there may be sent as null, whatever it is otherwise: its name travels.
+std::optional<Found> null_name(const Node& root, const Kind& kind) {
+  for (const auto& [name, node] : root.properties) {
+    if (!arguments::may_be_left_out(root, name) || !(names_kind(name, kind) || !agreement::is_plain_name(name))) continue;
+    std::string example;
+    json::Writer writer(example);
+    writer.begin_object();
+    writer.key(name).null();
+    writer.end_object();
+    return Found{Carries::kYes, "/arguments/" + escaped(name), "may be sent as null, under its name", example};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Absence can_carry(const InputSchema& schema, const Kind& kind) {
   Node object;
   object.types = arguments::kObject;  // arguments are one, whatever the schema says
   std::optional<Found> found = Looker(kind).look({&schema.root(), &object}, "/arguments");
+  if (!found) found = null_name(schema.root(), kind);
   if (!found) return {Carries::kNo, "", "", ""};
   Absence out{found->carries, found->place, found->why, found->example.value_or("")};
   if (!out.example.empty() && schema.check_text(out.example)) return out;

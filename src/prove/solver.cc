@@ -153,6 +153,10 @@ sandbox::Spec sandbox_spec(const SolverSpec& spec, std::vector<std::string> argu
 
 Result<std::string> Solver::run_child(sandbox::Prepared& prepared) {
   PV_TRY(sandbox::Child child, sandbox::Child::confine(prepared));
+  if (child.report().program != identity_.program) {
+    child.stop(0);
+    return fail(Code::kUnverified, "the program was replaced since it was read");
+  }
   // A short question may be answered before anybody looks: its end is judged below, with its output.
   if (const Status begun = child.go(); !begun && begun.error().code != Code::kUnavailable) {
     return std::unexpected(begun.error());
@@ -203,11 +207,11 @@ Result<std::string> Solver::run(const std::string& text) {
   return run_child(*prepared_);
 }
 
-// Its version, then two numbers and a sum that fits them or does not, by a coin: `sat` or `unsat`.
+// Its name and version, then two numbers and a sum that fits them or does not, by a coin: `sat` or `unsat`.
 Status Solver::pose_riddles() {
   const std::string random = random_bytes(kRiddles * 3);
   std::string text = spec_.dialect == Dialect::kCvc5 ? "(set-logic ALL)\n(set-option :incremental true)\n" : "";
-  text += "(get-info :version)\n(declare-const x Int)\n";
+  text += "(get-info :name)\n(get-info :version)\n(declare-const x Int)\n";
   std::string expected;
   for (size_t i = 0; i < kRiddles; ++i) {
     const int a = 1 + static_cast<unsigned char>(random[3 * i]);
@@ -218,11 +222,19 @@ Status Solver::pose_riddles() {
     expected += fits ? "sat\n" : "unsat\n";
   }
   PV_TRY(const std::string said, run(text));
-  constexpr std::string_view kVersion = "(:version \"";
-  const size_t line = said.find('\n');
-  if (said.starts_with(kVersion) && said.substr(line + 1) == expected) {
-    version_ = shown(std::string_view(said).substr(kVersion.size(), said.find('"', kVersion.size()) - kVersion.size()));
-    return {};
+  std::string_view rest = said;
+  const auto cut = [&rest](std::string_view front) {
+    const bool there = rest.starts_with(front);
+    if (there) rest.remove_prefix(front.size());
+    return there;
+  };
+  const std::string_view name = spec_.dialect == Dialect::kCvc5 ? "cvc5" : "Z3";
+  if (cut("(:name \"") && cut(name) && cut("\")\n(:version \"")) {
+    const std::string_view version = rest.substr(0, rest.find('"'));
+    if (cut(version) && cut("\")\n") && rest == expected) {
+      version_ = shown(version);
+      return {};
+    }
   }
   return fail(Code::kUnverified, fmt::format("it does not answer as a solver does; to {} questions with known "
                                              "answers it said `{}`", kRiddles, shown(said)));

@@ -44,12 +44,12 @@ constexpr Case kCases[] = {
     {kOrder, R"({"part":"bolt","count\u0000":1})", "U+0000"},
     {R"({"type":"object","properties":{"n":{"type":"number","multipleOf":1}}})", R"({"n":4.5})", "/n is of another type"},
     {R"({"type":"object","properties":{"n":{"multipleOf":2}}})", R"({"n":4.5})", "/n is of another type"},
-    {R"({"type":"object","properties":{"n":{"multipleOf":2}}})", R"({"n":-1e300})", "too large to be divided"},
+    {R"({"type":"object","properties":{"n":{"multipleOf":2}}})", R"({"n":-100000000000000000000.0})", "too large to be divided"},
     {R"({"type":"object","properties":{"n":{"multipleOf":2}}})", R"({"n":"two"})", ""},
     {R"({"type":"object","properties":{"n":{"type":"number","multipleOf":2}}})", R"({"n":4.0})", ""},
     {kOrder, R"(["bolt"])", "the arguments are no object"},
     {kOrder, R"({"part":"bolt","part":"nut"})", "the arguments are no JSON object"},
-    {R"({"type":"object","properties":{"n":{"type":"integer","maximum":10}}})", R"({"n":18446744073709551615})", "/n is too large"},
+    {R"({"type":"object","properties":{"n":{"type":"integer","maximum":10}}})", R"({"n":18446744073709551615})", "says more than it is read as"},
     {R"({"type":"object","properties":{"n":{"type":"number","exclusiveMaximum":1}}})", R"({"n":1})", "/n is too large"},
     {R"({"type":"object","properties":{"n":{"type":"number","exclusiveMaximum":1}}})", R"({"n":0.5})", ""},
     {R"({"type":"object","properties":{"n":{"multipleOf":3}}})", R"({"n":4})", "/n is no multiple"},
@@ -120,6 +120,45 @@ TEST(Schema, WhatItDoesNotLookAtIsTooOpenToTell) {
     EXPECT_TRUE(read.error().message.starts_with("too open to tell: ")) << read.error().message;
     EXPECT_NE(read.error().message.find(place), std::string::npos) << read.error().message;
   }
+}
+
+// Whoever gets the text sees all of its digits, and the validator only the double that they are nearest to.
+TEST(Schema, ANumberThatSaysMoreThanItIsReadAsIsRefused) {
+  const auto schema = *compiled(R"({"type":"object","properties":{"n":{"type":"number"}}})");
+  for (const char* number : {"1.00000000000000000000000000000000006503111234", "1e-99999", "1e-400", "1e2", "1E2", "1.0e0",
+                             "9.0000000000000001", "99999.000000000001", "9007199254740993.0", "18446744073709551615",
+                             "100000000000000000000000000000000000000000e-40", "0.1000000000000000055511151231257827"}) {
+    const std::string text = fmt::format(R"({{"n":{}}})", number);
+    const Status refused = schema->check_text(text);
+    ASSERT_FALSE(refused) << text;
+    EXPECT_NE(refused.error().message.find("says more than it is read as"), std::string::npos) << refused.error().message;
+    // The control: read as a double it fits.
+    json::Parser parser;
+    const auto read = parser.parse(text);
+    if (read) EXPECT_TRUE(schema->check(*read)) << text;
+  }
+  for (const char* number : {"0", "-0", "-0.0", "1", "1.0", "2.50", "0.1", "-12.25", "9223372036854775807", "0.30000000000000004", "100.000"}) {
+    EXPECT_TRUE(schema->check_text(fmt::format(R"({{"n":{}}})", number))) << number;
+  }
+  EXPECT_TRUE(schema->check_text(R"({"a":"1e-99999","b":[true,false,null,"\"1e9"],"e1":{"e":1}})"));
+}
+
+TEST(Schema, ListedNumbersAreExactOrTooOpenToTell) {
+  for (const char* choices : {R"("enum":[9007199254740992])", R"("const":12345678901234567890)", R"("const":{"a":[9007199254740992]})", R"("enum":[1e300])"}) {
+    const auto schema = compiled(fmt::format(R"({{"type":"object","properties":{{"lot":{{{}}}}}}})", choices));
+    ASSERT_FALSE(schema) << choices;
+    EXPECT_EQ(schema.error().code, Code::kUnsupported);
+  }
+  EXPECT_TRUE(compiled(R"({"type":"object","properties":{"lot":{"enum":[9007199254740991,-1.5]}}})"));
+}
+
+// What is looked at for U+0000 is all of the schema, or the schema is too open to tell.
+TEST(Schema, AnAnnotationHidesNothing) {
+  std::string many = "0";
+  for (int i = 0; i < 20'500; ++i) many += ",0";
+  const auto schema = compiled(R"({"examples":[)" + many + R"(],"type":"object","properties":{"part":{"enum":["axle\u0000Ada"]}}})");
+  ASSERT_FALSE(schema);
+  EXPECT_EQ(schema.error().code, Code::kUnsupported);
 }
 
 TEST(Schema, WhatIsNoSchemaIsRefused) {

@@ -63,6 +63,12 @@ def held(gate, stream):
     check(how + "none of it was decided", len(acts(gate)) == before, acts(gate))
     releases = [facts.get("exchange.outcome") for leaf, facts in leaves.read(gate.state) if json.loads(leaf)["verb"] == "release"]
     check(how + "and each answer is recorded as refused", [r for r in releases if r != "open"][-4:] == ["refused"] * 4, releases)
+    # The sample's own line R7: no call of this tool carries a person, nor a telephone number behind a point.
+    order = '{"asset":"boiler","job":"inspect","quantity":%s}'
+    status, _, body = call(gate, "work_order", order % "1.0", stream)
+    check(how + "a work order leaves", status == 200 and b"boiler" in body, body)
+    _, _, body = call(gate, "work_order", order % "1.00000000000000000000000000000000006503111234", stream)
+    check(how + "digits that nobody reads do not", b"says more than it is read as" in body and b"6503111234" not in body, body)
     status, _, body = call(gate, "grep", '{"anything":"at all"}', stream)
     check(how + "a tool that nobody pinned is held to nothing", status == 200 and b"anything" in body, body)
 

@@ -139,6 +139,25 @@ TEST(InspectLeak, NoCutOfLabelledRowsLeaksOrChangesAnything) {
   }
 }
 
+// Nor in the opening line of a key file, which is one then.
+TEST(InspectLeak, AnOpeningLineIsHeldNoLongerThanAWord) {
+  const Inspector inspector = Inspector::create().looking_for({});
+  std::string word = "A";
+  for (int i = 0; i < 420; ++i) word += "\xe2\x80\x8b";
+  TextStream stream = inspector.open_stream();
+  std::vector<Segment> out;
+  size_t held = 0;
+  stream.push("x -----BEGIN ", out);
+  for (int i = 0; i < 58; ++i) {
+    stream.push(word + " ", out);
+    held = std::max(held, stream.held_bytes());
+  }
+  stream.push("! end", out);
+  stream.finish(out);
+  EXPECT_LE(held, kHeldBytesMax);
+  EXPECT_EQ(out.back().labels, std::vector<std::string>{std::string(kLabelSecret)});
+}
+
 // A flood of characters that show nothing is not held back for ever.
 TEST(InspectLeak, WhatIsHeldIsBounded) {
   const Inspector inspector = Inspector::create();

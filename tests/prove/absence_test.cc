@@ -72,6 +72,10 @@ constexpr Case kCases[] = {
      Carries::kTooOpen, "/arguments/b", "any string"},
     {"person", R"({"if":{"properties":{"a":{"const":1}}},"then":{"additionalProperties":false,"properties":{"a":{}}}})", Carries::kTooOpen, "/arguments", "any name"},
     {"person", R"({"additionalProperties":false,"properties":{"a":{"type":"string"}},"not":{"required":["a"]}})", Carries::kTooOpen, "/arguments/a", "any string"},
+    // Null says "left out" of any member that need not be there, and its name travels.
+    {"person", R"({"properties":{"email":{"type":"string","allOf":[false]}},"additionalProperties":false})", Carries::kYes, "/arguments/email", "as null"},
+    {"person", R"({"const":{},"properties":{"email":{"type":"string"}}})", Carries::kYes, "/arguments/email", "as null"},
+    {"person", R"({"const":{},"properties":{"part":{"type":"string"}}})", Carries::kNo, "", ""},
     // The other kind looks at other names, and at smaller numbers.
     {"coordinate", R"({"properties":{"passport_no":{"enum":["a"]}},"additionalProperties":false})", Carries::kNo, "", ""},
     {"coordinate", R"({"properties":{"targetLat":{"type":"boolean"}},"additionalProperties":false})", Carries::kYes, "/arguments/targetLat", "named so"},
@@ -99,6 +103,10 @@ TEST(Absence, NamesAreReadByTheirParts) {
   const Kind& place = *agreement::built_in_kind("coordinate");
   for (const char* name : {"lat", "LAT", "targetLat", "target_lat", "lat1", "GPSFix", "map.grid", "Coordinates", "latlon", "wgs84", "geo-hash", "x"}) {
     EXPECT_TRUE(names_kind(name, place)) << name;
+  }
+  const Kind& person = *agreement::built_in_kind("person");
+  for (const char* name : {"address", "addresses", "homeAddresses", "nationalities", "identities", "surnames"}) {
+    EXPECT_TRUE(names_kind(name, person)) << name;
   }
   for (const char* name : {"plate", "latin", "ration", "texture", "gridlock", ""}) EXPECT_FALSE(names_kind(name, place)) << name;
 }
