@@ -101,13 +101,11 @@ bool decode_base64(std::string_view text, std::string& out) {
       ++i;
       continue;
     }
-    const bool front = i == 0;
+    const int tries = i == 0 ? 4 : 1;  // what begins a window may be the middle of a run, anywhere in four
     std::string digits = read_base64_run(text, i);
-    // What begins a window may be the middle of a run, anywhere in four.
-    for (int skipped = 0; skipped < (front ? 4 : 1); ++skipped) {
-      if (skipped > 0) digits.erase(0, 1);
-      if (digits.size() < kBase64CharsMin || digits.size() % 4 == 1) continue;
-      if (std::ranges::none_of(digits, is_mark_of_base64)) continue;  // a long word
+    for (int skipped = 0; skipped < tries; ++skipped, digits.erase(0, 1)) {
+      const bool long_word = std::ranges::none_of(digits, is_mark_of_base64);
+      if (long_word || digits.size() < kBase64CharsMin || digits.size() % 4 == 1) continue;
       const std::string bytes = base64_bytes(digits);
       if (!is_text(bytes)) continue;
       append_part(out, bytes);
