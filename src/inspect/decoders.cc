@@ -517,15 +517,11 @@ class Signs {
   void end_word(std::string_view word) {
     bool digit = false;
     bool letter = false;
-    bool hex = word.size() > 1;
     for (char c : word) {
       digit = digit || unleet(c) != c;
       letter = letter || is_alpha(c);
-      hex = hex && (hex_digit(c) >= 0 || c == ':');
     }
     mixed_ += digit && letter ? 1 : 0;
-    hex_ = hex ? hex_ + word.size() : 0;
-    found_ = found_ || hex_ >= kHexCharsMin;
     single_ += read_code_point(word).length == word.size() ? 1 : 0;
     alike_ = latin_ = false;
   }
@@ -541,7 +537,7 @@ class Signs {
     found_ = found_ || (alike_ && latin_);
     gaps_ += c == '-' || c == '.' || c == '_' ? 1 : 0;
     hyphens_ += c == '-' ? 1 : 0;
-    take_base64(c);
+    take_digit(c);
   }
 
   [[nodiscard]] bool any() const {
@@ -555,8 +551,10 @@ class Signs {
   }
 
  private:
-  // A run goes on over the end of a line that is long enough, as in read_base64_run().
-  void take_base64(char c) {
+  // A run of base 64 goes on over the end of a line that is long enough, as in read_base64_run().
+  void take_digit(char c) {
+    hex_ = hex_digit(c) >= 0 ? hex_ + 1 : c == ' ' || c == ':' ? hex_ : 0;
+    found_ = found_ || hex_ >= kHexCharsMin;
     const bool inside = base64_digit(c) >= 0;
     const bool wraps = (c == '\n' || c == '\r') && (line_ == 0 || line_ >= kBase64LineMin);
     line_ = inside ? line_ + 1 : 0;
@@ -578,7 +576,7 @@ class Signs {
   size_t single_ = 0;
   size_t run_ = 0;   // of base-64 digits
   size_t line_ = 0;  // of them in this line
-  size_t hex_ = 0;  // digits in words of nothing else
+  size_t hex_ = 0;   // of hexadecimal digits, blanks and colons between them
 };
 
 }  // namespace
