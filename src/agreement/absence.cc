@@ -39,7 +39,9 @@ std::string parts_of(std::string_view property) {
   for (size_t i = 0; i < property.size(); ++i) {
     const Class now = class_of(property[i]);
     const Class before = i > 0 ? class_of(property[i - 1]) : Class::kOther;
-    const bool word_ends = now == Class::kUpper && i + 1 < property.size() && class_of(property[i + 1]) == Class::kLower;
+    const bool plural = i + 1 < property.size() && property[i + 1] == 's' &&  // as in `SSNs`
+                        (i + 2 == property.size() || class_of(property[i + 2]) != Class::kLower);
+    const bool word_ends = now == Class::kUpper && !plural && i + 1 < property.size() && class_of(property[i + 1]) == Class::kLower;
     const bool edge = (now == Class::kUpper && (before == Class::kLower || word_ends)) || (now == Class::kDigit) != (before == Class::kDigit);
     if ((edge || now == Class::kOther) && out.back() != '_') out += '_';
     if (now != Class::kOther) out += now == Class::kUpper ? static_cast<char>(property[i] - 'A' + 'a') : property[i];

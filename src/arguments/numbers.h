@@ -7,8 +7,8 @@ namespace proviso::arguments {
 
 inline constexpr size_t kNumberBytesMax = 32;  // a sign, 17 digits, a point, zeros in front or behind
 
-// Whether every number of `json`, which is valid, is a whole number of 64 bits, or a fraction without exponent that is
-// the shortest that reads as its double, but for zeros at its end.
+// Whether every number of `json`, which is valid, is a whole number of 64 bits, or the shortest that reads as its
+// double: without exponent, zeros at its end aside, or with one, however that is written.
 bool numbers_read_back(std::string_view json);
 
 }  // namespace proviso::arguments

@@ -309,8 +309,8 @@ Status InputSchema::check_text(std::string_view arguments) const {
   const auto parsed = parser.parse(arguments);
   if (!parsed) return fail(Code::kInvalid, "the arguments are no JSON object: " + parsed.error().message);
   if (!numbers_read_back(arguments)) {
-    return fail(Code::kInvalid, "the arguments hold a number that says more than it is read as: write it plainly, in at most "
-                                "17 digits and without an exponent");
+    return fail(Code::kInvalid, "the arguments hold a number that says more than it is read as: write no more digits than "
+                                "a double has");
   }
   return check(*parsed);
 }

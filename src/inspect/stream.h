@@ -15,7 +15,7 @@ namespace proviso::inspect {
 // the hold-back. Counted in decoded bytes: escaped JSON may take six bytes for one.
 inline constexpr size_t kWordBytesMax = 220;
 // The same as it was sent, of which escapes and characters that show nothing need more: judged then as far as it goes.
-inline constexpr size_t kRawWordBytesMax = 12 * kWordBytesMax;
+inline constexpr size_t kRawWordBytesMax = 6 * kWordBytesMax;
 // Segments gather this many bytes before they are cut at the next safe place, so that a long text is
 // not cut into single words. The first bytes of a text are not gathered: they are waited for.
 inline constexpr size_t kSegmentBytesMin = 32;

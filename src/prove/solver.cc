@@ -231,7 +231,7 @@ Status Solver::pose_riddles() {
   const std::string_view name = spec_.dialect == Dialect::kCvc5 ? "cvc5" : "Z3";
   if (cut("(:name \"") && cut(name) && cut("\")\n(:version \"")) {
     const std::string_view version = rest.substr(0, rest.find('"'));
-    if (cut(version) && cut("\")\n") && rest == expected) {
+    if (!version.empty() && cut(version) && cut("\")\n") && rest == expected) {
       version_ = shown(version);
       return {};
     }

@@ -50,7 +50,7 @@ std::vector<Segment> run(const Inspector& inspector, const Case& c, std::initial
     // Characters of several bytes are counted as sent.
     const bool ascii = std::ranges::all_of(c.text, [](char b) { return static_cast<unsigned char>(b) < 0x80; });
     EXPECT_LE(stream.held_bytes(), c.text_kind == TextKind::kPlain && ascii ? kHoldBackBytesMax + kAheadBytesMax
-                                                                           : 12 * kHoldBackBytesMax);
+                                                                           : 6 * kHoldBackBytesMax);
     from = cut;
   }
   stream.push(std::string_view(c.text).substr(from), out);

@@ -105,7 +105,7 @@ TEST(Absence, NamesAreReadByTheirParts) {
     EXPECT_TRUE(names_kind(name, place)) << name;
   }
   const Kind& person = *agreement::built_in_kind("person");
-  for (const char* name : {"address", "addresses", "homeAddresses", "nationalities", "identities", "surnames"}) {
+  for (const char* name : {"address", "addresses", "homeAddresses", "nationalities", "identities", "surnames", "allSSNs", "listIMEIs", "SSNs", "personalNationalIDs"}) {
     EXPECT_TRUE(names_kind(name, person)) << name;
   }
   for (const char* name : {"plate", "latin", "ration", "texture", "gridlock", ""}) EXPECT_FALSE(names_kind(name, place)) << name;
