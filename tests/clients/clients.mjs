@@ -5,7 +5,9 @@ import Anthropic from "@anthropic-ai/sdk";
 
 const SECRET = "AKIAIOSFODNN7QWERTYU";
 // The upstream says it; the request does not hold it.
-const saySecret = "hex say " + Buffer.from(`the key is ${SECRET} and more`).toString("hex");
+// As tests/lib/spelling.py has it.
+const spelled = (text) => Buffer.from(text).map((byte) => 255 - byte).toString("hex");
+const saySecret = "hex say " + spelled(`the key is ${SECRET} and more`);
 const out = (name, ok, detail) => console.log(JSON.stringify({ name, ok: !!ok, detail: detail === undefined ? "" : String(detail) }));
 const headers = { "Proviso-Purpose": "analysis" };
 const openai = (base, more = {}) => new OpenAI({ baseURL: base + "/v1", apiKey: process.env.KEY, defaultHeaders: headers, ...more });
@@ -111,7 +113,7 @@ async function responsesFaults(base) {
 async function choicesFaults(base) {
   const client = openai(base);
   const ask = (script, more = {}) => client.chat.completions.create({ model: "local", messages: user("script: " + script), n: 2, ...more });
-  const hidden = "hex at " + Buffer.from(`1 say the key is ${SECRET} and more`).toString("hex");
+  const hidden = "hex at " + spelled(`1 say the key is ${SECRET} and more`);
   await attempt("openai two choices", async () => {
     const answer = await ask("say plain words");
     out("openai two choices", answer.choices.length === 2 && answer.choices[1].message.content === "plain words");

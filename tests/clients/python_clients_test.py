@@ -18,6 +18,7 @@ if os.environ.get("PROVISO_IN_VENV") != "1":
 import anthropic  # noqa: E402
 import openai  # noqa: E402
 from gate import Checks, Gate  # noqa: E402
+from spelling import spelled  # noqa: E402
 from upstream import Upstream  # noqa: E402
 
 checks = Checks("clients.python")
@@ -27,12 +28,12 @@ WEATHER = {"type": "object", "properties": {"city": {"type": "string", "enum": [
            "required": ["city"], "additionalProperties": False}
 SECRET = "AKIAIOSFODNN7QWERTYU"
 # The upstream says it; the request does not hold it.
-SAY_SECRET = "hex say " + ("the key is %s and more" % SECRET).encode().hex()
+SAY_SECRET = "hex say " + spelled("the key is %s and more" % SECRET)
 def hidden_at(place):
-    return "hex at " + ("%d say the key is %s and more" % (place, SECRET)).encode().hex()
+    return "hex at " + spelled("%d say the key is %s and more" % (place, SECRET))
 
 
-CALL_SECRET = "hex tool " + ('notes {"text":"%s"}' % SECRET).encode().hex()
+CALL_SECRET = "hex tool " + spelled('notes {"text":"%s"}' % SECRET)
 
 
 def openai_client(gate, purpose="analysis", **more):

@@ -11,6 +11,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import leaves  # noqa: E402
 from gate import BIN, TOP, Checks, Gate  # noqa: E402
+from spelling import spelled  # noqa: E402
 from upstream import Upstream  # noqa: E402
 
 checks = Checks("gate.redact")
@@ -101,7 +102,7 @@ def said_by(body):
 
 def answers(gate):
     words = "the key is %s and nothing else is known of it" % KEY
-    script = "script: hex say " + words.encode().hex()
+    script = "script: hex say " + spelled(words)
     status, headers, body = gate.chat(script, headers=ANALYSIS)
     whole = json.loads(body)["choices"][0]["message"]["content"]
     check("an answer leaves without its secret", status == 200 and whole == words.replace(KEY, MARK), whole)
@@ -111,10 +112,10 @@ def answers(gate):
         ("ask", "allow"), ("release", "redact"), ("release", "allow")] and [f[2].get("exchange.outcome") for f in found[1:]] ==
         ["open", "complete"], [(f[0], f[1], f[2].get("exchange.outcome")) for f in found])
     pem = "-----BEGIN PRIVATE KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n" * 20 + "-----END PRIVATE KEY-----\nand so on"
-    long = "one line of words, and another one behind it. " * 60
+    long = "the pumps were looked at in spring, and all of them ran well. " * 45
     for name, text in (("a word", words), ("a key file", "here: " + pem), ("two", KEY + " or " + KEY[:-1] + "V"),
                        ("in long text", long + KEY + " " + long + KEY + " end")):
-        digits = text.encode().hex()
+        digits = spelled(text)
         whole = json.loads(gate.chat("script: hex say " + digits, headers=ANALYSIS)[2])["choices"][0]["message"]["content"]
         status, headers, body = gate.chat("script: hex say " + digits, headers=ANALYSIS, stream=True)
         check("a stream says what the whole answer says: " + name, said_by(body) == whole and KEY not in whole and
@@ -125,12 +126,12 @@ def answers(gate):
               closing.get("exchange.outcome") == "complete", closing)
     for number in range(1, len(words)):
         pieces = json.dumps({"channel": "content" if number % 2 else "reasoning", "pieces": [words[:number], words[number:]]})
-        status, _, body = gate.chat("script: hex pieces " + pieces.encode().hex(), headers=ANALYSIS, stream=True)
+        status, _, body = gate.chat("script: hex pieces " + spelled(pieces), headers=ANALYSIS, stream=True)
         if said_by(body) != words.replace(KEY, MARK):
             check("a stream cut at %d" % number, False, said_by(body))
     check("every cut of a stream", True)
     for stream in (False, True):
-        status, headers, body = gate.chat("script: hex tool " + ('grep {"text":"%s"}' % KEY).encode().hex(), headers=ANALYSIS,
+        status, headers, body = gate.chat("script: hex tool " + spelled('grep {"text":"%s"}' % KEY), headers=ANALYSIS,
                                           stream=stream, role="analyst")
         check("a tool call is not rewritten but denied (stream %s)" % stream, KEY.encode() not in body and
               MARK.encode() not in body and (status == 403 or b"content_filter" in body), (status, body[-300:]))
@@ -156,7 +157,7 @@ def responses(gate, upstream):
         _, _, body = gate.request("POST", "/v1/responses", {"model": "local", "metadata": metadata, "input": "script: say done"}, ANALYSIS)
         check("redacted metadata is not given back", json.loads(body)["metadata"] == echoed and KEY.encode() not in body, body)
     words = "the key is %s and nothing else" % KEY
-    script = "script: hex say " + words.encode().hex()
+    script = "script: hex say " + spelled(words)
     whole = json.loads(gate.request("POST", "/v1/responses", {"model": "local", "input": script}, ANALYSIS)[2])
     text = whole["output"][0]["content"][0]["text"]
     _, _, body = gate.request("POST", "/v1/responses", {"model": "local", "input": script, "stream": True}, ANALYSIS)
@@ -168,7 +169,7 @@ def responses(gate, upstream):
 def choices(gate):
     words = "the key is %s and nothing else" % KEY
     for number in range(3):
-        script = "script: hex at " + ("%d say %s" % (number, words)).encode().hex()
+        script = "script: hex at " + spelled("%d say %s" % (number, words))
         said = json.loads(gate.chat(script, headers=ANALYSIS, n=3)[2])["choices"]
         _, _, body = gate.chat(script, headers=ANALYSIS, n=3, stream=True)
         streamed = ["", "", ""]
@@ -181,7 +182,7 @@ def choices(gate):
 
 def too_much(gate):
     """What is taken out of a stream is kept until its end, so there is a limit to it."""
-    digits = (KEY + " ").encode().hex() * 60000
+    digits = spelled(KEY + " ") * 60000
     status, _, body = gate.chat("script: hex say " + digits, headers=ANALYSIS, stream=True)
     check("a stream of nothing but secrets ends", KEY.encode() not in body and b"redacted_too_much" in body and b"[DONE]" not in body,
           (status, len(body), body[-300:]))
@@ -198,7 +199,7 @@ def hospital():
         text = "Mr. John Smith 123-45-6789 4111 1111 1111 1111 paid"
         seen = upstream.seen
         asked = gate.chat(text, headers=coding, role="clerk")[2]
-        script = "script: hex say " + text.encode().hex()
+        script = "script: hex say " + spelled(text)
         whole = gate.chat(script, headers=coding, role="clerk")[2]
         stream = gate.chat(script, headers=coding, role="clerk", stream=True)[2]
         check("what shows only after the cut is refused, asked, answered and streamed", upstream.seen == seen + 2 and all(
@@ -216,7 +217,7 @@ def hospital():
             file.write("\n".join(line for line in rules.replace(before, after).split("\n") if not line.endswith("| redact")))
     text = "write to ada.lovelace@example.org please. " + "one line of words. " * 90 + "the card is 4111 1111 1111 1111 and no more"
     with Gate(upstream=upstream, agreement=folder) as gate:
-        script = "script: hex say " + text.encode().hex()
+        script = "script: hex say " + spelled(text)
         whole = json.loads(gate.chat(script, headers=coding, role="clerk")[2])["choices"][0]["message"]["content"]
         stream = said_by(gate.chat(script, headers=coding, role="clerk", stream=True)[2])
         check("judged whole, a stream redacts what came before its reason", whole == stream and "ada" not in whole and

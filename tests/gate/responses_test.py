@@ -9,6 +9,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import leaves  # noqa: E402
 from gate import BIN, Checks, Gate  # noqa: E402
+from spelling import spelled  # noqa: E402
 from upstream import Upstream  # noqa: E402
 
 checks = Checks("gate.responses")
@@ -19,7 +20,7 @@ SECRET = "AKIAIOSFODNN7QWERTYU"
 
 
 def hidden(text, verb="say"):
-    return "script: hex %s %s" % (verb, text.encode().hex())
+    return "script: hex %s %s" % (verb, spelled(text))
 
 
 def respond(gate, text, role="analyst", headers=ANALYSIS, **more):

@@ -4,6 +4,8 @@ import asyncio
 import json
 import random
 
+from spelling import spelled
+
 KINDS = ("chat", "stream", "messages", "messages_stream", "denied", "secret_stream")
 SECRET = "AKIAIOSFODNN7QWERTYU"
 
@@ -13,7 +15,7 @@ def request_of(kind, key, number):
     text = "script: say answer %d of many words" % number
     if kind == "secret_stream":
         said = "before %d the key is %s and after" % (number, SECRET)
-        text = "script: hex say " + said.encode().hex()
+        text = "script: hex say " + spelled(said)
     anthropic = kind.startswith("messages")
     body = {"model": "local", "messages": [{"role": "user", "content": text}], "max_tokens": 64}
     if kind in ("stream", "messages_stream", "secret_stream"):

@@ -6,7 +6,7 @@ says after "script:". It exists for fault rows; the happy paths run on the real 
     script: error 500|429|…     that status with the protocol's error body
     script: error-in-stream     a few words, then the protocol's error event
     script: tool NAME JSON      calls a tool
-    script: hex VERB HEX        VERB with the text that HEX spells: what must not stand in a request
+    script: hex VERB HEX        VERB with the text that HEX spells (spelling.py): what must not stand in a request
     script: pieces JSON         {"channel": "content"|"reasoning"|"tool", "pieces": [...]}, cut as given
     script: reason TEXT         reasoning, then a word of text
     script: refusal TEXT        the model's own refusal
@@ -23,6 +23,8 @@ import json
 import sys
 import threading
 import zlib
+
+import spelling
 
 
 def last_text(body):
@@ -43,7 +45,7 @@ def script_of(body):
     verb, _, rest = text.split("script:", 1)[1].strip().partition(" ")
     if verb == "hex":
         verb, _, digits = rest.partition(" ")
-        rest = bytes.fromhex(digits.strip()).decode()
+        rest = spelling.read(digits.strip())
     elif verb == "zip":  # hexadecimal of compressed text: no detector reads it
         verb, _, digits = rest.partition(" ")
         rest = zlib.decompress(bytes.fromhex(digits.strip())).decode()

@@ -9,6 +9,12 @@ import threading
 import time
 import zlib
 
+
+def unspelled(digits):
+    """What spelling.py spelled; a server in its sandbox cannot read that file."""
+    return bytes(255 - byte for byte in bytes.fromhex(digits)).decode()
+
+
 LEGACY, MODERN = "2025-11-25", "2026-07-28"
 META = "io.modelcontextprotocol/"
 SECRET = os.urandom(32)
@@ -335,9 +341,9 @@ def call_tool(request):
     if name == "echo":
         return {"content": [text(args.get("text", ""))]}
     if name == "spell":
-        return {"content": [text(bytes.fromhex(args.get("hex", "")).decode())]}
+        return {"content": [text(unspelled(args.get("hex", "")))]}
     if name == "whisper":
-        request.progress(1, 2, message=bytes.fromhex(args.get("hex", "")).decode())
+        request.progress(1, 2, message=unspelled(args.get("hex", "")))
         return {"content": [text("Whispered.")]}
     if name == "chatter":
         return chatter(request, args)
@@ -359,14 +365,14 @@ def chatter(request, args):
     request.say("notifications/resources/updated", {"uri": "test://static-text"})
     request.say("notifications/message", {"level": "info", "logger": "fixture", "data": "a line"})
     for number, words in enumerate(args.get("hex", [])):
-        request.progress(number, message=bytes.fromhex(words).decode())
+        request.progress(number, message=unspelled(words))
     for number in range(args.get("count", 0)):
         request.progress(number, message="step %d " % number + "x" * args.get("size", 0))
     return {"content": [text("Chattered.")]}
 
 
 def interview(request, args):
-    asking = form(bytes.fromhex(args["hex"]).decode(), NAME_SCHEMA)
+    asking = form(unspelled(args["hex"]), NAME_SCHEMA)
     if request.modern:
         given = request.inputs({"name": asking}, "s" * args["state"] if "state" in args else None)["name"]
     else:

@@ -17,15 +17,12 @@ import leaves  # noqa: E402
 from fixture import Fixture  # noqa: E402
 from gate import Checks  # noqa: E402
 from governed import LEGACY, META, MODERN, Client, Governed, registry, words  # noqa: E402
+from spelling import spelled  # noqa: E402
 
 checks = Checks("mcp.guards")
 check = checks.check
 SECRET = "AKIAIOSFODNN7QWERTYU"
 ASKABLE = {"elicitation": {}}
-
-
-def spelled(text):
-    return text.encode().hex()
 
 
 def told(client, method):

@@ -13,6 +13,7 @@ sys.path.insert(0, HERE)
 from fixture import Fixture  # noqa: E402
 from gate import BIN, Checks  # noqa: E402
 from governed import CLASSES, LEGACY, MODERN, Client, Governed, registry, words  # noqa: E402
+from spelling import spelled  # noqa: E402
 
 checks = Checks("mcp.held")
 check = checks.check
@@ -150,7 +151,7 @@ def all_that_travels(gate, era):
 def second_round(gate, fixture):
     """What a held call's server asks is answered by a call that is held again: the answers are part of what is done."""
     client = Client(gate.port, gate.keys["staff"], MODERN, {"elicitation": {}})
-    asked = {"name": "interview", "arguments": {"hex": "who".encode().hex(), "state": 8}}
+    asked = {"name": "interview", "arguments": {"hex": spelled("who"), "state": 8}}
     fixture.state.heard.clear()
 
     def held(answer):

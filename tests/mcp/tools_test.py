@@ -16,6 +16,7 @@ import driver  # noqa: E402
 from fixture import Fixture  # noqa: E402
 from gate import BIN, Checks  # noqa: E402
 from governed import LEGACY, META, MODERN, Client, Governed, pin, registry, words  # noqa: E402
+from spelling import spelled  # noqa: E402
 
 checks = Checks("mcp.tools")
 check = checks.check
@@ -50,7 +51,7 @@ def calls(gate, fixture, era):
     meta = answer["result"]["_meta"]
     check(era + " and its leaf says deny", verbs(gate, meta["proviso/exchange"]) == [("act", "deny", None)] and
           meta["proviso/clauses"] == ["1.2"], meta)
-    answer = client.call("spell", {"hex": ("the key is " + SECRET).encode().hex()})
+    answer = client.call("spell", {"hex": spelled("the key is " + SECRET)})
     check(era + " a secret in a result stays here", answer["result"]["isError"] and SECRET not in
           json.dumps(client.last[2]), answer)
     check(era + " and its release says deny", verbs(gate, answer["result"]["_meta"]["proviso/exchange"]) ==
@@ -255,11 +256,11 @@ def cancelled(gate):
 def notifications(gate):
     for era in (LEGACY, MODERN):
         client = Client(gate.port, gate.keys["staff"], era).open()
-        answer = client.call("whisper", {"hex": "hello".encode().hex()}, meta={"progressToken": "p"})
+        answer = client.call("whisper", {"hex": spelled("hello")}, meta={"progressToken": "p"})
         check(era + " progress passes under the client's token", any(
             m.get("params", {}).get("progressToken") == "p" and m["params"]["message"] == "hello"
             for m in client.last[2]) and words(answer) == "Whispered.", client.last)
-        answer = client.call("whisper", {"hex": ("key " + SECRET).encode().hex()}, meta={"progressToken": "p"})
+        answer = client.call("whisper", {"hex": spelled("key " + SECRET)}, meta={"progressToken": "p"})
         check(era + " a secret in a notification stops the call", answer["result"]["isError"] and SECRET not in
               json.dumps(client.last[2]), client.last)
         exchange = answer["result"]["_meta"]["proviso/exchange"]
