@@ -256,12 +256,17 @@ http::Task<Step<>> StreamRelease::redact_kept() {
   again.finish(fresh);
   add_fresh(fresh, left);
   left.bytes = seen_.bytes;
-  if (Step<> renewed = renew(); !renewed) co_return std::unexpected(std::move(renewed.error()));
-  if (passage_.in_force->version != decided_under_) co_return std::unexpected(changed_meanwhile());
-  Step<> decided = co_await decide(left, "open", false);
+  Step<> decided = co_await decide_left(left);
   if (!decided) co_return std::unexpected(std::move(decided.error()));
   content_ = std::move(left);
   co_return Step<>{};
+}
+
+// Only what the decision about the whole was about may be decided without it.
+http::Task<Step<>> StreamRelease::decide_left(const Content& left) {
+  if (Step<> renewed = renew(); !renewed) co_return renewed;
+  if (passage_.in_force->version != decided_under_) co_return std::unexpected(changed_meanwhile());
+  co_return co_await decide(left, "open", false);
 }
 
 Step<> StreamRelease::say(Kept part) {
@@ -343,10 +348,7 @@ http::Task<Step<>> StreamRelease::admit_left(const Content& more, bool anew) {
   Content left = content_;
   left.add(more);
   if (redacting_ && !whole_ && (anew || !left.same_facts(content_))) {
-    if (Step<> renewed = renew(); !renewed) co_return std::unexpected(std::move(renewed.error()));
-    // Only what the decision about the whole was about may be decided without it.
-    if (passage_.in_force->version != decided_under_) co_return std::unexpected(changed_meanwhile());
-    Step<> decided = co_await decide(left, "open", false);
+    Step<> decided = co_await decide_left(left);
     if (!decided) co_return std::unexpected(std::move(decided.error()));
   }
   content_ = std::move(left);

@@ -58,6 +58,7 @@ class StreamRelease {
   http::Task<Step<>> let_go_again(std::vector<Judged> judged, int32_t choice, Kept& run);
   http::Task<Step<>> end_text(const exchange::StreamEvent& event);
   http::Task<Step<>> redact_kept();
+  http::Task<Step<>> decide_left(const Content& left);
   // Cuts the part, and keeps what it was for the vault.
   Step<> take_out(Judged& part);
   // Corridor::renew(), which also turns a stream whose texts were inspected for other labels than the

@@ -3,6 +3,7 @@
 #include <array>
 #include <string>
 
+#include "inspect/readings.h"
 #include "inspect/unicode.h"
 
 namespace proviso::inspect {
@@ -59,55 +60,25 @@ Symbol symbol_of(char32_t c, char first, size_t length) {
 }
 
 constexpr Symbol kIncomplete{.complete = false};
+constexpr char kNoByte = '\x80';
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
+bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
-struct CodeUnit {
-  char32_t value = 0;
-  bool whole = false;
-  bool complete = true;
-};
-
-// The four digits of "\uXXXX" at the front.
-CodeUnit read_code_unit(std::string_view text) {
-  CodeUnit out;
-  for (size_t i = 0; i < kEscapeBytes; ++i) {
-    if (i >= text.size()) return {.complete = false};
-    if (i < 2) {
-      if (text[i] != "\\u"[i]) return {};
-      continue;
-    }
-    const int digit = hex_value(text[i]);
-    if (digit < 0) return {};
-    out.value = out.value * 16 + static_cast<char32_t>(digit);
+// Whether more bytes could make an escape with four digits of this.
+bool is_begun(std::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (i < 2 ? text[i] != "\\u"[i] : !is_hex(text[i])) return false;
   }
-  out.whole = true;
-  return out;
+  return text.size() < kEscapeBytes;
 }
 
 // The backslash that begins no escape stands for itself.
 Symbol read_escape(std::string_view text) {
-  constexpr std::string_view kNames = "\"\\/bfnrt";
-  constexpr std::string_view kValues = "\"\\/\b\f\n\r\t";
-  if (text.size() < 2) return kIncomplete;
-  if (const size_t at = kNames.find(text[1]); at != std::string_view::npos) {
-    return {Symbol::Kind::kByte, kValues[at], 2};
-  }
-  const CodeUnit unit = read_code_unit(text);
-  if (!unit.complete) return kIncomplete;
-  if (!unit.whole) return {Symbol::Kind::kByte, '\\', 1};
-  constexpr char kNoByte = '\x80';
-  if (unit.value < 0xd800 || unit.value >= 0xdc00) return symbol_of(unit.value, kNoByte, kEscapeBytes);
-  const CodeUnit low = read_code_unit(text.substr(kEscapeBytes));
-  if (!low.complete) return kIncomplete;
-  if (!low.whole || low.value < 0xdc00 || low.value >= 0xe000) return {Symbol::Kind::kOther, kNoByte, kEscapeBytes};
-  const char32_t value = 0x10000 + ((unit.value - 0xd800) << 10) + (low.value - 0xdc00);
-  return symbol_of(value, kNoByte, 2 * kEscapeBytes);
+  if (text.size() < 2 || is_begun(text)) return kIncomplete;
+  const JsonEscape escape = read_json_escape(text);
+  const bool half = escape.value == kReplacement && escape.length == kEscapeBytes;  // its other half may follow
+  if (half && is_begun(text.substr(kEscapeBytes))) return kIncomplete;
+  return symbol_of(escape.value, kNoByte, escape.length);
 }
 
 // Whether more bytes could make a code point of this.

@@ -44,6 +44,19 @@ TEST(Attacks, AProgramThatIsNoSolverProvesNothing) {
   }
 }
 
+// The program that runs is the one that was read: what is recorded names its digest.
+TEST(Attacks, AProgramThatWasReplacedSinceItWasReadIsNotBelieved) {
+  if (!have_solvers()) return;
+  for (const SolverSpec& spec : {solvers().cvc5, solvers().z3}) {
+    SolverIdentity who = *identify(spec);
+    EXPECT_TRUE(Solver::start(spec, who));  // the control
+    who.program = sha256("another");
+    const auto started = Solver::start(spec, who);
+    ASSERT_FALSE(started);
+    EXPECT_NE(started.error().message.find("was replaced since it was read"), std::string::npos) << started.error().message;
+  }
+}
+
 TEST(Attacks, ASolverThatHangsIsStoppedFromOutside) {
   if (!have_solvers()) return;
   // Nothing can be asked and answered within a millisecond.
