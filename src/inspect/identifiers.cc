@@ -404,6 +404,15 @@ bool opens(const Look& look) {
 
 }  // namespace
 
+bool may_open_identifier(std::string_view text) {
+  size_t end = 1;
+  while (end < text.size() && is_lower(text[end])) ++end;
+  if (end == 1 || (end < text.size() && is_word(text[end]))) return true;
+  return std::ranges::any_of(kMonths, [&](std::string_view month) {
+    return month.size() == end && month[0] == lower_of(text[0]) && month.substr(1) == text.substr(1, end - 1);
+  });
+}
+
 Found find_identifier(const Look& look) {
   if (!is_decided(look) && opens(look)) return Found::more();
   const char c = look[look.at];

@@ -14,6 +14,9 @@ inline constexpr std::string_view kLabelContact = "contact";
 
 // Whether one begins at `look.at`, where no letter or digit stands before.
 Found find_identifier(const Look& look);
+// False for a capital and small letters that are the whole of a word and no month: nothing begins with them, whatever
+// stands behind. `text` begins with the capital, and a word in it is whole.
+bool may_open_identifier(std::string_view text);
 
 // Check digits, over the digits alone.
 bool luhn_holds(std::string_view digits);          // ISO/IEC 7812-1 annex B

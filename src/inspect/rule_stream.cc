@@ -59,7 +59,7 @@ bool RuleStream::is_quiet(std::string_view text) const {
       inside = true;
       capital = false;
     } else if (is_upper(c)) {
-      if (personal || capital || may_mark(text.substr(i))) return false;
+      if (capital || may_mark(text.substr(i)) || (personal && (inside || may_open_identifier(text.substr(i))))) return false;
       inside = capital = true;
     } else if (is_digit(c)) {
       if (personal) return false;

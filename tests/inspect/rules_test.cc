@@ -156,5 +156,20 @@ TEST(InspectLabels, OnlyWhatAnAgreementNamesIsPut) {
   EXPECT_EQ(none.inspect(std::span(&view, 1)).marking, kRankTopSecret);
 }
 
+// The quick pass lets capitals go that begin nothing; one that begins a date stays, wherever segments end.
+TEST(Rules, FindADateThatBeginsWithAMonthWhereverItStands) {
+  const Inspector inspector = Inspector::create().looking_for(std::vector<std::string>{"personal_identifier"});
+  for (size_t before = 0; before < 120; ++before) {
+    const std::string text = std::string(before / 2, 'w') + " " + std::string(before - before / 2, 'v') +
+                             " Ana, born on January 29, 1982, lives here.";
+    const std::string_view view = text;
+    const Verdict verdict = inspector.inspect(std::span(&view, 1));
+    ASSERT_EQ(verdict.findings.size(), 1u) << before;
+    EXPECT_EQ(verdict.findings[0].rule, "birth-date");
+  }
+  for (std::string_view word : {"January 29", "May", "Dec.", "KA-XB", "B AB", "MRN", "Ab1", "A"}) EXPECT_TRUE(may_open_identifier(word)) << word;
+  for (std::string_view word : {"Januaryish 29", "Maya", "Leave the", "It", "Decide."}) EXPECT_FALSE(may_open_identifier(word)) << word;
+}
+
 }  // namespace
 }  // namespace proviso::inspect
