@@ -2,8 +2,11 @@
 // compared with the text.
 //
 //   bench_inspect [FILE…]     # texts of your own, one text a file
+//
+// With PROVISO_ENCODER, the encoder's file, also what one second opinion costs.
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <functional>
@@ -14,6 +17,7 @@
 
 #include "base/check.h"
 #include "inspect/inspector.h"
+#include "inspect/second_opinion.h"
 #include "inspect/stream.h"
 
 namespace proviso::inspect {
@@ -125,6 +129,27 @@ void measure_all(const char* name, const std::string& text, TextKind kind) {
   measure("every label", every, name, text, kind);
 }
 
+// One second opinion on the beginning of a text, by how much of it is read.
+int measure_opinion(const char* file) {
+  std::ifstream in(file, std::ios::binary);
+  const auto second = EncoderOpinion::create({std::istreambuf_iterator<char>(in), {}});
+  if (!second) {
+    std::fprintf(stderr, "error: %s: %s\n", file, second.error().message.c_str());
+    return 2;
+  }
+  for (const size_t bytes : {64u, 128u, 256u, 512u}) {
+    const std::string text = prose(bytes, false);
+    double best = 1e9;
+    for (int i = 0; i < 20; ++i) {
+      const double start = cpu_us();
+      labelled = labelled + ((*second)->of(Margins{}, text, SecondOpinion::Extent::kWhole)[0] > 0 ? 1 : 0);
+      best = std::min(best, cpu_us() - start);
+    }
+    std::printf("%-22s %4zu bytes %8.1f us\n", "second opinion", bytes, best);
+  }
+  return 0;
+}
+
 }  // namespace
 }  // namespace proviso::inspect
 
@@ -149,5 +174,6 @@ int main(int argc, char** argv) {
     }
     measure_all(argv[i], text, TextKind::kPlain);
   }
-  return 0;
+  const char* const encoder = std::getenv("PROVISO_ENCODER");
+  return encoder == nullptr ? 0 : measure_opinion(encoder);
 }

@@ -14,6 +14,7 @@
 #include "base/visible.h"
 #include "cli/command.h"
 #include "cli/output.h"
+#include "gate/detectors.h"
 #include "gate/judge.h"
 #include "gate/redaction.h"
 #include "inspect/inspector.h"
@@ -34,7 +35,7 @@ struct InspectOptions {
   std::string file;
   bool json_text = false;
   bool as_json = false;
-  std::string agreement, who, purpose, does = "ask";
+  std::string agreement, who, purpose, does = "ask", encoder;
 };
 
 Result<std::string> read_text(const std::string& file) {
@@ -49,9 +50,9 @@ struct Seen {
   std::vector<Finding> findings;
 };
 
-Seen look_at(const std::string& text, inspect::TextKind kind) {
+Seen look_at(const inspect::Inspector& inspector, const std::string& text, inspect::TextKind kind) {
   const inspect::Text one{text, kind};
-  inspect::Verdict verdict = inspect::Inspector::create().inspect(std::span(&one, 1));
+  inspect::Verdict verdict = inspector.inspect(std::span(&one, 1));
   return {std::move(verdict.labels), verdict.top_score, verdict.marking, std::move(verdict.findings)};
 }
 
@@ -84,11 +85,11 @@ struct Would {
   std::string left;  // the text as the last decision is about it
 };
 
-Result<Would> what_would_happen(const InspectOptions& options, const std::string& text) {
+Result<Would> what_would_happen(const InspectOptions& options, const inspect::Inspector& detectors, const std::string& text) {
   PV_TRY(const agreement::Files files, read_tree(options.agreement));
   PV_TRY(const auto loaded, agreement::Agreement::load(files));
   if (loaded->terms().models.empty()) return fail(Code::kInvalid, "the agreement names no model to ask");
-  const inspect::Inspector inspector = inspect::Inspector::create().looking_for(loaded->terms().labels);
+  const inspect::Inspector inspector = detectors.looking_for(loaded->terms().labels);
   std::vector<exchange::Piece> pieces(1);
   pieces[0].text = exchange::UntrustedText(text);
   pieces[0].syntax = options.json_text ? exchange::Syntax::kJson : exchange::Syntax::kPlain;
@@ -153,11 +154,13 @@ void print_seen_json(const Seen& seen, const Would* would) {
 int run_inspect(const InspectOptions& options) {
   const Result<std::string> text = read_text(options.file);
   if (!text) return complain(text.error());
+  const auto detectors = gate::load_detectors(options.encoder);
+  if (!detectors) return complain(detectors.error());
   const Seen seen =
-      look_at(*text, options.json_text ? inspect::TextKind::kJson : inspect::TextKind::kPlain);
+      look_at(*detectors, *text, options.json_text ? inspect::TextKind::kJson : inspect::TextKind::kPlain);
   std::optional<Would> would;
   if (!options.agreement.empty()) {
-    auto happens = what_would_happen(options, *text);
+    auto happens = what_would_happen(options, *detectors, *text);
     if (!happens) return complain(happens.error());
     would = std::move(*happens);
   }
@@ -174,6 +177,7 @@ int run_inspect(const InspectOptions& options) {
 
 struct EvalOptions {
   std::vector<std::string> files;
+  std::string encoder;
   bool as_json = false;
 };
 
@@ -269,6 +273,8 @@ void print_table_json(const Evaluation& evaluation) {
 }
 
 int run_eval(const EvalOptions& options) {
+  const auto inspector = gate::load_detectors(options.encoder);
+  if (!inspector) return complain(inspector.error());
   std::vector<inspect::Row> rows;
   for (const std::string& file : options.files) {
     const Result<std::string> bytes = read_file(file);
@@ -277,13 +283,18 @@ int run_eval(const EvalOptions& options) {
     if (!more) return complain(Error{more.error().code, fmt::format("`{}`: {}", file, more.error().message)});
     std::ranges::move(*more, std::back_inserter(rows));
   }
-  const Evaluation evaluation = inspect::evaluate(inspect::Inspector::create(), rows);
+  const Evaluation evaluation = inspect::evaluate(*inspector, rows);
   if (options.as_json) {
     print_table_json(evaluation);
   } else {
     print_table(evaluation);
   }
   return 0;
+}
+
+void add_encoder(CLI::App& command, std::string& file) {
+  command.add_option("--encoder", file, "the encoder's file: classifiers ask it where they are unsure, as a gate does that has it")
+      ->envname("PROVISO_ENCODER");
 }
 
 }  // namespace
@@ -299,6 +310,7 @@ void add_inspect(CLI::App& app, int& status) {
   folder->needs(who);
   command->add_option("--purpose", options->purpose, "for which purpose")->needs(folder);
   command->add_option("--does", options->does, "ask or release")->check(CLI::IsMember({"ask", "release"}))->capture_default_str();
+  add_encoder(*command, options->encoder);
   command->add_flag("--json", options->as_json, "one JSON object, for programs");
   command->callback([options, &status] { status = run_inspect(*options); });
 }
@@ -308,6 +320,7 @@ void add_eval(CLI::App& app, int& status) {
   CLI::App* command = app.add_subcommand(
       "eval", "count how well the detectors do on labelled rows, with exact 95 % bounds");
   command->add_option("DATA", options->files, "JSON lines with `label`, `category` and `text`")->required();
+  add_encoder(*command, options->encoder);
   command->add_flag("--json", options->as_json, "one JSON object, for programs");
   command->callback([options, &status] { status = run_eval(*options); });
 }

@@ -40,6 +40,7 @@ Result<gate::Config> read_config(const ServeOptions& options, const gate::Layout
   if (!options.listen.empty()) config.listen = options.listen;
   if (!options.model.empty()) config.worker.model = options.model;
   if (!options.worker.empty()) config.worker.binary = options.worker;
+  if (!options.encoder.empty()) config.inspect.encoder = options.encoder;
   if (options.no_worker) config.worker.binary.clear();
   return config;
 }
@@ -149,9 +150,11 @@ int serve(const ServeOptions& options, bool as_json) {
 // What only the starting user may reach is opened before that user is given up.
 Result<gate::Pinned> give_up_privileges(gate::ServiceOptions& service, const std::string& state) {
   gate::Config& config = service.config;
+  config.inspect.encoder_name = config.inspect.encoder;
   std::vector<std::string*> reached = {&service.program,     &service.launcher,
                                        &service.doorkeeper,
                                        &config.worker.binary, &config.worker.model,
+                                       &config.inspect.encoder,
                                        &config.tls_certificate, &config.tls_key};
   for (gate::ModelRoute& route : config.routes) {
     reached.push_back(&route.api_key_file);
@@ -219,6 +222,8 @@ void add_serve(CLI::App& app, int& status) {
       ->envname("PROVISO_MODEL");
   command->add_option("--worker", options->worker, "llama-server for the local model")
       ->envname("PROVISO_WORKER");
+  command->add_option("--encoder", options->encoder, "file of the encoder that classifiers ask where they are unsure")
+      ->envname("PROVISO_ENCODER");
   command->add_flag("--no-worker", options->no_worker, "serve without a local model");
   command->add_flag("--json", *as_json, "say when it is ready in one line of JSON");
   command->footer(

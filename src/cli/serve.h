@@ -17,6 +17,7 @@ struct ServeOptions {
   std::string sample;   // folder of a sample agreement for a first start
   std::string model;    // GGUF file; empty: as configured
   std::string worker;   // llama-server; empty: as configured
+  std::string encoder;  // the encoder's file; empty: as configured
   bool no_worker = false;
 };
 

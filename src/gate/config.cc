@@ -109,6 +109,8 @@ void read_worker(Section& section, Config& config) {
   section.integer("context", config.worker.context, 256, 1 << 22);
 }
 
+void read_inspect(Section& section, Config& config) { section.text("encoder", config.inspect.encoder); }
+
 void read_oversight(Section& section, Config& config) {
   section.integer("hold_seconds", config.oversight.hold_seconds, 1, 30 * 86'400);
   section.integer("wait_seconds", config.oversight.wait_seconds, 0, 3600);
@@ -214,6 +216,7 @@ Result<Config> parse_config(std::string_view text, std::string_view file) {
       {"gate", read_gate},
       {"limits", read_limits},
       {"worker", read_worker},
+      {"inspect", read_inspect},
       {"witness", read_witness},
       {"oversight", read_oversight},
       {"mcp", read_mcp},
@@ -235,7 +238,7 @@ Result<Config> parse_config(std::string_view text, std::string_view file) {
     const auto reader = sections.find(key.str());
     if (reader == sections.end() || !node.is_table()) {
       faults.push_back(fmt::format("{}:{}: `{}` is not a section; known: [gate], [limits], "
-                                   "[worker], [witness], [oversight], [mcp], [tls], [[model]], [[tool_server]]",
+                                   "[worker], [inspect], [witness], [oversight], [mcp], [tls], [[model]], [[tool_server]]",
                                    file, node.source().begin.line, key.str()));
       continue;
     }

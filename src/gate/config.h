@@ -29,6 +29,12 @@ struct WorkerConfig {
   int64_t context = 8192;
 };
 
+// What the detectors are helped by.
+struct InspectConfig {
+  std::string encoder;       // the encoder's file (inspect/encoder.h); empty: classifiers decide alone
+  std::string encoder_name;  // the same as it was given, for messages; empty: the file's own
+};
+
 // Who outside must have seen the log. Without a policy nobody is asked.
 struct WitnessConfig {
   std::string policy;                   // a C2SP tlog-policy with the witnesses' URLs
@@ -74,6 +80,7 @@ struct Config {
   int64_t drain_seconds = 30;
   std::string log_level = "info";  // "debug", "info", "warn", "error"
   WorkerConfig worker;
+  InspectConfig inspect;
   WitnessConfig witness;
   OversightConfig oversight;
   McpConfig mcp;

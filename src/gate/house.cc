@@ -29,7 +29,8 @@ std::string ReceiptShelf::find(const std::string& exchange, std::string_view per
 
 House::House(Config config_in, const Clock& clock_in, audit::Committer& committer_in,
              const vault::Vault& vault_in, identity::Directory& people_in,
-             oversight::Oversight& oversight_in, const models::Catalog& catalog_in, Metrics& metrics_in)
+             oversight::Oversight& oversight_in, inspect::Inspector inspector_in,
+             const models::Catalog& catalog_in, Metrics& metrics_in)
     : config(std::move(config_in)),
       node(config.node),
       clock(clock_in),
@@ -37,7 +38,7 @@ House::House(Config config_in, const Clock& clock_in, audit::Committer& committe
       vault(vault_in),
       people(people_in),
       oversight(oversight_in),
-      inspector(inspect::Inspector::create()),
+      inspector(std::move(inspector_in)),
       catalog(catalog_in),
       metrics(metrics_in) {
   in_force_.store(std::make_shared<const InForce>(InForce{nullptr, oversight.stops(), oversight.emergencies(), 0}));

@@ -86,7 +86,8 @@ struct House {
 
   House(Config config_in, const Clock& clock_in, audit::Committer& committer_in,
         const vault::Vault& vault_in, identity::Directory& people_in,
-        oversight::Oversight& oversight_in, const models::Catalog& catalog_in, Metrics& metrics_in);
+        oversight::Oversight& oversight_in, inspect::Inspector inspector_in,
+        const models::Catalog& catalog_in, Metrics& metrics_in);
 
  private:
   std::mutex swapping_;

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "base/file.h"
+#include "gate/detectors.h"
 #include "gate/journal.h"
 #include "gate/succession.h"
 #include "ledger/keys.h"
@@ -35,6 +36,7 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
   const Config& config = service->options_.config;
   const Layout& layout = service->options_.layout;
 
+  PV_TRY(const inspect::Inspector inspector, load_detectors(config.inspect.encoder, config.inspect.encoder_name));
   PV_TRY(Loaded loaded, load_agreement(layout.agreement(), service->clock_.now()));
   for (const std::string& warning : loaded.agreement->warnings()) journal::warn(warning);
   prove::ProverOptions prover = prove::usual_prover(service->options_.launcher, layout.proofs());
@@ -46,8 +48,7 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
     journal::warn("the agreement has no red lines: nothing is proven of it, and no custodian guards what it rests on");
   }
 
-  const std::string origin =
-      config.origin.empty() ? "proviso.local/" + config.node : config.origin;
+  const std::string origin = config.origin.empty() ? "proviso.local/" + config.node : config.origin;
   PV_TRY_VOID(service->ask_witnesses_first(origin));
   PV_TRY(service->engine_, Engine::open({.layout = layout,
                                          .node = config.node,
@@ -57,13 +58,13 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
                                          .holds_per_person = static_cast<size_t>(
                                              config.oversight.open_per_person_max)}));
   Engine& engine = *service->engine_;
-  PV_TRY_VOID(service->take_over(loaded));
+  PV_TRY_VOID(service->take_over(loaded, inspector));
   PV_TRY_VOID(engine.restate_register(loaded.agreement->digest()));
   PV_TRY(models::Catalog catalog, service->catalog(*loaded.agreement));
   service->catalog_ = std::make_shared<const models::Catalog>(std::move(catalog));
   service->house_ =
       std::make_unique<House>(config, service->clock_, engine.committer(), engine.vault(),
-                              engine.people(), engine.oversight(), *service->catalog_,
+                              engine.people(), engine.oversight(), inspector, *service->catalog_,
                               service->metrics_);
   service->house_->put_in_force(loaded.agreement);
   if (!config.oversight.webhook.empty()) {
@@ -102,14 +103,14 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
 }
 
 // The agreement that stands in the folder takes the place of the one that the ledger names last.
-Status Service::take_over(const Loaded& loaded) {
+Status Service::take_over(const Loaded& loaded, const inspect::Inspector& inspector) {
   PV_TRY(const auto before, last_in_force(*engine_));
   if (before != nullptr) {
     if (Status follows = may_follow(*before, *loaded.agreement); !follows) {
       return fail_at("the agreement does not take effect", std::move(follows).error());
     }
   }
-  PV_TRY_VOID(detectors_as_pinned(*loaded.agreement, inspect::Inspector::create()));
+  PV_TRY_VOID(detectors_as_pinned(*loaded.agreement, inspector));
   return engine_->adopt(*loaded.agreement, loaded.files, "start");
 }
 

@@ -47,7 +47,7 @@ class Service {
 
  private:
   explicit Service(ServiceOptions options) : options_(std::move(options)) {}
-  Status take_over(const Loaded& loaded);
+  Status take_over(const Loaded& loaded, const inspect::Inspector& inspector);
   Status ask_witnesses_first(std::string_view origin);
   void witnesses_said(const Result<CosignRound>& round);
   void check_quorum_age();

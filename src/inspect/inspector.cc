@@ -7,6 +7,7 @@
 #include "inspect/labels.h"
 #include "inspect/person_stream.h"
 #include "inspect/rule_stream.h"
+#include "inspect/second_opinion.h"
 #include "inspect/stream.h"
 #include "inspect/symbol.h"
 #include "inspect/unit_stream.h"
@@ -48,14 +49,14 @@ void summarise(Verdict& verdict) {
 }  // namespace
 
 struct TextStream::State {
-  State(std::shared_ptr<const Rules> rules, TextKind kind, uint32_t wanted)
+  State(std::shared_ptr<const Rules> rules, TextKind kind, uint32_t wanted, const SecondOpinion* second)
       : secrets(rules, kind), rules_stage(kind, wanted),
         leaks(rules->hold_back() == HoldBack::kOff) {
     if ((wanted & kPersonBits) != 0) {
       persons.emplace(kind, PersonStream::Wanted{.name = (wanted & bit_of(kLabelName)) != 0,
                                                  .address = (wanted & bit_of(kLabelAddress)) != 0});
     }
-    if ((wanted & kClassBits) != 0 && !leaks) units.emplace(kind, wanted, Classifier::built_in(), rules);
+    if ((wanted & kClassBits) != 0 && !leaks) units.emplace(kind, wanted, Classifier::built_in(), rules, second);
   }
 
   // What the first stage let go of, through the others. At the end of the text each of them lets go, too.
@@ -86,19 +87,21 @@ struct TextStream::State {
 };
 
 struct Inspector::Detectors {
-  explicit Detectors(Options options) : rules(std::make_shared<const Rules>(options)) {
+  explicit Detectors(Options options) : rules(std::make_shared<const Rules>(options)), second(options.second) {
     load_symbols();
-    version = rules->version() + " markings/1 personal/2 persons/1 classifiers/2";
+    version = rules->version() + " markings/1 personal/2 persons/1 classifiers/3" + (second ? " encoder/1" : "");
     Sha256 hash;
     hash.update("proviso inspect detectors v1");
     hash.update(version);
     hash.update(rules->digest().view());
     hash.update(PersonTagger::built_in().digest().view());
     hash.update(Classifier::built_in().digest().view());
+    if (second) hash.update(KernelMachine::built_in().digest().view());
     digest = hash.finish();
   }
 
   std::shared_ptr<const Rules> rules;
+  std::shared_ptr<const SecondOpinion> second;
   std::string version;
   Digest digest;
 };
@@ -145,7 +148,7 @@ const std::string& Inspector::version() const { return detectors_->version; }
 const Digest& Inspector::digest() const { return detectors_->digest; }
 
 TextStream Inspector::open_stream(TextKind kind) const {
-  return TextStream(std::make_unique<TextStream::State>(detectors_->rules, kind, wanted_));
+  return TextStream(std::make_unique<TextStream::State>(detectors_->rules, kind, wanted_, detectors_->second.get()));
 }
 
 Verdict Inspector::inspect(std::span<const Text> texts) const {

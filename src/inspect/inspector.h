@@ -63,6 +63,7 @@ enum class TextKind {
 };
 
 class Rules;
+class SecondOpinion;
 
 // One text that arrives in pieces. Not thread-safe; many streams share one Inspector, which they keep
 // alive. At most 8 KB of state, whatever the length of the text.
@@ -105,6 +106,7 @@ enum class HoldBack { kOn, kOff };
 
 struct Options {
   HoldBack hold_back = HoldBack::kOn;
+  std::shared_ptr<const SecondOpinion> second = nullptr;  // asked where classifiers are unsure; without it they decide alone
 };
 
 // Every label that some detector puts, in order.

@@ -34,6 +34,14 @@ std::string unescaped(std::string_view json) {
   return out;
 }
 
+// The end of a text, at most kOpinionBytesMax.
+std::string_view end_of(std::string_view text) {
+  if (text.size() <= kOpinionBytesMax) return text;
+  text.remove_prefix(text.size() - kOpinionBytesMax);
+  while (!text.empty() && (static_cast<uint8_t>(text.front()) & 0xc0) == 0x80) text.remove_prefix(1);
+  return text;
+}
+
 // Whether a reading has a text that does not stand there already, letter for letter or nearly. Rules that go by
 // letters and their order read only these: others say again what was found, or read words backwards.
 bool shows_other_text(std::string_view name) {
@@ -66,27 +74,26 @@ void UnitStream::finish(std::vector<Segment>& out) {
   if (!pending_.empty()) judge(out);
 }
 
-void UnitStream::note(const Sums& sums, std::string_view reading, Proof proof, Best& best) const {
-  auto margins = classifier_->margins(sums);
-  for (size_t k = 0; k < kClasses; ++k) {
-    if (proof == Proof::kWider) margins[k] -= k < kFirstRedLine ? kNearMargin : kNearRedLineMargin;
-    if (margins[k] <= best.margin[k]) continue;
-    best.margin[k] = margins[k];
-    best.reading[k] = reading;
-  }
+UnitStream::Best UnitStream::said_of(const Sums& sums, std::string_view reading, Proof proof) const {
+  Best said;
+  said.margin = classifier_->margins(sums);
+  said.reading.fill(std::string(reading));
+  if (proof == Proof::kPlain) return said;
+  for (size_t k = 0; k < kClasses; ++k) said.margin[k] -= k < kFirstRedLine ? kNearMargin : kNearRedLineMargin;
+  return said;
 }
 
 void UnitStream::add_unit(const std::string& text, std::string_view plain) {
-  Unit unit{classifier_->sums_of(plain), text.size(), false};
+  Unit unit{classifier_->sums_of(plain), text.size(), shown_of(text), false};
   unit.counted = std::ranges::find(units_, unit.sums, &Unit::sums) == units_.end();
   if (unit.counted) window_sums_.add(unit.sums);
   window_ += text;
-  units_.push_back(unit);
+  units_.push_back(std::move(unit));
   while (window_.size() > kWindowBytesMax && units_.size() > 1) drop_unit();
 }
 
 void UnitStream::drop_unit() {
-  const Unit gone = units_.front();
+  const Unit gone = std::move(units_.front());
   units_.pop_front();
   window_.erase(0, gone.bytes);
   if (!gone.counted) return;
@@ -97,19 +104,43 @@ void UnitStream::drop_unit() {
     again->counted = true;
 }
 
-UnitStream::Best UnitStream::best_of(bool encoded) const {
+// What is said of one piece of evidence; the second opinion is about `text`.
+void UnitStream::weigh(Best evidence, std::string_view text, Best& best) {
+  if (second_ != nullptr && opinions_left_ > 0 && second_->is_asked(evidence.margin, wanted_)) {
+    --opinions_left_;
+    const std::string_view end = end_of(text);
+    using Extent = SecondOpinion::Extent;
+    evidence.margin = second_->of(evidence.margin, end, end.size() == text.size() ? Extent::kWhole : Extent::kEnd);
+  }
+  for (size_t k = 0; k < kClasses; ++k) {
+    if (evidence.margin[k] <= best.margin[k]) continue;
+    best.margin[k] = evidence.margin[k];
+    best.reading[k] = evidence.reading[k];
+  }
+}
+
+std::string UnitStream::shown_of(std::string_view text) const { return second_ == nullptr ? std::string() : opinion_text(text); }
+
+// As the encoder reads the last units.
+std::string UnitStream::shown(size_t units) const {
+  std::string text;
+  for (size_t i = units_.size() - units; i < units_.size(); ++i) text += units_[i].shown;
+  return text;
+}
+
+UnitStream::Best UnitStream::best_of(bool encoded) {
   Best best;
   best.margin.fill(kNoMargin);
   const bool few = units_.size() <= kFewUnits && window_.size() <= kFewBytes;
-  note(window_sums_, "window", few ? Proof::kPlain : Proof::kWider, best);
+  weigh(said_of(window_sums_, "window", few ? Proof::kPlain : Proof::kWider), shown(units_.size()), best);
   if (units_.size() > kNearUnits) {
     Sums near;
     for (size_t i = 0; i < kNearUnits; ++i) near.add(units_[units_.size() - 1 - i].sums);
-    note(near, "sentence", Proof::kWider, best);
+    weigh(said_of(near, "sentence", Proof::kWider), shown(kNearUnits), best);
   }
   if (!encoded) return best;
   for (const Reading& reading : decoded_readings(window_)) {
-    note(classifier_->sums_of(reading.text), reading.name, Proof::kPlain, best);
+    weigh(said_of(classifier_->sums_of(reading.text), reading.name, Proof::kPlain), shown_of(reading.text), best);
     if (rules_ && shows_other_text(reading.name)) note_hidden(reading, best);
   }
   return best;

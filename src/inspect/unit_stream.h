@@ -13,6 +13,7 @@
 #include "inspect/classifier.h"
 #include "inspect/inspector.h"
 #include "inspect/readings.h"
+#include "inspect/second_opinion.h"
 
 namespace proviso::inspect {
 
@@ -34,10 +35,12 @@ bool ends_unit(std::string_view segment, size_t unit_bytes);
 
 class UnitStream {
  public:
-  // `wanted` has a bit for each label that may be put (labels.h). Without `rules` only classes are looked for.
+  // `wanted` has a bit for each label that may be put (labels.h). Without `rules` only classes are looked for;
+  // without `second`, which outlives the stream, the classifier decides alone.
   UnitStream(TextKind kind, uint32_t wanted, const Classifier& classifier = Classifier::built_in(),
-             std::shared_ptr<const Rules> rules = nullptr)
-      : kind_(kind), wanted_(wanted), classifier_(&classifier), rules_(std::move(rules)) {
+             std::shared_ptr<const Rules> rules = nullptr, const SecondOpinion* second = nullptr)
+      : kind_(kind), wanted_(wanted), classifier_(&classifier), rules_(std::move(rules)), second_(second),
+        opinions_left_(second == nullptr ? 0 : second->opinions_max()) {
     top_.fill(kNoMargin);
   }
 
@@ -51,6 +54,7 @@ class UnitStream {
   struct Unit {
     Sums sums;
     size_t bytes = 0;
+    std::string shown;     // as the second opinion reads it; empty without one
     bool counted = false;  // in window_sums_; of equal units one is: said forty times is said once
   };
   struct Best {
@@ -62,9 +66,12 @@ class UnitStream {
   void judge(std::vector<Segment>& out);
   void add_unit(const std::string& text, std::string_view plain);
   void drop_unit();
-  [[nodiscard]] Best best_of(bool encoded) const;
+  [[nodiscard]] Best best_of(bool encoded);
   enum class Proof : uint8_t { kPlain, kWider };  // kWider: by the margins above
-  void note(const Sums& sums, std::string_view reading, Proof proof, Best& best) const;
+  [[nodiscard]] Best said_of(const Sums& sums, std::string_view reading, Proof proof) const;
+  void weigh(Best evidence, std::string_view text, Best& best);
+  [[nodiscard]] std::string shown(size_t units) const;
+  [[nodiscard]] std::string shown_of(std::string_view text) const;
   void note_hidden(const Reading& reading, Best& best) const;
   void add_found(const Best& best, std::vector<Finding>& found);
 
@@ -72,6 +79,8 @@ class UnitStream {
   uint32_t wanted_;
   const Classifier* classifier_;
   std::shared_ptr<const Rules> rules_;
+  const SecondOpinion* second_;
+  size_t opinions_left_ = 0;
   std::vector<Segment> pending_;
   std::string unit_;          // text of pending_
   std::string window_;        // raw text of the units in units_

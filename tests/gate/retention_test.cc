@@ -64,7 +64,7 @@ class Kept : public testing::Test {
     config.heartbeat_seconds = 0;
     const auto catalog = models::Catalog::create({}, "/nowhere");
     Metrics metrics;
-    House house(config, clock_, engine_->committer(), engine_->vault(), engine_->people(), engine_->oversight(), *catalog,
+    House house(config, clock_, engine_->committer(), engine_->vault(), engine_->people(), engine_->oversight(), inspect::Inspector::create(), *catalog,
                 metrics);
     house.put_in_force(agreement_);
     const Caretaker caretaker(*engine_, house, {});

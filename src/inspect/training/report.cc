@@ -20,12 +20,6 @@ constexpr double kBarBenign = 0.01;
 constexpr double kBarOrdinary = 0.005;
 constexpr double kBarLookAlikes = 0.05;
 
-// A positive of class `k`, for recall.
-bool counts_for(const Row& row, size_t k) {
-  if (k >= kFirstRedLine) return row.category == "redline_" + std::string(kRedLines[k - kFirstRedLine]);
-  return row.label == kClassLabels[k] && !row.category.starts_with("redline_");
-}
-
 void print_share(const char* name, const Share& share) {
   std::printf("  %-44s %zu/%zu %.3f [%.3f, %.3f]\n", name, share.k, share.n, share.value(), share.low(),
               share.high());
@@ -215,6 +209,11 @@ struct Search {
 };
 
 }  // namespace
+
+bool counts_for(const Row& row, size_t k) {
+  if (k >= kFirstRedLine) return row.category == "redline_" + std::string(kRedLines[k - kFirstRedLine]);
+  return row.label == kClassLabels[k] && !row.category.starts_with("redline_");
+}
 
 bool is_benign(const Row& row) { return row.label == "benign"; }
 bool is_ordinary(const Row& row) { return row.category.starts_with("ordinary_"); }

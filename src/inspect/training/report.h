@@ -4,7 +4,7 @@
 #include <array>
 #include <vector>
 
-#include "inspect/classifier.h"
+#include "inspect/kernel.h"
 #include "inspect/training/rows.h"
 
 namespace proviso::inspect {
@@ -13,8 +13,6 @@ namespace proviso::inspect {
 // kFirstRedLine on, in order.
 inline constexpr std::string_view kRedLines[] = {"autonomous_targeting", "mass_domestic_surveillance",
                                                  "bulk_us_persons", "person_intercept", "ungoverned_finetune"};
-
-using Margins = std::array<float, kClasses>;
 
 // A row and its highest margins, by the model that has not seen it.
 struct Judgement {
@@ -25,6 +23,7 @@ struct Judgement {
 bool is_benign(const Row& row);
 bool is_ordinary(const Row& row);
 bool is_look_alike(const Row& row, size_t k);  // of red line `k`
+bool counts_for(const Row& row, size_t k);     // a positive of class `k`, for recall
 
 // The lowest threshold of class `k` at which at most these shares of benign and of ordinary rows are labelled.
 float threshold_for(const std::vector<Judgement>& rows, size_t k, double benign, double ordinary);

@@ -1,6 +1,6 @@
 // Trains the classifiers from labelled rows and writes the weights that the gate is built with:
 //
-//   train_classifiers WEIGHTS_OUT WORDS.bin ROWS.jsonl…
+//   train_classifiers WEIGHTS_OUT OPINION_OUT ENCODER WORDS.bin ROWS.jsonl…
 //
 // Prints what model-card.md needs: sources with their licences, and recall by grouped cross-validation at
 // the false-positive rates that the thresholds are set for. Rows whose source is kNotScored teach and are
@@ -20,11 +20,14 @@
 #include "inspect/classifier.h"
 #include "inspect/features.h"
 #include "inspect/inspector.h"
+#include "inspect/labels.h"
 #include "inspect/readings.h"
 #include "inspect/training/groups.h"
+#include "inspect/training/opinion.h"
 #include "inspect/training/report.h"
 #include "inspect/training/rows.h"
 #include "inspect/training/solver.h"
+#include "inspect/training/targets.h"
 #include "inspect/training/word_vectors.h"
 #include "inspect/unit_stream.h"
 
@@ -37,22 +40,11 @@ constexpr double kBenignShare = 0.0099;
 constexpr double kOrdinaryShare = 0.0049;
 constexpr std::string_view kLicences[] = {"CC0-1.0", "MIT", "Apache-2.0", "CC-BY-4.0", "CC-BY-3.0",
                                           "US-Gov-Public-Domain"};
-// Rows of our own: never counted, neither for thresholds nor for what is printed.
-constexpr std::string_view kNotScored = "Proviso training rows (written for this project)";
 // Of a red line's weights: how much rarity bends, and how much the meaning of words counts. The other classes
 // go by the words themselves; meaning made them worse.
 constexpr float kRedLinePower = 0.5f;
 constexpr float kRedLineMeaning = 1;
 constexpr float kOrdinaryMeaning = 0.01f;  // words of more than this share of texts say little
-
-// Of a row of our own, how much of its weight counts for a class that is no red line: most of these rows are about
-// red lines, and the others are of other kinds than the rows that are counted.
-struct OwnRows {
-  float red_line;  // and its look-alikes
-  float positive;
-  float negative;
-};
-constexpr OwnRows kOwnRows[kFirstRedLine] = {{0, 1, 0.3f}, {1, 0.3f, 1}, {0, 1, 1}};
 
 struct Doc {
   const Row* row = nullptr;
@@ -60,55 +52,6 @@ struct Doc {
   int fold = 0;
   bool scored = true;
 };
-
-struct Target {
-  bool positive = false;
-  float weight = 0;  // 0: not shown to this class
-};
-
-// Keys, numbers and banners: harmless to every class, and full of words that no other row has.
-bool is_for_rules(const Row& row) {
-  return row.label == "pii" || row.label == "secret" || row.label == "marking";
-}
-
-bool is_about_red_line(const Row& row) {
-  return row.category.starts_with("redline_") || row.category.starts_with("lookalike_");
-}
-
-Target counted_target(const Row& row, size_t k) {
-  if (is_for_rules(row)) return {false, 0.5f};
-  if (row.label == kClassLabels[k]) {
-    if (row.category.starts_with("redline_")) return {true, 0.1f};
-    return {true, row.variant.empty() ? 1.0f : 0.0f};
-  }
-  if (is_benign(row)) {
-    if (row.category.starts_with("lookalike_")) return {false, k == 0 ? 0.1f : 0.5f};
-    if (row.category.starts_with("ordinary_")) return {false, k == 1 ? 3.0f : 1.5f};
-    return {false, k == 2 && row.category.starts_with("notinject") ? 2.0f : 1.0f};
-  }
-  return {false, k == 0 ? 0.0f : row.variant.empty() ? 0.3f : 0.0f};
-}
-
-Target general_target(const Row& row, size_t k) {
-  Target target = counted_target(row, k);
-  if (row.source != kNotScored) return target;
-  target.weight *= is_about_red_line(row) ? kOwnRows[k].red_line : target.positive ? kOwnRows[k].positive : kOwnRows[k].negative;
-  return target;
-}
-
-Target red_line_target(const Row& row, std::string_view name) {
-  if (is_for_rules(row)) return {false, 0.3f};
-  if (row.category == "redline_" + std::string(name)) return {true, row.variant.empty() ? 3.0f : 0.0f};
-  if (row.category == "lookalike_" + std::string(name)) return {false, 3.5f};
-  if (row.category.starts_with("lookalike_")) return {false, 1.5f};
-  if (is_benign(row)) return {false, is_ordinary(row) ? 8.0f : 1.0f};
-  if (row.category.starts_with("redline_") || !row.variant.empty()) return {false, 0.0f};
-  return {false, 0.05f};
-}
-
-Target target_of(const Row& row, size_t k) {
-  return k < kFirstRedLine ? general_target(row, k) : red_line_target(row, kRedLines[k - kFirstRedLine]);
-}
 
 struct Model {
   std::array<float, kClasses> bias{};
@@ -239,9 +182,9 @@ std::vector<Window> windows_of(const std::string& text, Windows which) {
   return windows;
 }
 
-// The highest margins that the gate would see in this text.
-Margins margins_of(const Classifier& classifier, const std::string& text) {
-  UnitStream stream(TextKind::kPlain, 0, classifier);
+// The highest margins that the gate would see in this text; what it would ask about goes to `second`.
+Margins margins_of(const Classifier& classifier, const std::string& text, const SecondOpinion& second) {
+  UnitStream stream(TextKind::kPlain, kClassBits, classifier, nullptr, &second);
   std::vector<Segment> in;
   std::vector<Segment> out;
   for (std::string& segment : segments_of(text)) in.emplace_back().text = std::move(segment);
@@ -276,26 +219,56 @@ std::vector<Doc> docs_of(const std::vector<Row>& rows) {
   return docs;
 }
 
-Result<std::vector<Judgement>> judge_unseen(std::vector<Doc>& docs, const WordVectors& words,
+// Every row by a model that has not seen it.
+Result<std::vector<OpinionRow>> judge_unseen(std::vector<Doc>& docs, const WordVectors& words,
                                             const std::vector<float>& counts) {
-  std::vector<Judgement> judged;
+  std::vector<OpinionRow> judged;
   for (int fold = 0; fold < kFolds; ++fold) {
     const Model model = train(docs, words, counts, fold);
     const std::string file = model.file();
     PV_TRY(const Classifier classifier, Classifier::read(file));
     for (const Doc& doc : docs) {
-      if (doc.fold == fold && doc.scored) judged.push_back({doc.row, margins_of(classifier, doc.row->text)});
+      if (doc.fold != fold) continue;
+      OpinionRow& row = judged.emplace_back(OpinionRow{doc.row, fold, doc.scored, {}, {}});
+      row.first = margins_of(classifier, doc.row->text, Recorder(row.stretches));
     }
   }
   return judged;
 }
 
-Status run(int argc, char** argv) {
-  PV_TRY(const std::string word_file, read_file(argv[2]));
+std::vector<Judgement> counted_of(const std::vector<OpinionRow>& rows) {
+  std::vector<Judgement> counted;
+  for (const OpinionRow& row : rows) {
+    if (row.scored) counted.push_back({row.row, row.first});
+  }
+  return counted;
+}
+
+Status write_weights(const char* path, const std::string& file) {
+  Sha256 hash;
+  hash.update(file);
+  std::printf("%s: %zu bytes, sha256 %s\n", path, file.size(), hash.finish().hex().c_str());
+  std::fflush(stdout);
+  return write_file_durable(path, file, FileMode::kShared);
+}
+
+struct Files {
+  const char* weights;
+  const char* opinion;
+  const char* encoder;
+  const char* words;
+  std::vector<const char*> rows;
+};
+
+Status run(const Files& files) {
+  PV_TRY(std::string encoder_file, read_file(files.encoder, kEncoderFileBytesMax));
+  const Digest encoder_digest = sha256(encoder_file);
+  PV_TRY(const Encoder encoder, Encoder::read(std::move(encoder_file)));
+  PV_TRY(const std::string word_file, read_file(files.words));
   PV_TRY(const WordVectors words, read_word_vectors(word_file));
   std::vector<Row> rows;
-  for (int i = 3; i < argc; ++i) {
-    PV_TRY(const std::string bytes, read_file(argv[i]));
+  for (const char* file : files.rows) {
+    PV_TRY(const std::string bytes, read_file(file));
     PV_TRY(const std::vector<Row> more, read_rows(bytes));
     rows.insert(rows.end(), more.begin(), more.end());
   }
@@ -304,30 +277,35 @@ Status run(int argc, char** argv) {
               rows.size() - docs.size(), words.vectors.size());
   print_sources(docs);
   const std::vector<float> counts = counts_of(docs);
-  PV_TRY(const std::vector<Judgement> judged, judge_unseen(docs, words, counts));
+  PV_TRY(const std::vector<OpinionRow> unseen, judge_unseen(docs, words, counts));
+  const std::vector<Judgement> counted = counted_of(unseen);
   Model model = train(docs, words, counts, -1);
   for (size_t k = 0; k < kClasses; ++k) {
-    model.threshold[k] = threshold_for(judged, k, kBenignShare, kOrdinaryShare);
+    model.threshold[k] = threshold_for(counted, k, kBenignShare, kOrdinaryShare);
   }
-  share_red_lines(judged, kOrdinaryShare, model.threshold);
-  print_report(judged, model.threshold);
-  const std::string file = model.file();
-  Sha256 hash;
-  hash.update(file);
-  std::printf("weights %zu bytes, sha256 %s\n", file.size(), hash.finish().hex().c_str());
-  std::fflush(stdout);
-  return write_file_durable(argv[1], file, FileMode::kShared);
+  share_red_lines(counted, kOrdinaryShare, model.threshold);
+  std::printf("\nclassifiers alone\n");
+  print_report(counted, model.threshold);
+  const std::string weights = model.file();
+  const LearntOpinion opinion = learn_opinion(unseen, kFolds, {&encoder, encoder_digest, sha256(weights), model.threshold},
+                                              {kBenignShare, kOrdinaryShare});
+  std::printf("\nwith the second opinion: %zu stretches kept, the file %.4f apart from what was learnt; asked about of ordinary "
+              "rows %.3f, of benign %.3f\n",
+              opinion.kept, static_cast<double>(opinion.apart), opinion.asked_ordinary.value(), opinion.asked_benign.value());
+  print_report(opinion.judged, opinion.thresholds);
+  PV_TRY_VOID(write_weights(files.weights, weights));
+  return write_weights(files.opinion, opinion.file);
 }
 
 }  // namespace
 }  // namespace proviso::inspect
 
 int main(int argc, char** argv) {
-  if (argc < 4) {
-    std::fprintf(stderr, "usage: train_classifiers WEIGHTS_OUT WORDS.bin ROWS.jsonl…\n");
+  if (argc < 6) {
+    std::fprintf(stderr, "usage: train_classifiers WEIGHTS_OUT OPINION_OUT ENCODER WORDS.bin ROWS.jsonl…\n");
     return 2;
   }
-  const proviso::Status status = proviso::inspect::run(argc, argv);
+  const proviso::Status status = proviso::inspect::run({argv[1], argv[2], argv[3], argv[4], {argv + 5, argv + argc}});
   if (status) return 0;
   std::fprintf(stderr, "error: %s\n", status.error().message.c_str());
   return 1;

@@ -1,0 +1,12 @@
+#pragma once
+// The directions in which meanings differ most (principal components), for what the kernel sees. Pure.
+#include <vector>
+
+#include "inspect/kernel.h"
+
+namespace proviso::inspect {
+
+// At least kViewSize meanings. The same ones give the same bits on every machine.
+Projection project(const std::vector<Meaning>& meanings);
+
+}  // namespace proviso::inspect
