@@ -13,7 +13,7 @@ namespace {
 TEST(Inspector, VersionAndDigestNameTheRules) {
   const Inspector a = Inspector::create().looking_for({});
   const Inspector b = Inspector::create().looking_for({});
-  EXPECT_EQ(a.version(), "secrets/3 markings/1 personal/2 persons/1 classifiers/2");
+  EXPECT_EQ(a.version(), "secrets/3 markings/1 personal/2 persons/1 classifiers/3");
   EXPECT_EQ(a.digest(), b.digest());
   EXPECT_NE(a.digest(), Digest{});
 }
