@@ -17,7 +17,7 @@ class CommitPort final : public audit::Sink {
   // Both outlive the port. Used on `loop` only, except deliver().
   CommitPort(http::Loop& loop, audit::Committer& committer) : loop_(loop), committer_(committer) {}
 
-  [[nodiscard]] http::Loop& loop() { return loop_; }
+  [[nodiscard]] http::Loop& loop() const { return loop_; }
   // kUnavailable if the queue is full or the ledger has failed, kTimeout at the deadline: the record may
   // still become durable, so nothing that depended on it is released.
   http::Task<Result<ledger::Receipt>> commit(audit::SealedRecord record, http::Time deadline);

@@ -229,8 +229,33 @@ inspect::Inspector Corridor::inspector_for(const Passage& passage) const {
   return house_.inspector.looking_for(passage.in_force->agreement->terms().labels);
 }
 
-Content Corridor::arguments_of(const Passage& passage, const exchange::ToolCall& tool_call) const {
-  return Judge::content_of(inspector_for(passage), exchange::pieces_of(tool_call));
+http::Task<Step<>> Corridor::inspecting(Passage& passage, const inspect::Inspector& inspector, size_t bytes,
+                                        std::move_only_function<void()> fn) const {
+  if (!inspector.asks_encoder() && bytes < kAsideBytesMin) {
+    fn();
+    co_return Step<>{};
+  }
+  PV_CHECK(house_.aside != nullptr);
+  const std::shared_ptr<const InForce> before = passage.in_force;
+  co_await house_.aside->run(port_.loop(), std::move(fn));
+  if (Step<> renewed = renew(passage); !renewed) co_return renewed;
+  if (passage.in_force->agreement->terms().labels == before->agreement->terms().labels) co_return Step<>{};
+  co_return std::unexpected(changed_meanwhile());
+}
+
+http::Task<Step<Content>> Corridor::inspected(Passage& passage, const std::vector<exchange::Piece>& pieces) const {
+  const inspect::Inspector inspector = inspector_for(passage);
+  size_t bytes = 0;
+  for (const exchange::Piece& piece : pieces) bytes += piece.text.open_for_inspection().size();
+  Content content;
+  Step<> seen = co_await inspecting(passage, inspector, bytes, [&] { content = Judge::content_of(inspector, pieces); });
+  if (!seen) co_return std::unexpected(std::move(seen.error()));
+  co_return content;
+}
+
+http::Task<Step<Content>> Corridor::arguments_of(Passage& passage, const exchange::ToolCall& tool_call) const {
+  const std::vector<exchange::Piece> pieces = exchange::pieces_of(tool_call);
+  co_return co_await inspected(passage, pieces);
 }
 
 Step<> Corridor::prepare(Passage& passage) const {
@@ -261,7 +286,9 @@ http::Task<Step<>> Corridor::ask(http::Call& call, Passage& passage) {
   }
   AskMatter asked(*this, passage);
   Patience patience = patience_of(call);
-  Step<agreement::Decision> decided = co_await Decisive(*this, passage).decide(asked.first(), patience, &asked);
+  Step<Matter> matter = co_await asked.first();
+  if (!matter) co_return std::unexpected(std::move(matter.error()));
+  Step<agreement::Decision> decided = co_await Decisive(*this, passage).decide(std::move(*matter), patience, &asked);
   if (!decided) co_return std::unexpected(std::move(decided.error()));
   passage.body = {};
   co_return Step<>{};
@@ -374,12 +401,13 @@ http::Task<Step<>> Corridor::act_all(Passage& passage, const std::vector<exchang
                                      Patience& patience) {
   Step<> acted;
   for (const exchange::ToolCall& tool_call : tool_calls) {
-    Content content = arguments_of(passage, tool_call);
+    Step<Content> content = co_await arguments_of(passage, tool_call);
+    if (!content) co_return std::unexpected(std::move(content.error()));
     if (acted) {
-      acted = co_await act(passage, tool_call, std::move(content), patience);
+      acted = co_await act(passage, tool_call, std::move(*content), patience);
       continue;
     }
-    const Step<> recorded = co_await record_act(passage, tool_call, std::move(content));
+    const Step<> recorded = co_await record_act(passage, tool_call, std::move(*content));
     if (!recorded) co_return recorded;
   }
   co_return acted;
@@ -408,11 +436,15 @@ http::Task<Step<>> Corridor::release_whole(http::Call& call, Passage& passage,
   AnswerMatter matter(*this, passage, *body, frame, *answer);
   Decisive decisive(*this, passage);
   if (!acted) {
-    Step<> recorded = co_await decisive.record(matter.first(false));
+    const Step<Matter> refused = co_await matter.first(false);
+    if (!refused) co_return co_await abandon(passage, refused.error());
+    Step<> recorded = co_await decisive.record(*refused);
     if (!recorded) co_return std::unexpected(std::move(recorded.error()));
     co_return std::unexpected(std::move(acted.error()));
   }
-  Step<agreement::Decision> decided = co_await decisive.decide(matter.first(true), patience, &matter);
+  Step<Matter> first = co_await matter.first(true);
+  if (!first) co_return co_await abandon(passage, std::move(first.error()));
+  Step<agreement::Decision> decided = co_await decisive.decide(std::move(*first), patience, &matter);
   if (!decided && leaves_no_outcome(decided.error())) co_return co_await abandon(passage, std::move(decided.error()));
   if (!decided) co_return std::unexpected(std::move(decided.error()));
 

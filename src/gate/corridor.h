@@ -28,6 +28,9 @@ struct Turned {
 template <class T = void>
 using Step = std::expected<T, Turned>;
 
+// Texts from this size on are inspected beside the loop: at some 100 µs a kilobyte, and a hundred times that where they
+// are made to be slow, the loop's other exchanges would notice.
+inline constexpr size_t kAsideBytesMin = size_t{32} << 10;
 inline constexpr int kHoldRetrySeconds = 60;  // people take minutes; asking sooner only asks again
 
 class Patience;
@@ -90,7 +93,12 @@ class Corridor {
   Step<> renew(Passage& passage) const;
   // Detectors for the labels that the agreement in force can name.
   [[nodiscard]] inspect::Inspector inspector_for(const Passage& passage) const;
-  [[nodiscard]] Content arguments_of(const Passage& passage, const exchange::ToolCall& tool_call) const;
+  // Runs `fn`, which looks into `bytes` of text with `inspector`: beside the loop where that can take long, and afterwards the
+  // passage has a new moment. Turned if the key no longer stands then, or the agreement looks for other things.
+  http::Task<Step<>> inspecting(Passage& passage, const inspect::Inspector& inspector, size_t bytes,
+                                std::move_only_function<void()> fn) const;
+  http::Task<Step<Content>> inspected(Passage& passage, const std::vector<exchange::Piece>& pieces) const;
+  http::Task<Step<Content>> arguments_of(Passage& passage, const exchange::ToolCall& tool_call) const;
   // The model failed after the ask was recorded: writes the outcome, gives the error.
   http::Task<Step<>> failed(Passage& passage, Error error);
 

@@ -112,9 +112,11 @@ http::Task<Step<agreement::Decision>> Decisive::decide(Matter matter, Patience& 
     if (Step<> renewed = corridor_.renew(passage_); !renewed) {  // its leaf was waited for
       co_return std::unexpected(std::move(renewed.error()));
     }
+    Step<Matter> left = co_await redaction->without(begun->decision.redacts);
+    if (!left) co_return std::unexpected(std::move(left.error()));
     // Only what that decision was about may be decided without it.
     if (passage_.in_force->version != version) co_return std::unexpected(changed_meanwhile());
-    matter = redaction->without(begun->decision.redacts);
+    matter = std::move(*left);
     begun = co_await begin(matter);
     if (!begun) co_return std::unexpected(std::move(begun.error()));
   }

@@ -40,7 +40,8 @@ class Redaction {
  public:
   virtual ~Redaction() = default;
   // The matter without what `labels` found, as far as it can be taken out. What it refers to lives as long as this.
-  virtual Matter without(const std::vector<std::string>& labels) = 0;
+  // Turned as by Corridor::inspected().
+  virtual http::Task<Step<Matter>> without(std::vector<std::string> labels) = 0;
 };
 
 // How long whoever asked can be kept waiting, and how.

@@ -15,6 +15,7 @@
 #include "audit/commit.h"
 #include "gate/config.h"
 #include "gate/metrics.h"
+#include "http/aside.h"
 #include "identity/identity.h"
 #include "inspect/inspector.h"
 #include "models/catalog.h"
@@ -69,6 +70,7 @@ struct House {
   ReceiptShelf receipts;
   const ToolBook* tools = nullptr;  // set before anything is served; lives as long as it serves
   Webhook* webhook = nullptr;  // null where approvers are not told
+  http::Aside* aside = nullptr;  // where long texts are inspected, and all with an encoder; set before anything is served
   std::atomic<bool> ledger_late = false;  // the newest commit missed its deadline
   // For how long too few witnesses have cosigned; 0 while there are enough.
   std::atomic<int64_t> quorum_missing_ms = 0;

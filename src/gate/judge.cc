@@ -41,7 +41,7 @@ void Judge::push(exchange::Channel channel, int32_t group, exchange::Syntax synt
   if (text == texts_.end()) {
     const auto kind =
         syntax == exchange::Syntax::kJson ? inspect::TextKind::kJson : inspect::TextKind::kPlain;
-    text = texts_.emplace(key, Text{inspector_.open_stream(kind)}).first;
+    text = texts_.emplace(key, Text{inspector_.open_stream(kind, opinions_)}).first;
   }
   segments_.clear();
   text->second.stream.push(bytes, segments_);

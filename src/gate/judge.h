@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -75,6 +76,7 @@ class Judge {
   void finish_text(const TextKey& key, Text& text, std::vector<Judged>& out);
 
   inspect::Inspector inspector_;
+  std::shared_ptr<inspect::OpinionsLeft> opinions_ = std::make_shared<inspect::OpinionsLeft>();
   std::map<TextKey, Text> texts_;
   std::vector<inspect::Segment> segments_;
 };

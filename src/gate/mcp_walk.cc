@@ -133,14 +133,19 @@ Step<> McpWalk::take_state() {
 
 StateOwner McpWalk::owner() const { return {passage_.principal.id, target_.server, request_digest_}; }
 
-Content McpWalk::inspected(Channel channel, std::string_view json_text) {
-  const auto document = parser_.parse(json_text);
-  if (!document) {  // it was parsed before; whatever it is now, nobody has read it
-    Content unread;
-    unread.unreadable_parts = 1;
-    return unread;
-  }
-  return Judge::content_of(corridor_.inspector_for(passage_), tools::pieces_of_json(channel, *document));
+http::Task<Step<Content>> McpWalk::inspected(Channel channel, std::string_view json_text) {
+  const inspect::Inspector inspector = corridor_.inspector_for(passage_);
+  Content content;
+  Step<> seen = co_await corridor_.inspecting(passage_, inspector, json_text.size(), [&] {
+    json::Parser parser;
+    if (const auto document = parser.parse(json_text)) {
+      content = Judge::content_of(inspector, tools::pieces_of_json(channel, *document));
+    } else {  // it was parsed before; whatever it is now, nobody has read it
+      content.unreadable_parts = 1;
+    }
+  });
+  if (!seen) co_return std::unexpected(std::move(seen.error()));
+  co_return content;
 }
 
 // What people approve, where the agreement holds it: tool, server, definition and all that the server would get,
@@ -172,7 +177,9 @@ http::Task<Step<Acted>> McpWalk::act(std::string tool, std::string content) {
   matter_.verb = Verb::kAct;
   matter_.resource_type = "Tool";
   matter_.resource_id = tool;
-  matter_.content = inspected(Channel::kToolArguments, content);
+  Step<Content> found = co_await inspected(Channel::kToolArguments, content);
+  if (!found) co_return std::unexpected(std::move(found.error()));
+  matter_.content = std::move(*found);
   matter_.record.set("exchange.inspector", house_.inspector.version());
   matter_.record.set("exchange.mcp_method", request_.message.method);
   matter_.record.set("exchange.tool_server", target_.server);
@@ -269,12 +276,11 @@ http::Task<Step<agreement::Decision>> McpWalk::release_result(std::string& body)
   const uint64_t version = passage_.in_force->version;
   Step<> renewed = co_await moment();
   if (!renewed) co_return std::unexpected(std::move(renewed.error()));
+  Step<std::string> left = co_await without(std::move(body), first->redacts);
+  if (!left) co_return std::unexpected(co_await given_up(std::move(left.error())));
   // Only what that decision was about may be decided without it.
-  if (passage_.in_force->version != version) {
-    Step<> ended = co_await abandon("failed:agreement_changed");
-    co_return std::unexpected(ended ? changed_meanwhile() : std::move(ended.error()));
-  }
-  body = without(body, first->redacts);
+  if (passage_.in_force->version != version) co_return std::unexpected(co_await given_up(changed_meanwhile()));
+  body = std::move(*left);
   // What was found and is not to go stays found, whatever is seen of it afterwards.
   for (const std::string& label : said_.labels) {
     if (std::ranges::find(first->redacts, label) == first->redacts.end()) before.add({label}, 0, 0);
@@ -285,11 +291,9 @@ http::Task<Step<agreement::Decision>> McpWalk::release_result(std::string& body)
 }
 
 // Each string by itself: what only shows where they stand together stays, and is denied with its label.
-std::string McpWalk::without(std::string_view body, const std::vector<std::string>& labels) {
-  const auto document = parser_.parse(body);
-  if (!document) return std::string(body);
+http::Task<Step<std::string>> McpWalk::without(std::string body, std::vector<std::string> labels) {
   const inspect::Inspector inspector = corridor_.inspector_for(passage_);
-  return tools::with_strings(*document, [&](std::string_view text) {
+  const auto less_of = [&](std::string_view text) {
     exchange::Piece piece;
     piece.text = exchange::UntrustedText(std::string(text));
     piece.source = 0;
@@ -300,15 +304,26 @@ std::string McpWalk::without(std::string_view body, const std::vector<std::strin
     }
     const auto found = less.texts.find(0);
     return found == less.texts.end() ? std::string(text) : found->second;
+  };
+  Step<> seen = co_await corridor_.inspecting(passage_, inspector, body.size(), [&] {
+    json::Parser parser;
+    if (const auto document = parser.parse(body)) body = tools::with_strings(*document, less_of);
   });
+  if (!seen) co_return std::unexpected(std::move(seen.error()));
+  co_return body;
 }
 
 // A new moment for a release, or its end in words.
 http::Task<Step<>> McpWalk::moment() {
   Step<> renewed = corridor_.renew(passage_);
   if (renewed) co_return renewed;
-  Step<> ended = co_await abandon("failed:" + renewed.error().code);
-  co_return std::unexpected(ended ? std::move(renewed.error()) : std::move(ended.error()));
+  co_return std::unexpected(co_await given_up(std::move(renewed.error())));
+}
+
+// Writes that nothing is released; the reason, or that it could not be written.
+http::Task<Turned> McpWalk::given_up(Turned turned) {
+  Step<> ended = co_await abandon("failed:" + turned.code);
+  co_return ended ? std::move(turned) : std::move(ended.error());
 }
 
 http::Task<Step<agreement::Decision>> McpWalk::release(std::string tool, std::string content,
@@ -320,7 +335,9 @@ http::Task<Step<agreement::Decision>> McpWalk::release(std::string tool, std::st
 
 http::Task<Step<agreement::Decision>> McpWalk::decide_release(std::string tool, std::string content, std::string outcome,
                                                               std::string if_redacted) {
-  Content found = inspected(Channel::kToolResult, content);
+  Step<Content> seen = co_await inspected(Channel::kToolResult, content);
+  if (!seen) co_return std::unexpected(co_await given_up(std::move(seen.error())));
+  Content found = std::move(*seen);
   const bool own = tool == target_.tool;  // a channel's question is judged by itself
   if (own) {
     said_.add(found);

@@ -132,11 +132,12 @@ class McpWalk {
   http::Task<Step<agreement::Decision>> release(std::string tool, std::string content, std::string outcome,
                                                 std::string if_redacted = "refused");
   http::Task<Step<>> moment();
+  http::Task<Turned> given_up(Turned turned);
   http::Task<Step<agreement::Decision>> decide_release(std::string tool, std::string content, std::string outcome,
                                                        std::string if_redacted);
   // The release of a result, which is changed where the agreement says to redact.
   http::Task<Step<agreement::Decision>> release_result(std::string& body);
-  std::string without(std::string_view body, const std::vector<std::string>& labels);
+  http::Task<Step<std::string>> without(std::string body, std::vector<std::string> labels);
   http::Task<Step<>> abandon(std::string outcome);
 
   // What is done (mcp_walk.cc).
@@ -175,7 +176,7 @@ class McpWalk {
   [[nodiscard]] bool modern() const { return request_.era == tools::Era::kModern; }
   [[nodiscard]] StateOwner owner() const;
   [[nodiscard]] std::string progress_token() const;
-  Content inspected(exchange::Channel channel, std::string_view json_text);
+  http::Task<Step<Content>> inspected(exchange::Channel channel, std::string_view json_text);
   bool input_required(const tools::Message& said);
 
   House& house_;

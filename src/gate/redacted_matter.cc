@@ -17,8 +17,10 @@ std::string special_version(const Passage& passage) {
 
 }  // namespace
 
-Matter AskMatter::first() {
-  return made(passage_.body, Judge::content_of(corridor_.inspector_for(passage_), passage_.request.pieces));
+http::Task<Step<Matter>> AskMatter::first() {
+  Step<Content> content = co_await corridor_.inspected(passage_, passage_.request.pieces);
+  if (!content) co_return std::unexpected(std::move(content.error()));
+  co_return made(passage_.body, std::move(*content));
 }
 
 Matter AskMatter::made(std::string_view body, Content content) {
@@ -44,56 +46,69 @@ Matter AskMatter::made(std::string_view body, Content content) {
 }
 
 // Read again with other texts in their places: what comes of it is inspected as any request is.
-Matter AskMatter::without(const std::vector<std::string>& labels) {
+http::Task<Step<Matter>> AskMatter::without(std::vector<std::string> labels) {
   const inspect::Inspector inspector = corridor_.inspector_for(passage_);
-  Redacted less = redact(inspector, passage_.request.pieces, labels);
-  if (less.texts.empty()) return first();
+  Redacted less;
+  Step<> seen = co_await corridor_.inspecting(
+      passage_, inspector, passage_.body.size(), [&] { less = redact(inspector, passage_.request.pieces, std::move(labels)); });
+  if (!seen) co_return std::unexpected(std::move(seen.error()));
+  if (less.texts.empty()) co_return co_await first();
   auto request = corridor_.read(passage_, &less.texts);
-  if (!request) return first();
+  if (!request) co_return co_await first();
   exchange::Request before = std::exchange(passage_.request, std::move(*request));
   models::Call outgoing = std::exchange(passage_.outgoing, {});
   if (!corridor_.prepare(passage_)) {
     passage_.request = std::move(before);
     passage_.outgoing = std::move(outgoing);
-    return first();
+    co_return co_await first();
   }
   passage_.redacted = std::move(less.taken);
-  Content again;
-  add_fresh(Judge::segments_of(inspector, passage_.request.pieces, again), less.content);
-  return made(passage_.request.upstream_body, std::move(less.content));
+  seen = co_await corridor_.inspecting(passage_, inspector, passage_.body.size(), [&] {
+    Content again;
+    add_fresh(Judge::segments_of(inspector, passage_.request.pieces, again), less.content);
+  });
+  if (!seen) co_return std::unexpected(std::move(seen.error()));
+  co_return made(passage_.request.upstream_body, std::move(less.content));
 }
 
 AnswerMatter::AnswerMatter(Corridor& corridor, Passage& passage, std::string_view body,
                            const exchange::Frame& frame, exchange::Answer& answer)
     : corridor_(corridor), passage_(passage), body_(body), frame_(frame), answer_(answer) {}
 
-Matter AnswerMatter::first(bool acted) {
-  Content content = Judge::content_of(corridor_.inspector_for(passage_), answer_.pieces);
-  add_calls(content);
-  Matter matter = made(std::move(content));
+http::Task<Step<Matter>> AnswerMatter::first(bool acted) {
+  Step<Content> content = co_await corridor_.inspected(passage_, answer_.pieces);
+  if (!content) co_return std::unexpected(std::move(content.error()));
+  if (Step<> added = co_await add_calls(*content); !added) co_return std::unexpected(std::move(added.error()));
+  Matter matter = made(std::move(*content));
   if (!acted) matter.if_allowed = matter.if_held = "refused";
   matter.if_redacted = acted ? "open" : "refused";
-  return matter;
+  co_return matter;
 }
 
-Matter AnswerMatter::without(const std::vector<std::string>& labels) {
+http::Task<Step<Matter>> AnswerMatter::without(std::vector<std::string> labels) {
   const inspect::Inspector inspector = corridor_.inspector_for(passage_);
-  Redacted less = redact(inspector, answer_.pieces, labels);
+  Redacted less;
+  Step<> seen = co_await corridor_.inspecting(
+      passage_, inspector, body_.size(), [&] { less = redact(inspector, answer_.pieces, std::move(labels)); });
+  if (!seen) co_return std::unexpected(std::move(seen.error()));
   auto answer = exchange::read_answer(passage_.protocol, body_, corridor_.parser_, frame_, &less.texts);
   if (!answer) {  // it was read before; what cannot be taken out of it is refused with it
-    Matter as_it_is = first(true);
-    as_it_is.if_redacted = "refused";
-    return as_it_is;
+    Step<Matter> as_it_is = co_await first(true);
+    if (as_it_is) as_it_is->if_redacted = "refused";
+    co_return as_it_is;
   }
   answer_ = std::move(*answer);
   taken_ = std::move(less.taken);
-  Content again;
-  add_fresh(Judge::segments_of(inspector, answer_.pieces, again), less.content);
-  add_calls(less.content);
+  seen = co_await corridor_.inspecting(passage_, inspector, body_.size(), [&] {
+    Content again;
+    add_fresh(Judge::segments_of(inspector, answer_.pieces, again), less.content);
+  });
+  if (seen) seen = co_await add_calls(less.content);
+  if (!seen) co_return std::unexpected(std::move(seen.error()));
   Matter matter = made(std::move(less.content));
   if (!taken_.empty()) matter.record.set("exchange.redacted", taken_);
   matter.if_redacted = "refused";
-  return matter;
+  co_return matter;
 }
 
 Matter AnswerMatter::made(Content content) const {
@@ -111,10 +126,13 @@ Matter AnswerMatter::made(Content content) const {
   return matter;
 }
 
-void AnswerMatter::add_calls(Content& content) const {
+http::Task<Step<>> AnswerMatter::add_calls(Content& content) const {
   for (const exchange::ToolCall& tool_call : answer_.tool_calls) {
-    content.add(corridor_.arguments_of(passage_, tool_call));
+    Step<Content> arguments = co_await corridor_.arguments_of(passage_, tool_call);
+    if (!arguments) co_return std::unexpected(std::move(arguments.error()));
+    content.add(*arguments);
   }
+  co_return Step<>{};
 }
 
 }  // namespace proviso::gate

@@ -13,8 +13,9 @@ class AskMatter final : public Redaction {
  public:
   AskMatter(Corridor& corridor, Passage& passage) : corridor_(corridor), passage_(passage) {}
 
-  Matter first();
-  Matter without(const std::vector<std::string>& labels) override;
+  // Turned as by Corridor::inspected().
+  http::Task<Step<Matter>> first();
+  http::Task<Step<Matter>> without(std::vector<std::string> labels) override;
 
  private:
   Matter made(std::string_view body, Content content);
@@ -32,13 +33,14 @@ class AnswerMatter final : public Redaction {
                exchange::Answer& answer);
 
   // `acted`: every tool call of it may happen. Otherwise nothing of it leaves, whatever is decided.
-  Matter first(bool acted);
-  Matter without(const std::vector<std::string>& labels) override;
+  // Turned as by Corridor::inspected().
+  http::Task<Step<Matter>> first(bool acted);
+  http::Task<Step<Matter>> without(std::vector<std::string> labels) override;
   [[nodiscard]] const std::vector<std::string>& taken() const { return taken_; }
 
  private:
   Matter made(Content content) const;
-  void add_calls(Content& content) const;
+  http::Task<Step<>> add_calls(Content& content) const;
 
   Corridor& corridor_;
   Passage& passage_;

@@ -82,6 +82,8 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
 
   PV_TRY_VOID(service->start_worker());
   PV_TRY(service->loops_, http::Loops::create({.count = static_cast<size_t>(config.loops)}));
+  PV_TRY(service->aside_, http::Aside::create(static_cast<size_t>(config.loops)));
+  service->house_->aside = service->aside_.get();
   PV_TRY(service->routes_, Routes::create(*service->house_, *service->loops_, service->catalog_,
                                           service->worker_.get(), service->tool_surroundings()));
   service->caretaker_ = std::make_unique<Caretaker>(engine, *service->house_, prover);
@@ -325,6 +327,7 @@ void Service::stop() {
   // The committer drains into ports on the loops; then the loops end, then the ports may go.
   engine_.reset();
   loops_.reset();
+  aside_.reset();
   routes_.reset();
   worker_.reset();
   house_.reset();

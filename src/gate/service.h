@@ -67,6 +67,7 @@ class Service {
   std::unique_ptr<Webhook> webhook_;
   std::unique_ptr<House> house_;
   std::unique_ptr<models::Worker> worker_;
+  std::unique_ptr<http::Aside> aside_;
   std::unique_ptr<http::Loops> loops_;
   std::unique_ptr<Routes> routes_;
   std::unique_ptr<http::Server> server_;

@@ -71,9 +71,10 @@ StreamRelease::StreamRelease(Corridor& corridor, http::Call& call, Passage& pass
                                                     corridor.house_.committer.now().value)),
       writer_(passage.protocol, exchange::frame_for(passage.request, passage.id,
                                                     corridor.house_.committer.now().value)),
-      judge_(corridor.inspector_for(passage)),
+      inspector_(corridor.inspector_for(passage)),
+      judge_(inspector_),
       redacts_(passage.in_force->agreement->redacts()),
-      judge_again_(corridor.inspector_for(passage)),
+      judge_again_(inspector_),
       labels_(passage.in_force->agreement->terms().labels) {}
 
 http::Task<Step<>> StreamRelease::run() {
@@ -165,18 +166,25 @@ http::Task<Step<>> StreamRelease::take_delta(const StreamEvent& event) {
     co_return say({Kept::What::kText, event.channel, event.choice, event.text, {}});
   }
   std::vector<Judged> judged;
-  judge_.push(event.channel, event.group, exchange::Syntax::kPlain, event.text, judged);
+  Step<> seen = co_await corridor_.inspecting(passage_, inspector_, event.text.size(), [&] {
+    judge_.push(event.channel, event.group, exchange::Syntax::kPlain, event.text, judged);
+  });
+  if (!seen) co_return seen;
   co_return co_await let_go(std::move(judged), event.choice);
 }
 
 http::Task<Step<>> StreamRelease::end_text(const StreamEvent& event) {
   std::vector<Judged> rest;
-  judge_.end(event.channel, event.group, rest);
-  Step<> gone = co_await let_go(std::move(rest), event.choice);
+  Step<> gone =
+      co_await corridor_.inspecting(passage_, inspector_, 0, [&] { judge_.end(event.channel, event.group, rest); });
+  if (!gone) co_return gone;
+  gone = co_await let_go(std::move(rest), event.choice);
   if (!gone) co_return std::unexpected(std::move(gone.error()));
   Kept run;
   std::vector<Judged> last;
-  judge_again_.end(event.channel, event.group, last);
+  gone = co_await corridor_.inspecting(passage_, inspector_, 0,
+                                       [&] { judge_again_.end(event.channel, event.group, last); });
+  if (!gone) co_return gone;
   gone = co_await let_go_again(std::move(last), event.choice, run);
   if (!gone) co_return std::unexpected(std::move(gone.error()));
   if (!run.text.empty()) {
@@ -215,7 +223,10 @@ http::Task<Step<>> StreamRelease::pass_on(Judged part, int32_t choice, Kept& run
     co_return say({Kept::What::kText, channel, choice, {}, {}, std::move(part)});
   }
   std::vector<Judged> again;
-  judge_again_.push(part.text.channel, part.text.group, part.text.syntax, part.segment.text, again);
+  Step<> seen = co_await corridor_.inspecting(passage_, inspector_, part.segment.text.size(), [&] {
+    judge_again_.push(part.text.channel, part.text.group, part.text.syntax, part.segment.text, again);
+  });
+  if (!seen) co_return seen;
   co_return co_await let_go_again(std::move(again), choice, run);
 }
 
@@ -239,7 +250,8 @@ http::Task<Step<>> StreamRelease::let_go_again(std::vector<Judged> judged, int32
 // The segments of a whole answer, cut as those of an answer that came whole, and what is left read again.
 http::Task<Step<>> StreamRelease::redact_kept() {
   Content left = beside_;
-  Judge again(corridor_.inspector_for(passage_));
+  const inspect::Inspector inspector = corridor_.inspector_for(passage_);
+  Judge again(inspector);
   std::vector<Judged> fresh;
   for (Kept& kept : kept_) {
     if (!kept.segment) continue;
@@ -247,13 +259,17 @@ http::Task<Step<>> StreamRelease::redact_kept() {
       if (Step<> taken = take_out(*kept.segment); !taken) co_return std::unexpected(std::move(taken.error()));
     }
     const TextKey& text = kept.segment->text;
-    again.push(text.channel, text.group, text.syntax, kept.segment->segment.text, fresh);
+    Step<> seen = co_await corridor_.inspecting(passage_, inspector, kept.segment->segment.text.size(), [&] {
+      again.push(text.channel, text.group, text.syntax, kept.segment->segment.text, fresh);
+    });
+    if (!seen) co_return seen;
     add_fresh({*kept.segment}, left);
     kept.text = std::move(kept.segment->segment.text);
     kept.segment.reset();
   }
   if (!redacting_) co_return Step<>{};
-  again.finish(fresh);
+  Step<> seen = co_await corridor_.inspecting(passage_, inspector, 0, [&] { again.finish(fresh); });
+  if (!seen) co_return seen;
   add_fresh(fresh, left);
   left.bytes = seen_.bytes;
   Step<> decided = co_await decide_left(left);
@@ -403,7 +419,9 @@ http::Task<Step<>> StreamRelease::take_call(const exchange::ToolCall& call) {
   if (Step<> renewed = renew(); !renewed) {
     co_return std::unexpected(std::move(renewed.error()));
   }
-  const Content arguments = corridor_.arguments_of(passage_, call);
+  const Step<Content> seen = co_await corridor_.arguments_of(passage_, call);
+  if (!seen) co_return std::unexpected(seen.error());
+  const Content& arguments = *seen;
   // What was admitted before the call goes out now: it may wait for people.
   const bool sent = co_await flush();
   if (!sent) co_return std::unexpected(client_gone());

@@ -89,6 +89,7 @@ class StreamRelease {
   models::Upstream upstream_;
   exchange::StreamReader reader_;
   exchange::StreamWriter writer_;
+  inspect::Inspector inspector_;
   Judge judge_;
   const bool redacts_;     // the agreement may say to cut: then what is left is read again
   Judge judge_again_;

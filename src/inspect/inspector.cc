@@ -49,14 +49,15 @@ void summarise(Verdict& verdict) {
 }  // namespace
 
 struct TextStream::State {
-  State(std::shared_ptr<const Rules> rules, TextKind kind, uint32_t wanted, const SecondOpinion* second)
+  State(std::shared_ptr<const Rules> rules, TextKind kind, uint32_t wanted, const SecondOpinion* second,
+        std::shared_ptr<OpinionsLeft> together)
       : secrets(rules, kind), rules_stage(kind, wanted),
         leaks(rules->hold_back() == HoldBack::kOff) {
     if ((wanted & kPersonBits) != 0) {
       persons.emplace(kind, PersonStream::Wanted{.name = (wanted & bit_of(kLabelName)) != 0,
                                                  .address = (wanted & bit_of(kLabelAddress)) != 0});
     }
-    if ((wanted & kClassBits) != 0 && !leaks) units.emplace(kind, wanted, Classifier::built_in(), rules, second);
+    if ((wanted & kClassBits) != 0 && !leaks) units.emplace(kind, wanted, Classifier::built_in(), rules, second, std::move(together));
   }
 
   // What the first stage let go of, through the others. At the end of the text each of them lets go, too.
@@ -144,15 +145,19 @@ Inspector Inspector::looking_for(std::span<const std::string> labels) const {
   return {detectors_, wanted & wanted_};
 }
 
+bool Inspector::asks_encoder() const { return detectors_->second != nullptr && (wanted_ & kClassBits) != 0; }
+
 const std::string& Inspector::version() const { return detectors_->version; }
 const Digest& Inspector::digest() const { return detectors_->digest; }
 
-TextStream Inspector::open_stream(TextKind kind) const {
-  return TextStream(std::make_unique<TextStream::State>(detectors_->rules, kind, wanted_, detectors_->second.get()));
+TextStream Inspector::open_stream(TextKind kind, std::shared_ptr<OpinionsLeft> together) const {
+  return TextStream(std::make_unique<TextStream::State>(detectors_->rules, kind, wanted_, detectors_->second.get(),
+                                                        std::move(together)));
 }
 
 Verdict Inspector::inspect(std::span<const Text> texts) const {
   Verdict verdict;
+  const auto together = std::make_shared<OpinionsLeft>();
   std::string_view last;
   std::vector<Segment> segments;
   for (const Text& text : texts) {
@@ -170,7 +175,7 @@ Verdict Inspector::inspect(std::span<const Text> texts) const {
       }
     }
     segments.clear();
-    TextStream stream = open_stream(text.kind);
+    TextStream stream = open_stream(text.kind, together);
     stream.push(text.bytes, segments);
     stream.finish(segments);
     for (Segment& segment : segments) {

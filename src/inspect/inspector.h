@@ -62,6 +62,13 @@ enum class TextKind {
   kJson,  // JSON text (tool-call arguments): also judged with its string escapes decoded
 };
 
+// How often the texts of one request or one answer may ask the encoder, all together; behind it the classifiers decide
+// alone, as they do in each text behind kOpinionsMax (second_opinion.h). It bounds what a request can cost.
+inline constexpr size_t kOpinionsTogetherMax = 256;
+struct OpinionsLeft {
+  size_t count = kOpinionsTogetherMax;
+};
+
 class Rules;
 class SecondOpinion;
 
@@ -121,12 +128,16 @@ class Inspector {
   // is not looked for. Secrets and markings always are.
   [[nodiscard]] Inspector looking_for(std::span<const std::string> labels) const;
 
+  // Whether a text may take many milliseconds: an encoder is there, and a label is looked for that it has a say in.
+  [[nodiscard]] bool asks_encoder() const;
+
   // Detector names with versions, "secrets/3 markings/1 …".
   [[nodiscard]] const std::string& version() const;
   // SHA-256 over detector names, versions, every rule and all weights: what a red line depends on.
   [[nodiscard]] const Digest& digest() const;
 
-  [[nodiscard]] TextStream open_stream(TextKind kind = TextKind::kPlain) const;
+  // `together` is shared by the texts of one request or answer, all on one thread at a time; null: this text is alone.
+  [[nodiscard]] TextStream open_stream(TextKind kind = TextKind::kPlain, std::shared_ptr<OpinionsLeft> together = nullptr) const;
 
   // Judges whole texts through the same TextStream, each apart, and the seam between neighbours
   // joined, so that a secret split over two parts or messages is found too.

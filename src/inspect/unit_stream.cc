@@ -104,10 +104,17 @@ void UnitStream::drop_unit() {
     again->counted = true;
 }
 
+// One second opinion less is left if so.
+bool UnitStream::may_ask() {
+  if (opinions_left_ == 0 || (together_ && together_->count == 0)) return false;
+  --opinions_left_;
+  if (together_) --together_->count;
+  return true;
+}
+
 // What is said of one piece of evidence; the second opinion is about `text`.
 void UnitStream::weigh(Best evidence, std::string_view text, Best& best) {
-  if (second_ != nullptr && opinions_left_ > 0 && second_->is_asked(evidence.margin, wanted_)) {
-    --opinions_left_;
+  if (second_ != nullptr && second_->is_asked(evidence.margin, wanted_) && may_ask()) {
     const std::string_view end = end_of(text);
     using Extent = SecondOpinion::Extent;
     evidence.margin = second_->of(evidence.margin, end, end.size() == text.size() ? Extent::kWhole : Extent::kEnd);

@@ -36,11 +36,12 @@ bool ends_unit(std::string_view segment, size_t unit_bytes);
 class UnitStream {
  public:
   // `wanted` has a bit for each label that may be put (labels.h). Without `rules` only classes are looked for;
-  // without `second`, which outlives the stream, the classifier decides alone.
+  // without `second`, which outlives the stream, the classifier decides alone. `together`: see open_stream().
   UnitStream(TextKind kind, uint32_t wanted, const Classifier& classifier = Classifier::built_in(),
-             std::shared_ptr<const Rules> rules = nullptr, const SecondOpinion* second = nullptr)
+             std::shared_ptr<const Rules> rules = nullptr, const SecondOpinion* second = nullptr,
+             std::shared_ptr<OpinionsLeft> together = nullptr)
       : kind_(kind), wanted_(wanted), classifier_(&classifier), rules_(std::move(rules)), second_(second),
-        opinions_left_(second == nullptr ? 0 : second->opinions_max()) {
+        opinions_left_(second == nullptr ? 0 : second->opinions_max()), together_(std::move(together)) {
     top_.fill(kNoMargin);
   }
 
@@ -70,6 +71,7 @@ class UnitStream {
   enum class Proof : uint8_t { kPlain, kWider };  // kWider: by the margins above
   [[nodiscard]] Best said_of(const Sums& sums, std::string_view reading, Proof proof) const;
   void weigh(Best evidence, std::string_view text, Best& best);
+  bool may_ask();
   [[nodiscard]] std::string shown(size_t units) const;
   [[nodiscard]] std::string shown_of(std::string_view text) const;
   void note_hidden(const Reading& reading, Best& best) const;
@@ -80,7 +82,8 @@ class UnitStream {
   const Classifier* classifier_;
   std::shared_ptr<const Rules> rules_;
   const SecondOpinion* second_;
-  size_t opinions_left_ = 0;
+  size_t opinions_left_ = 0;  // for this text
+  std::shared_ptr<OpinionsLeft> together_;
   std::vector<Segment> pending_;
   std::string unit_;          // text of pending_
   std::string window_;        // raw text of the units in units_

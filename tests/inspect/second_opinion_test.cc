@@ -73,6 +73,29 @@ TEST(SecondOpinion, IsAskedAboutSoManyStretchesOfATextAndNoMore) {
                             second), "autonomous_targeting"));
 }
 
+// A request of many texts costs no more than so much either.
+TEST(SecondOpinion, IsAskedSoOftenForTheTextsOfARequestTogetherAndNoMore) {
+  const auto second = std::make_shared<FixedOpinion>(-1000.0f, -1.0f);
+  const Inspector inspector = Inspector::create({.second = second});
+  std::vector<std::string> texts(kOpinionsTogetherMax + 20);
+  for (size_t i = 0; i < texts.size(); ++i) texts[i] = "This is text number " + std::to_string(i) + " of a long request.";
+  EXPECT_EQ(inspector.inspect(std::vector<std::string_view>(texts.begin(), texts.end())).marking, 0);
+  EXPECT_EQ(second->texts.size(), kOpinionsTogetherMax);
+  second->texts.clear();
+  EXPECT_EQ(inspector.inspect(std::vector<std::string_view>{texts[0]}).marking, 0);  // the next request has its own
+  EXPECT_EQ(second->texts.size(), 1u);
+}
+
+TEST(SecondOpinion, MayTakeLongOnlyWhereItHasASay) {
+  const auto second = std::make_shared<FixedOpinion>(-1000.0f, -1.0f);
+  const std::vector<std::string> rules{"contact", "personal_name"};
+  const std::vector<std::string> classes{"contact", "jailbreak"};
+  EXPECT_FALSE(Inspector::create().asks_encoder());
+  EXPECT_FALSE(Inspector::create().looking_for(classes).asks_encoder());
+  EXPECT_TRUE(Inspector::create({.second = second}).looking_for(classes).asks_encoder());
+  EXPECT_FALSE(Inspector::create({.second = second}).looking_for(rules).asks_encoder());
+}
+
 TEST(SecondOpinion, ReadsTheEndOfWhatWasSaidAndWhatAnEncodingHides) {
   const auto second = std::make_shared<FixedOpinion>(-1000.0f, -1.0f);
   std::string text;

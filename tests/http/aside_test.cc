@@ -1,0 +1,80 @@
+// Work beside the loops: the loop goes on meanwhile, and does not end before what waits on it was answered.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <functional>
+#include <semaphore>
+#include <thread>
+
+#include "http/aside.h"
+
+namespace proviso::http {
+namespace {
+
+Task<void> resumed_after(Aside& aside, Loop& loop, std::move_only_function<void()> fn, std::function<void()> then) {
+  co_await aside.run(loop, std::move(fn));
+  then();
+}
+
+TEST(Aside, LetsTheLoopGoOn) {
+  auto aside = Aside::create(1);
+  ASSERT_TRUE(aside);
+  auto loops = Loops::create({.count = 1});
+  ASSERT_TRUE(loops);
+  Loop& loop = (*loops)->at(0);
+  std::binary_semaphore other_ran{0};
+  std::atomic<bool> on_loop = true;
+  // The work ends only once the loop has done something else: with the work on the loop this never ends.
+  auto job = [&]() -> Task<bool> {
+    co_await (*aside)->run(loop, [&] {
+      on_loop = loop.here();
+      loop.post([&] { other_ran.release(); });
+      other_ran.acquire();
+    });
+    co_return loop.here();
+  };
+  EXPECT_TRUE(block_on(loop, job()));
+  EXPECT_FALSE(on_loop);
+}
+
+TEST(Aside, IsWaitedForByALoopThatEnds) {
+  auto aside = Aside::create(1);
+  ASSERT_TRUE(aside);
+  std::binary_semaphore begun{0};
+  std::atomic<bool> resumed = false;
+  {
+    auto loops = Loops::create({.count = 1});
+    ASSERT_TRUE(loops);
+    Loop& loop = (*loops)->at(0);
+    const auto slow = [&begun] {
+      begun.release();
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    };
+    loop.spawn(resumed_after(**aside, loop, slow, [&resumed] { resumed = true; }));
+    begun.acquire();
+  }
+  EXPECT_TRUE(resumed);
+}
+
+TEST(Aside, TakesFirstComeFirst) {
+  auto aside = Aside::create(1);
+  ASSERT_TRUE(aside);
+  std::vector<int> order;
+  {
+    auto loops = Loops::create({.count = 1});
+    ASSERT_TRUE(loops);
+    Loop& loop = (*loops)->at(0);
+    for (int i = 0; i < 20; ++i) loop.spawn(resumed_after(**aside, loop, [&order, i] { order.push_back(i); }, [] {}));
+  }
+  std::vector<int> expected(20);
+  for (int i = 0; i < 20; ++i) expected[static_cast<size_t>(i)] = i;
+  EXPECT_EQ(order, expected);
+}
+
+TEST(Aside, RefusesNoThreads) {
+  EXPECT_EQ(Aside::create(0).error().code, Code::kInvalid);
+  EXPECT_EQ(Aside::create(kLoopsMax + 1).error().code, Code::kInvalid);
+}
+
+}  // namespace
+}  // namespace proviso::http
