@@ -2,7 +2,12 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -175,6 +180,8 @@ int run_inspect(const InspectOptions& options) {
 
 // --- eval
 
+constexpr size_t kRowsATick = 20;  // of progress on a terminal
+
 struct EvalOptions {
   std::vector<std::string> files;
   std::string encoder;
@@ -186,8 +193,8 @@ std::string shown(const Share& share) {
   return fmt::format("{}/{} {:.3f} [{:.3f}, {:.3f}]", share.k, share.n, share.value(), share.low(), share.high());
 }
 
-void print_table(const Evaluation& evaluation) {
-  print(fmt::format("{} rows; shares with exact 95 % bounds", evaluation.rows));
+void print_table(const Evaluation& evaluation, const std::string& detectors) {
+  print(fmt::format("{} rows; shares with exact 95 % bounds\ndetectors: {}", evaluation.rows, detectors));
   for (const auto& [name, label] : evaluation.labels) {
     print(fmt::format("\n{}\n  recall                     {}\n  precision                  {}\n"
                       "  false positives, benign    {}\n  false positives, ordinary  {}",
@@ -229,10 +236,11 @@ void write_share(json::Writer& writer, std::string_view key, const Share& share)
   writer.end_object();
 }
 
-void print_table_json(const Evaluation& evaluation) {
+void print_table_json(const Evaluation& evaluation, const std::string& detectors) {
   std::string out;
   json::Writer writer(out);
-  writer.begin_object().key("rows").uinteger(evaluation.rows).key("labels").begin_object();
+  writer.begin_object().key("detectors").string(detectors).key("rows").uinteger(evaluation.rows);
+  writer.key("labels").begin_object();
   for (const auto& [name, label] : evaluation.labels) {
     writer.key(name).begin_object();
     writer.key("n").uinteger(label.recall.n);
@@ -283,18 +291,37 @@ int run_eval(const EvalOptions& options) {
     if (!more) return complain(Error{more.error().code, fmt::format("`{}`: {}", file, more.error().message)});
     std::ranges::move(*more, std::back_inserter(rows));
   }
-  const Evaluation evaluation = inspect::evaluate(*inspector, rows);
+  const bool watched = ::isatty(STDERR_FILENO) == 1;
+  const auto progress = [&](size_t done) {
+    if (watched && done % kRowsATick == 0) std::fputs(fmt::format("\r{} of {} rows", done, rows.size()).c_str(), stderr);
+  };
+  const Evaluation evaluation = inspect::evaluate(*inspector, rows, progress);
+  if (watched) std::fputs("\r\033[K", stderr);
   if (options.as_json) {
-    print_table_json(evaluation);
+    print_table_json(evaluation, inspector->version());
   } else {
-    print_table(evaluation);
+    print_table(evaluation, inspector->version());
   }
   return 0;
 }
 
+// As PROVISO_ENCODER says, else where tools/fetch_sources.sh puts it, if it is there.
+std::string usual_encoder() {
+  if (const char* named = std::getenv("PROVISO_ENCODER")) return named;
+  const char* const cache = std::getenv("PROVISO_CACHE");
+  const char* const home = std::getenv("HOME");
+  if (cache == nullptr && home == nullptr) return {};
+  const std::string folder = cache != nullptr ? cache : std::string(home) + "/.cache/proviso";
+  const std::string file = folder + "/models/multilingual-e5-small-q4.bin";
+  std::error_code none;
+  return std::filesystem::exists(file, none) ? file : std::string();
+}
+
 void add_encoder(CLI::App& command, std::string& file) {
-  command.add_option("--encoder", file, "the encoder's file: classifiers ask it where they are unsure, as a gate does that has it")
-      ->envname("PROVISO_ENCODER");
+  file = usual_encoder();
+  command.add_option("--encoder", file,
+                     "the encoder's file: classifiers ask it where they are unsure, as a gate does that has it; if it is not "
+                     "named, PROVISO_ENCODER, then the one that tools/fetch_sources.sh brought; empty: without");
 }
 
 }  // namespace

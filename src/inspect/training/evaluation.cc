@@ -1,8 +1,10 @@
 #include "inspect/training/evaluation.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <set>
+#include <thread>
 
 #include "inspect/markings.h"
 #include "inspect/person_tagger.h"
@@ -154,6 +156,22 @@ void score_spans(const Row& row, const std::vector<Segment>& segments, std::stri
   }
 }
 
+std::vector<std::vector<Segment>> judge_all(const Inspector& inspector, const std::vector<Row>& rows,
+                                            const std::function<void(size_t)>& progress) {
+  std::vector<std::vector<Segment>> judged(rows.size());
+  std::atomic<size_t> next = 0;
+  const auto take = [&](bool tells) {
+    for (size_t i = next++; i < rows.size(); i = next++) {
+      judged[i] = inspector.segments(rows[i].text);
+      if (tells) progress(i + 1);
+    }
+  };
+  std::vector<std::jthread> others;
+  for (size_t i = 1; i < std::thread::hardware_concurrency(); ++i) others.emplace_back(take, false);
+  take(progress != nullptr);
+  return judged;
+}
+
 double f1_of(const Share& recall, const Share& precision) {
   const double sum = recall.value() + precision.value();
   return sum > 0 ? 2 * recall.value() * precision.value() / sum : 0;
@@ -198,11 +216,13 @@ std::vector<std::string> labels_for(const std::string& row_label) {
   return found == stands_for().end() ? std::vector{row_label} : found->second;
 }
 
-Evaluation evaluate(const Inspector& inspector, const std::vector<Row>& rows) {
+Evaluation evaluate(const Inspector& inspector, const std::vector<Row>& rows, const std::function<void(size_t)>& progress) {
+  const std::vector<std::vector<Segment>> judged = judge_all(inspector, rows, progress);
   Evaluation out;
   std::vector<std::pair<const Row*, std::set<std::string>>> benign;
-  for (const Row& row : rows) {
-    const std::vector<Segment> segments = inspector.segments(row.text);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Row& row = rows[i];
+    const std::vector<Segment>& segments = judged[i];
     std::set<std::string> labels;
     for (const Segment& segment : segments) labels.insert(segment.labels.begin(), segment.labels.end());
     count_row(row, labels, out);

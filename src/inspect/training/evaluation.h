@@ -2,6 +2,7 @@
 // How well the detectors do on labelled rows: what `proviso eval` prints. A row counts as found if any label
 // that stands for its own is put anywhere in its text. Pure.
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -56,6 +57,8 @@ struct Evaluation {
 // The labels that stand for a row's label: "pii" is found by `contact`, too.
 std::vector<std::string> labels_for(const std::string& row_label);
 
-Evaluation evaluate(const Inspector& inspector, const std::vector<Row>& rows);
+// Judges the rows on every processor. `progress`, if any, hears now and then how many are done, on the caller's thread.
+Evaluation evaluate(const Inspector& inspector, const std::vector<Row>& rows,
+                    const std::function<void(size_t)>& progress = {});
 
 }  // namespace proviso::inspect
