@@ -93,12 +93,12 @@ struct Tensors {
     return {reals(name + ".w", kEncoderSize), reals(name + ".b", kEncoderSize)};
   }
   // Numbers of four bits with a scale for every 32 become numbers of eight with one for the row.
-  ByteMatrix matrix(const std::string& name, size_t rows, size_t columns) {
+  TiledMatrix matrix(const std::string& name, size_t rows, size_t columns) {
     ByteMatrix out{rows, columns, std::vector<int8_t>(rows * columns), std::vector<float>(rows),
                    reals(name + ".b", rows)};
     const size_t row_bytes = columns / kBlockNumbers * kBlockBytes;
     const std::string_view raw = bytes(name + ".w", rows * row_bytes);
-    if (raw.empty()) return out;
+    if (raw.empty()) return {};
     std::vector<float> row(columns);
     for (size_t r = 0; r < rows; ++r) {
       unpack_row(raw.substr(r * row_bytes, row_bytes), row.data());
@@ -109,7 +109,7 @@ struct Tensors {
         out.values[r * columns + i] = static_cast<int8_t>(std::lround(row[i] / out.scales[r]));
       }
     }
-    return out;
+    return TiledMatrix(out);
   }
 };
 

@@ -22,7 +22,7 @@ struct Norm {
 };
 
 struct EncoderLayer {
-  ByteMatrix query, key, value, mixed, inner, outer;
+  TiledMatrix query, key, value, mixed, inner, outer;
   Norm after_mixing, after_inner;
 };
 

@@ -23,7 +23,7 @@ struct Sight {
 // From a meaning to the few directions in which those of training differ most.
 struct Projection {
   Meaning centre{};    // taken away first
-  ByteMatrix rows;     // kViewSize of kMeaningSize
+  TiledMatrix rows;    // kViewSize of kMeaningSize
   float step = 1;      // of one unit of a view
 
   // `margins` count from 0: no threshold is taken from them.

@@ -44,12 +44,13 @@ constexpr size_t kKeptBytes = kViewSize + kClasses + 2 * kClasses;
 void read_projection(Numbers& numbers, Projection& out) {
   out.step = numbers.real();
   for (float& value : out.centre) value = numbers.real();
-  out.rows = {kViewSize, kMeaningSize, {}, std::vector<float>(kViewSize), std::vector<float>(kViewSize)};
+  ByteMatrix rows{kViewSize, kMeaningSize, {}, std::vector<float>(kViewSize), std::vector<float>(kViewSize)};
   for (size_t i = 0; i < kViewSize; ++i) {
-    out.rows.scales[i] = numbers.real();
+    rows.scales[i] = numbers.real();
     const int8_t* const row = numbers.bytes(kMeaningSize);
-    out.rows.values.insert(out.rows.values.end(), row, row + kMeaningSize);
+    rows.values.insert(rows.values.end(), row, row + kMeaningSize);
   }
+  out.rows = TiledMatrix(rows);
 }
 
 }  // namespace

@@ -63,7 +63,7 @@ TEST(Encoder, ReadsAnyBytesAndTheLastOfManyPieces) {
 TEST(Encoder, GivesTheSameBitsOnEveryMachine) {
   const auto encoder = Encoder::read(small_file());
   ASSERT_TRUE(encoder);
-  EXPECT_EQ(digest_of(meaning(*encoder, "track poem")).hex(), "675547aecd8918ceba2b9866266c6c134b5b122b004c04c6c8089179d3c6232d");
+  EXPECT_EQ(digest_of(meaning(*encoder, "track poem")).hex(), "3776ad2d7cc041a2910cb5b8938aa2edc02a71ca90c1ee5e5935d7dc43f4f3f2");
 }
 
 TEST(Encoder, RefusesAFileWhereverItBreaks) {
@@ -115,22 +115,23 @@ TEST(Matrix, MultipliesAsSumsOneByOne) {
     seed = seed * 1664525 + 1013904223;
     return static_cast<int32_t>(seed >> 16) % 128;
   };
-  for (const size_t rows : {1ul, 3ul, 4ul, 9ul}) {
+  for (const size_t rows : {1ul, 3ul, 8ul, 17ul}) {
     const size_t columns = 96;
-    ByteMatrix m{8, columns, std::vector<int8_t>(8 * columns), std::vector<float>(8, 0.25f), std::vector<float>(8, 1)};
+    constexpr size_t kOut = 2 * kTileRows;
+    ByteMatrix m{kOut, columns, std::vector<int8_t>(kOut * columns), std::vector<float>(kOut, 0.25f), std::vector<float>(kOut, 1)};
     for (int8_t& value : m.values) value = static_cast<int8_t>(random() - 64);
     std::vector<float> x(rows * columns);
     for (float& value : x) value = static_cast<float>(random() - 64) / 64;
     Activations activations;
     activations.assign(x, rows, columns);
     std::vector<float> out;
-    multiply(activations, m, out);
-    ASSERT_EQ(out.size(), rows * 8);
+    multiply(activations, TiledMatrix(m), out);
+    ASSERT_EQ(out.size(), rows * kOut);
     for (size_t r = 0; r < rows; ++r) {
-      for (size_t o = 0; o < 8; ++o) {
+      for (size_t o = 0; o < kOut; ++o) {
         int32_t sum = 0;
         for (size_t i = 0; i < columns; ++i) sum += int32_t{activations.values[r * columns + i]} * m.values[o * columns + i];
-        EXPECT_EQ(out[r * 8 + o], static_cast<float>(sum) * (activations.scales[r] * 0.25f) + 1);
+        EXPECT_EQ(out[r * kOut + o], static_cast<float>(sum) * (activations.scales[r] * 0.25f) + 1);
       }
     }
   }
@@ -139,11 +140,11 @@ TEST(Matrix, MultipliesAsSumsOneByOne) {
 TEST(Matrix, ItsFunctionsAreThoseOfTheirNames) {
   for (float x = -79; x <= 0; x += 0.37f) EXPECT_NEAR(exponential(x) / std::exp(x), 1, 1e-5) << x;
   EXPECT_EQ(exponential(-81), 0);
-  std::vector<float> values = {-7, -3, -1, -0.1f, 0, 0.1f, 1, 3, 7};
+  std::vector<float> values = {-100, -30, -9, -7, -5, -3, -2, -1, -0.1f, 0, 0.1f, 1, 3, 7, 30, 100};
   const std::vector<float> before = values;
   gelu(values);
   for (size_t i = 0; i < values.size(); ++i) {
-    EXPECT_NEAR(values[i], before[i] * 0.5f * std::erfc(-before[i] / std::sqrt(2.0f)), 2e-3) << before[i];
+    EXPECT_NEAR(values[i], before[i] * 0.5f * std::erfc(-before[i] / std::sqrt(2.0f)), 1e-5) << before[i];
   }
   // Two rows: the second is asked for so strongly that nothing else counts.
   std::vector<float> query(2 * kLane, 1);
@@ -166,7 +167,7 @@ TEST(Encoder, KnowsThatTwoLanguagesSayTheSame) {
   const Meaning german = meaning(*encoder, "Die Ministerin hat gestern ein neues Krankenhaus eröffnet.");
   const Meaning other = meaning(*encoder, "Boil the potatoes until they are soft, then add salt.");
   EXPECT_GT(likeness(english, german), likeness(english, other) + 0.02f);
-  EXPECT_EQ(digest_of(english).hex(), "d9222ce8288aa14074e9e104fe6b603ab474f16597b74efb558c476aee552443");
+  EXPECT_EQ(digest_of(english).hex(), "2013c4f4e9f64a968893d9229e0cdd5f452a5d82f8327fb7dfa138ae8a9bea4d");
 }
 
 }  // namespace

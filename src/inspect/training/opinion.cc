@@ -251,16 +251,16 @@ Kept kept_of(const Learner& learner) {
   return kept;
 }
 
-std::string file_of(const Learner& learner, const Kept& kept, const Projection& projection, const Teachers& teachers,
+std::string file_of(const Learner& learner, const Kept& kept, const LearntProjection& learnt, const Teachers& teachers,
                     const Margins& thresholds) {
   std::string out = "PVSO0001";
   out += teachers.encoder_digest.view();
   out += teachers.classifier_digest.view();
-  put_real(out, projection.step);
-  for (const float value : projection.centre) put_real(out, value);
+  put_real(out, learnt.projection.step);
+  for (const float value : learnt.projection.centre) put_real(out, value);
   for (size_t i = 0; i < kViewSize; ++i) {
-    put_real(out, projection.rows.scales[i]);
-    out.append(reinterpret_cast<const char*>(&projection.rows.values[i * kMeaningSize]), kMeaningSize);
+    put_real(out, learnt.rows.scales[i]);
+    out.append(reinterpret_cast<const char*>(&learnt.rows.values[i * kMeaningSize]), kMeaningSize);
   }
   Margins scale{};
   for (size_t k = 0; k < kClasses; ++k) {
@@ -318,9 +318,9 @@ LearntOpinion learn_opinion(const std::vector<OpinionRow>& rows, int folds, cons
   Learner learner{rows, folds, asked_of(rows, floors, *teachers.encoder), floors, 0, teachers.first_at, {}, {}, {}};
   std::vector<Meaning> meanings;
   for (const Asked& asked : learner.asked) meanings.push_back(asked.reading.meaning);
-  const Projection projection = project(meanings);
-  learner.step = projection.step;
-  for (Asked& asked : learner.asked) asked.sight = projection.of(asked.reading.meaning, asked.first);
+  const LearntProjection learnt = project(meanings);
+  learner.step = learnt.projection.step;
+  for (Asked& asked : learner.asked) asked.sight = learnt.projection.of(asked.reading.meaning, asked.first);
   Margins nothing;
   nothing.fill(kNotAsked);
   learner.says.assign(learner.asked.size(), nothing);
@@ -356,7 +356,7 @@ LearntOpinion learn_opinion(const std::vector<OpinionRow>& rows, int folds, cons
   }
   const Kept kept = kept_of(learner);
   out.kept = kept.asked.size();
-  out.file = file_of(learner, kept, projection, teachers, out.thresholds);
+  out.file = file_of(learner, kept, learnt, teachers, out.thresholds);
   out.apart = apart_of(learner, out.file, out.thresholds);
   return out;
 }

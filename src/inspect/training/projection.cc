@@ -70,25 +70,27 @@ Wide directions(const Wide& covariances) {
 
 }  // namespace
 
-Projection project(const std::vector<Meaning>& meanings) {
+LearntProjection project(const std::vector<Meaning>& meanings) {
   PV_CHECK(meanings.size() >= kViewSize);
-  Projection out;
+  LearntProjection learnt;
+  Projection& out = learnt.projection;
   for (size_t i = 0; i < kMeaningSize; ++i) {
     double sum = 0;
     for (const Meaning& meaning : meanings) sum += static_cast<double>(meaning[i]);
     out.centre[i] = static_cast<float>(sum / static_cast<double>(meanings.size()));
   }
   const Wide rows = directions(covariance(meanings, out.centre));
-  out.rows = {kViewSize, kMeaningSize, std::vector<int8_t>(rows.size()), std::vector<float>(kViewSize), std::vector<float>(kViewSize)};
+  learnt.rows = {kViewSize, kMeaningSize, std::vector<int8_t>(rows.size()), std::vector<float>(kViewSize), std::vector<float>(kViewSize)};
   for (size_t r = 0; r < kViewSize; ++r) {
     double largest = 1e-9;
     for (size_t i = 0; i < kMeaningSize; ++i) largest = std::max(largest, std::abs(rows[r * kMeaningSize + i]));
     const double scale = largest / 127;
-    out.rows.scales[r] = static_cast<float>(scale);
+    learnt.rows.scales[r] = static_cast<float>(scale);
     for (size_t i = 0; i < kMeaningSize; ++i) {
-      out.rows.values[r * kMeaningSize + i] = static_cast<int8_t>(std::lround(rows[r * kMeaningSize + i] / scale));
+      learnt.rows.values[r * kMeaningSize + i] = static_cast<int8_t>(std::lround(rows[r * kMeaningSize + i] / scale));
     }
   }
+  out.rows = TiledMatrix(learnt.rows);
   // A unit of a view so that nearly no number is cut off: four standard deviations of the longest direction.
   double square = 0;
   for (const Meaning& meaning : meanings) {
@@ -102,7 +104,7 @@ Projection project(const std::vector<Meaning>& meanings) {
     square += length > 0 ? along * along / length : 0;
   }
   out.step = static_cast<float>(4 * std::sqrt(square / static_cast<double>(meanings.size())) / 127);
-  return out;
+  return learnt;
 }
 
 }  // namespace proviso::inspect

@@ -6,7 +6,12 @@
 
 namespace proviso::inspect {
 
+struct LearntProjection {
+  Projection projection;
+  ByteMatrix rows;  // of the projection, as they are written
+};
+
 // At least kViewSize meanings. The same ones give the same bits on every machine.
-Projection project(const std::vector<Meaning>& meanings);
+LearntProjection project(const std::vector<Meaning>& meanings);
 
 }  // namespace proviso::inspect
