@@ -16,7 +16,7 @@ inline constexpr size_t kMeaningSize = 384;
 using Meaning = std::array<float, kMeaningSize>;  // of length one
 
 // Of twelve: what the others add is little for what they cost (docs/inspect.md).
-inline constexpr size_t kEncoderLayers = 6;
+inline constexpr size_t kEncoderLayers = 8;
 inline constexpr size_t kEncoderPiecesMax = 128;  // what of a text is read, from its end; the cost grows with it, and faster
 
 inline constexpr uint64_t kEncoderFileBytesMax = 128ull << 20;  // the file has 72 MB

@@ -10,7 +10,7 @@ namespace proviso::inspect {
 
 inline constexpr uint32_t kSingleFeatures = 1u << 18;  // the numbers below are words
 inline constexpr uint32_t kWordFeatures = 3u << 17;    // those to here pairs of words and runs of marks
-inline constexpr uint32_t kFeatureCount = 9u << 16;    // the others letters
+inline constexpr uint32_t kFeatureCount = 8u << 16;    // the others letters
 
 // What a sum over so many features is divided by: short texts say less.
 inline float length_of(uint64_t features) { return std::sqrt(static_cast<float>(features + 100)); }

@@ -8,7 +8,7 @@
 namespace proviso::inspect {
 namespace {
 
-constexpr float kNarrowness = 1.5f;    // how fast likeness ends with distance
+constexpr float kNarrowness = 0.9f;    // how fast likeness ends with distance
 constexpr float kMarginMax = 3;        // what is farther from 0 says no more
 constexpr float kMarginShare = 0.3f;   // how much a margin counts beside a meaning, which has length one
 

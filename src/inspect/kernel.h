@@ -20,7 +20,8 @@ struct Sight {
   std::array<int8_t, kClasses> margins{};
 };
 
-// From a meaning to the few directions in which those of training differ most.
+// From a meaning to the few directions in which those of training differ most, and those that tell red lines from what
+// looks like them.
 struct Projection {
   Meaning centre{};    // taken away first
   TiledMatrix rows;    // kViewSize of kMeaningSize

@@ -63,7 +63,7 @@ TEST(Encoder, ReadsAnyBytesAndTheLastOfManyPieces) {
 TEST(Encoder, GivesTheSameBitsOnEveryMachine) {
   const auto encoder = Encoder::read(small_file());
   ASSERT_TRUE(encoder);
-  EXPECT_EQ(digest_of(meaning(*encoder, "track poem")).hex(), "3776ad2d7cc041a2910cb5b8938aa2edc02a71ca90c1ee5e5935d7dc43f4f3f2");
+  EXPECT_EQ(digest_of(meaning(*encoder, "track poem")).hex(), "e0e6c61301519cdfbb8a5ed059684265316b72068172eacb372b6d917c4160b6");
 }
 
 TEST(Encoder, RefusesAFileWhereverItBreaks) {
@@ -167,7 +167,7 @@ TEST(Encoder, KnowsThatTwoLanguagesSayTheSame) {
   const Meaning german = meaning(*encoder, "Die Ministerin hat gestern ein neues Krankenhaus eröffnet.");
   const Meaning other = meaning(*encoder, "Boil the potatoes until they are soft, then add salt.");
   EXPECT_GT(likeness(english, german), likeness(english, other) + 0.02f);
-  EXPECT_EQ(digest_of(english).hex(), "2013c4f4e9f64a968893d9229e0cdd5f452a5d82f8327fb7dfa138ae8a9bea4d");
+  EXPECT_EQ(digest_of(english).hex(), "e8d3f5c8e3085e5e67b4f24781dfd17c378a1c644947cefb7e07e11e5ee9d2fc");
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ namespace {
 constexpr float kLowest = -1.2f;  // what classifiers say below it is never asked about
 // Of each class's rows, so many may be lost because nobody asks.
 constexpr std::array<double, kClasses> kLost = {0.02, 0.01, 0.05, 0.01, 0.01, 0.01, 0.01, 0.01};
-constexpr size_t kKeptMax = 13'000;      // stretches that the file may keep: all weights together have 8 MB
+constexpr size_t kKeptMax = 17'000;      // stretches that the file may keep: all weights together have 8 MB
 // Of a row of our own, how much of the weight that it has for the classifiers counts here.
 constexpr float kOwnOfRedLine = 0.5f;
 constexpr float kOwnPositive = 0.3f;  // of `prohibited_use`, whose rows are of other kinds
@@ -158,8 +158,8 @@ std::vector<float> weights_of(const Likeness& likeness, const std::vector<Case>&
     }
     float worst = 0;
     for (const size_t i : order) {
-      const float slope = cases[i].side * says[i] - 1;
-      const float next = std::clamp(alpha[i] - slope / likeness.row(i)[i], 0.0f, cases[i].cost);
+      const float slope = cases[i].side * says[i] - 1 + alpha[i] / cases[i].cost;
+      const float next = std::max(alpha[i] - slope / (likeness.row(i)[i] + 1 / cases[i].cost), 0.0f);
       const float change = next - alpha[i];
       if (std::abs(change) < 1e-7f) continue;
       worst = std::max(worst, std::abs(slope));
@@ -213,25 +213,52 @@ struct Learner {
     }
     weights[k] = weights_of(likeness, cases[k], all_but(-1));
   }
+
+  // Once more from the stretches that are kept alone, so that these make up for the others.
+  void learn_again(size_t k, const std::vector<bool>& is_kept) {
+    std::vector<bool> taught(cases[k].size());
+    for (size_t i = 0; i < taught.size(); ++i) taught[i] = is_kept[cases[k][i].asked];
+    weights[k] = weights_of(Likeness(asked, cases[k], step), cases[k], taught);
+  }
 };
+
+// Our own red lines from what looks like them: one after another, and all together. Rows that are counted teach no direction.
+std::vector<Lesson> lessons_of(const std::vector<OpinionRow>& rows, const std::vector<Asked>& asked) {
+  std::vector<Lesson> lessons(kClasses - kFirstRedLine + 1, Lesson(asked.size()));
+  for (size_t i = 0; i < asked.size(); ++i) {
+    const OpinionRow& row = rows[asked[i].row];
+    if (row.scored) continue;
+    for (size_t k = kFirstRedLine; k < kClasses; ++k) {
+      const int8_t side = counts_for(*row.row, k) ? 1 : is_look_alike(*row.row, k) ? -1 : 0;
+      lessons[k - kFirstRedLine][i] = side;
+      if (side != 0) lessons.back()[i] = side;
+    }
+  }
+  return lessons;
+}
 
 void put_real(std::string& out, float value) { put_u32(out, std::bit_cast<uint32_t>(value)); }
 
-// The stretches whose weights are the largest beside the largest of their class.
+// What the file has: stretches, and the weight of each for each class.
 struct Kept {
   std::vector<size_t> asked;
   std::vector<std::array<float, kClasses>> weights;
 };
 
-Kept kept_of(const Learner& learner) {
+std::vector<std::array<float, kClasses>> weights_by_stretch(const Learner& learner) {
   std::vector<std::array<float, kClasses>> all(learner.asked.size());
-  Margins largest{};
   for (size_t k = 0; k < kClasses; ++k) {
-    for (size_t i = 0; i < learner.cases[k].size(); ++i) {
-      const float weight = learner.weights[k][i];
-      all[learner.cases[k][i].asked][k] = weight;
-      largest[k] = std::max(largest[k], std::abs(weight));
-    }
+    for (size_t i = 0; i < learner.cases[k].size(); ++i) all[learner.cases[k][i].asked][k] = learner.weights[k][i];
+  }
+  return all;
+}
+
+// The stretches whose weights are the largest beside the largest of their class.
+std::vector<bool> heaviest(const Learner& learner) {
+  const std::vector<std::array<float, kClasses>> all = weights_by_stretch(learner);
+  Margins largest{};
+  for (const auto& weights : all) {
+    for (size_t k = 0; k < kClasses; ++k) largest[k] = std::max(largest[k], std::abs(weights[k]));
   }
   std::vector<std::pair<float, size_t>> by_share;
   for (size_t i = 0; i < all.size(); ++i) {
@@ -244,10 +271,21 @@ Kept kept_of(const Learner& learner) {
   std::ranges::sort(by_share);
   std::printf("second opinion: %zu stretches have a weight, at most %zu are kept\n", by_share.size(), kKeptMax);
   by_share.resize(std::min(by_share.size(), kKeptMax));
+  std::vector<bool> is_kept(all.size());
+  for (const auto& [share, i] : by_share) is_kept[i] = true;
+  return is_kept;
+}
+
+Kept kept_of(Learner& learner) {
+  const std::vector<bool> is_kept = heaviest(learner);
+  for (size_t k = 0; k < kClasses; ++k) learner.learn_again(k, is_kept);
+  const std::vector<std::array<float, kClasses>> all = weights_by_stretch(learner);
   Kept kept;
-  for (const auto& [share, i] : by_share) kept.asked.push_back(i);
-  std::ranges::sort(kept.asked);
-  for (const size_t i : kept.asked) kept.weights.push_back(all[i]);
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (!is_kept[i]) continue;
+    kept.asked.push_back(i);
+    kept.weights.push_back(all[i]);
+  }
   return kept;
 }
 
@@ -318,7 +356,7 @@ LearntOpinion learn_opinion(const std::vector<OpinionRow>& rows, int folds, cons
   Learner learner{rows, folds, asked_of(rows, floors, *teachers.encoder), floors, 0, teachers.first_at, {}, {}, {}};
   std::vector<Meaning> meanings;
   for (const Asked& asked : learner.asked) meanings.push_back(asked.reading.meaning);
-  const LearntProjection learnt = project(meanings);
+  const LearntProjection learnt = project(meanings, lessons_of(rows, learner.asked));
   learner.step = learnt.projection.step;
   for (Asked& asked : learner.asked) asked.sight = learnt.projection.of(asked.reading.meaning, asked.first);
   Margins nothing;

@@ -1,5 +1,5 @@
 #pragma once
-// Learns the second opinion: a kernel machine for each class (L1 soft margin, by dual coordinate descent as in Hsieh et
+// Learns the second opinion: a kernel machine for each class (squared hinge loss, by dual coordinate descent as in Hsieh et
 // al., ICML 2008), on stretches that classifiers which had not seen their row would have asked about. The same
 // stretches give the same weights on every machine.
 #include <cstdint>
