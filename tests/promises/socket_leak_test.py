@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Promise 3 over sockets: seeded secrets in carrier text, cut at seeded places by the upstream, in content,
 reasoning and tool arguments of every protocol, in the first choice and the second, through a running gate. Leaked are bytes that reach the
-client from where the secret begins. LEAK_CASES sets how many (default 2000), LEAK_SEED the seed."""
+client from where the secret begins. LEAK_CASES sets how many (default 10000), LEAK_SEED the seed."""
 import asyncio
 import json
 import os
@@ -15,7 +15,7 @@ from gate import Checks, Gate  # noqa: E402
 from load import read_answer  # noqa: E402
 from upstream import Upstream  # noqa: E402
 
-CASES = int(os.environ.get("LEAK_CASES", "2000"))
+CASES = int(os.environ.get("LEAK_CASES", "10000"))
 SEED = int(os.environ.get("LEAK_SEED", "1"))
 ALNUM = string.ascii_letters + string.digits
 WORDS = "the report says that supply was late and that nobody knew why it had rained".split()
