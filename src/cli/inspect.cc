@@ -36,11 +36,32 @@ using inspect::Share;
 
 // --- inspect
 
+// Where tools/fetch_sources.sh puts it; empty if it is not there.
+std::string fetched_encoder() {
+  const char* const cache = std::getenv("PROVISO_CACHE");
+  const char* const home = std::getenv("HOME");
+  if (cache == nullptr && home == nullptr) return {};
+  const std::string folder = cache != nullptr ? cache : std::string(home) + "/.cache/proviso";
+  const std::string file = folder + "/models/multilingual-e5-small-q4.bin";
+  std::error_code none;
+  return std::filesystem::exists(file, none) ? file : std::string();
+}
+
+// With the encoder that was named; else with the one that was fetched, unless it is another release's.
+Result<inspect::Inspector> detectors_with(const std::optional<std::string>& encoder) {
+  if (encoder) return gate::load_detectors(*encoder);
+  auto loaded = gate::load_detectors(fetched_encoder());
+  if (loaded) return loaded;
+  std::fputs(("note: without an encoder: " + loaded.error().message + "\n").c_str(), stderr);
+  return gate::load_detectors("");
+}
+
 struct InspectOptions {
   std::string file;
   bool json_text = false;
   bool as_json = false;
-  std::string agreement, who, purpose, does = "ask", encoder;
+  std::string agreement, who, purpose, does = "ask";
+  std::optional<std::string> encoder;
 };
 
 Result<std::string> read_text(const std::string& file) {
@@ -64,8 +85,10 @@ Seen look_at(const inspect::Inspector& inspector, const std::string& text, inspe
 // What stands at a finding, on one line.
 std::string quoted_part(const std::string& text, const Finding& finding) {
   constexpr size_t kShownMax = 72;
-  std::string part = text.substr(std::min<size_t>(finding.offset, text.size()),
-                                 std::min<size_t>(finding.length, kShownMax));
+  const size_t begin = std::min<size_t>(finding.offset, text.size());
+  size_t end = std::min<size_t>(begin + std::min<size_t>(finding.length, kShownMax), text.size());
+  while (end > begin && end < text.size() && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80) --end;  // no half a character
+  std::string part = text.substr(begin, end - begin);
   std::ranges::replace_if(part, [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; }, ' ');
   return part;
 }
@@ -159,7 +182,7 @@ void print_seen_json(const Seen& seen, const Would* would) {
 int run_inspect(const InspectOptions& options) {
   const Result<std::string> text = read_text(options.file);
   if (!text) return complain(text.error());
-  const auto detectors = gate::load_detectors(options.encoder);
+  const auto detectors = detectors_with(options.encoder);
   if (!detectors) return complain(detectors.error());
   const Seen seen =
       look_at(*detectors, *text, options.json_text ? inspect::TextKind::kJson : inspect::TextKind::kPlain);
@@ -184,7 +207,7 @@ constexpr size_t kRowsATick = 20;  // of progress on a terminal
 
 struct EvalOptions {
   std::vector<std::string> files;
-  std::string encoder;
+  std::optional<std::string> encoder;
   bool as_json = false;
 };
 
@@ -281,7 +304,7 @@ void print_table_json(const Evaluation& evaluation, const std::string& detectors
 }
 
 int run_eval(const EvalOptions& options) {
-  const auto inspector = gate::load_detectors(options.encoder);
+  const auto inspector = detectors_with(options.encoder);
   if (!inspector) return complain(inspector.error());
   std::vector<inspect::Row> rows;
   for (const std::string& file : options.files) {
@@ -305,20 +328,8 @@ int run_eval(const EvalOptions& options) {
   return 0;
 }
 
-// As PROVISO_ENCODER says, else where tools/fetch_sources.sh puts it, if it is there.
-std::string usual_encoder() {
-  if (const char* named = std::getenv("PROVISO_ENCODER")) return named;
-  const char* const cache = std::getenv("PROVISO_CACHE");
-  const char* const home = std::getenv("HOME");
-  if (cache == nullptr && home == nullptr) return {};
-  const std::string folder = cache != nullptr ? cache : std::string(home) + "/.cache/proviso";
-  const std::string file = folder + "/models/multilingual-e5-small-q4.bin";
-  std::error_code none;
-  return std::filesystem::exists(file, none) ? file : std::string();
-}
-
-void add_encoder(CLI::App& command, std::string& file) {
-  file = usual_encoder();
+void add_encoder(CLI::App& command, std::optional<std::string>& file) {
+  if (const char* named = std::getenv("PROVISO_ENCODER")) file = named;
   command.add_option("--encoder", file,
                      "the encoder's file: classifiers ask it where they are unsure, as a gate does that has it; if it is not "
                      "named, PROVISO_ENCODER, then the one that tools/fetch_sources.sh brought; empty: without");

@@ -130,6 +130,7 @@ http::Task<void> Corridor::exchange(http::Call& call, exchange::Protocol protoco
   passage.id = new_exchange_id();
   passage.protocol = protocol;
   passage.endpoint = endpoint;
+  passage.gone = &call.gone();
   Step<> entered = co_await enter(call, passage);
   if (!entered) {
     co_await turn_away(call, protocol, passage.id, std::move(entered.error()));
@@ -229,17 +230,29 @@ inspect::Inspector Corridor::inspector_for(const Passage& passage) const {
   return house_.inspector.looking_for(passage.in_force->agreement->terms().labels);
 }
 
-http::Task<Step<>> Corridor::inspecting(Passage& passage, const inspect::Inspector& inspector, size_t bytes,
-                                        std::move_only_function<void()> fn) const {
-  if (!inspector.asks_encoder() && bytes < kAsideBytesMin) {
+bool Corridor::takes_long(const inspect::Inspector& inspector, size_t bytes) {
+  return inspector.asks_encoder() || bytes >= kAsideBytesMin;
+}
+
+http::Task<bool> Corridor::looked_into(const Passage& passage, const inspect::Inspector& inspector, size_t bytes,
+                                       std::move_only_function<void()> fn) const {
+  if (!takes_long(inspector, bytes)) {
     fn();
-    co_return Step<>{};
+    co_return true;
   }
   PV_CHECK(house_.aside != nullptr);
+  co_return co_await house_.aside->run(port_.loop(), std::move(fn), passage.gone);
+}
+
+http::Task<Step<>> Corridor::inspecting(Passage& passage, const inspect::Inspector& inspector, size_t bytes,
+                                        std::move_only_function<void()> fn) const {
   const std::shared_ptr<const InForce> before = passage.in_force;
-  co_await house_.aside->run(port_.loop(), std::move(fn));
+  const bool looked = co_await looked_into(passage, inspector, bytes, std::move(fn));
+  if (!looked) co_return std::unexpected(Turned{ErrorKind::kInternal, "nobody waits for this any more", "client_gone"});
+  if (!takes_long(inspector, bytes)) co_return Step<>{};
   if (Step<> renewed = renew(passage); !renewed) co_return renewed;
-  if (passage.in_force->agreement->terms().labels == before->agreement->terms().labels) co_return Step<>{};
+  // What was read and looked for under one agreement is not decided under another.
+  if (passage.in_force->agreement == before->agreement) co_return Step<>{};
   co_return std::unexpected(changed_meanwhile());
 }
 
@@ -402,7 +415,10 @@ http::Task<Step<>> Corridor::act_all(Passage& passage, const std::vector<exchang
   Step<> acted;
   for (const exchange::ToolCall& tool_call : tool_calls) {
     Step<Content> content = co_await arguments_of(passage, tool_call);
-    if (!content) co_return std::unexpected(std::move(content.error()));
+    if (!content) {
+      if (acted) acted = std::unexpected(std::move(content.error()));
+      continue;
+    }
     if (acted) {
       acted = co_await act(passage, tool_call, std::move(*content), patience);
       continue;

@@ -30,7 +30,7 @@ using Step = std::expected<T, Turned>;
 
 // Texts from this size on are inspected beside the loop: at some 100 µs a kilobyte, and a hundred times that where they
 // are made to be slow, the loop's other exchanges would notice.
-inline constexpr size_t kAsideBytesMin = size_t{32} << 10;
+inline constexpr size_t kAsideBytesMin = size_t{8} << 10;
 inline constexpr int kHoldRetrySeconds = 60;  // people take minutes; asking sooner only asks again
 
 class Patience;
@@ -93,10 +93,14 @@ class Corridor {
   Step<> renew(Passage& passage) const;
   // Detectors for the labels that the agreement in force can name.
   [[nodiscard]] inspect::Inspector inspector_for(const Passage& passage) const;
+  [[nodiscard]] static bool takes_long(const inspect::Inspector& inspector, size_t bytes);
   // Runs `fn`, which looks into `bytes` of text with `inspector`: beside the loop where that can take long, and afterwards the
-  // passage has a new moment. Turned if the key no longer stands then, or the agreement looks for other things.
+  // passage has a new moment. Turned if the key no longer stands then, another agreement is in force, or nobody waits.
   http::Task<Step<>> inspecting(Passage& passage, const inspect::Inspector& inspector, size_t bytes,
                                 std::move_only_function<void()> fn) const;
+  // The same without a new moment; false if it did not run because nobody waits.
+  http::Task<bool> looked_into(const Passage& passage, const inspect::Inspector& inspector, size_t bytes,
+                               std::move_only_function<void()> fn) const;
   http::Task<Step<Content>> inspected(Passage& passage, const std::vector<exchange::Piece>& pieces) const;
   http::Task<Step<Content>> arguments_of(Passage& passage, const exchange::ToolCall& tool_call) const;
   // The model failed after the ask was recorded: writes the outcome, gives the error.

@@ -19,6 +19,11 @@ void Content::add(const Content& more) {
   bytes += more.bytes;
 }
 
+void Content::add(const Judged& part) {
+  add(part.segment.labels, part.segment.top_score, part.segment.marking);
+  unreadable_parts += part.unreadable_parts;
+}
+
 void Content::put(exchange::Facts& facts) const {
   facts.set("context.content.bytes", exchange::rounded_size(std::max(bytes, kSizeFactBytesMin)));
   facts.set("context.content.labels", labels);
@@ -52,7 +57,9 @@ void Judge::take_segments(const TextKey& key, Text& text, std::vector<Judged>& o
   for (inspect::Segment& segment : segments_) {
     const uint64_t begin = text.begin;
     text.begin += segment.text.size();
-    out.push_back({key, begin, std::move(segment)});
+    const bool first = segment.unweighed && !text.unweighed;
+    text.unweighed = text.unweighed || segment.unweighed;
+    out.push_back({key, begin, std::move(segment), first ? 1 : 0});
   }
 }
 
@@ -77,8 +84,9 @@ void Judge::finish(std::vector<Judged>& out) {
 }
 
 std::vector<Judged> Judge::segments_of(const inspect::Inspector& inspector,
-                                       const std::vector<exchange::Piece>& pieces, Content& content) {
-  Judge judge(inspector);
+                                       const std::vector<exchange::Piece>& pieces, Content& content,
+                                       std::shared_ptr<inspect::OpinionsLeft> opinions) {
+  Judge judge(inspector, std::move(opinions));
   std::vector<Judged> judged;
   for (const exchange::Piece& piece : pieces) {
     if (piece.readable == exchange::Readable::kNo) {
@@ -96,9 +104,7 @@ std::vector<Judged> Judge::segments_of(const inspect::Inspector& inspector,
 Content Judge::content_of(const inspect::Inspector& inspector,
                           const std::vector<exchange::Piece>& pieces) {
   Content content;
-  for (const Judged& part : segments_of(inspector, pieces, content)) {
-    content.add(part.segment.labels, part.segment.top_score, part.segment.marking);
-  }
+  for (const Judged& part : segments_of(inspector, pieces, content)) content.add(part);
   return content;
 }
 

@@ -29,6 +29,7 @@ struct Content {
 
   void add(const std::vector<std::string>& more_labels, int64_t score, int64_t rank);
   void add(const Content& more);
+  void add(const struct Judged& part);  // but for its bytes
   void put(exchange::Facts& facts) const;
   // True if both give the same facts.
   [[nodiscard]] bool same_facts(const Content& other) const;
@@ -47,11 +48,15 @@ struct Judged {
   TextKey text;
   uint64_t begin = 0;  // where the segment begins in its text
   inspect::Segment segment;
+  int64_t unreadable_parts = 0;  // 1 with the first segment of a text that was not weighed as it should have been
 };
 
 class Judge {
  public:
-  explicit Judge(inspect::Inspector inspector) : inspector_(std::move(inspector)) {}
+  // `opinions` is shared with others that are looked into together.
+  explicit Judge(inspect::Inspector inspector, std::shared_ptr<inspect::OpinionsLeft> opinions = fresh_opinions())
+      : inspector_(std::move(inspector)), opinions_(std::move(opinions)) {}
+  static std::shared_ptr<inspect::OpinionsLeft> fresh_opinions() { return std::make_shared<inspect::OpinionsLeft>(); }
 
   // The next piece of a text; segments that became safe are appended to `out` in order.
   void push(exchange::Channel channel, int32_t group, exchange::Syntax syntax,
@@ -65,18 +70,20 @@ class Judge {
                             const std::vector<exchange::Piece>& pieces);
   // The segments of the same, each text's in order, and what of its content no segment tells.
   static std::vector<Judged> segments_of(const inspect::Inspector& inspector,
-                                         const std::vector<exchange::Piece>& pieces, Content& content);
+                                         const std::vector<exchange::Piece>& pieces, Content& content,
+                                         std::shared_ptr<inspect::OpinionsLeft> opinions = fresh_opinions());
 
  private:
   struct Text {
     inspect::TextStream stream;
     uint64_t begin = 0;  // of the next segment
+    bool unweighed = false;
   };
   void take_segments(const TextKey& key, Text& text, std::vector<Judged>& out);
   void finish_text(const TextKey& key, Text& text, std::vector<Judged>& out);
 
   inspect::Inspector inspector_;
-  std::shared_ptr<inspect::OpinionsLeft> opinions_ = std::make_shared<inspect::OpinionsLeft>();
+  std::shared_ptr<inspect::OpinionsLeft> opinions_;
   std::map<TextKey, Text> texts_;
   std::vector<inspect::Segment> segments_;
 };

@@ -387,7 +387,7 @@ http::Task<void> Mcp::metadata(http::Call& call) {
 
 http::Task<std::string> Mcp::report() {
   co_await desk_->refresh_all();
-  co_return shared_.book.report(*house_.in_force()->agreement, house_.inspector);
+  co_return shared_.book.report(*house_.in_force()->agreement, house_.inspector.alone());
 }
 
 }  // namespace proviso::gate

@@ -257,6 +257,7 @@ http::Task<bool> McpWalk::become_task(Acted held) {
                            fmt::format(R"({{"resultType":"task",{},"_meta":{}}})", shared_.tasks.created(id),
                                        meta("hold", held.decision.clauses, held.hold))));
   cancel_ = std::move(own);
+  passage_.gone = cancel_.get();
   task_outlet_ = std::make_unique<TaskOutlet>(shared_.tasks, id, house_.committer);
   outlet_ = task_outlet_.get();
   waiting_ = std::move(held);
@@ -274,12 +275,12 @@ http::Task<Step<agreement::Decision>> McpWalk::release_result(std::string& body)
   Step<agreement::Decision> first = co_await release(target_.tool, body, "complete", "open");
   if (!first || first->outcome != agreement::Outcome::kRedact) co_return std::move(first);
   const uint64_t version = passage_.in_force->version;
-  Step<> renewed = co_await moment();
+  Step<> renewed = co_await moment(true);
   if (!renewed) co_return std::unexpected(std::move(renewed.error()));
   Step<std::string> left = co_await without(std::move(body), first->redacts);
-  if (!left) co_return std::unexpected(co_await given_up(std::move(left.error())));
+  if (!left) co_return std::unexpected(co_await given_up(std::move(left.error()), true));
   // Only what that decision was about may be decided without it.
-  if (passage_.in_force->version != version) co_return std::unexpected(co_await given_up(changed_meanwhile()));
+  if (passage_.in_force->version != version) co_return std::unexpected(co_await given_up(changed_meanwhile(), true));
   body = std::move(*left);
   // What was found and is not to go stays found, whatever is seen of it afterwards.
   for (const std::string& label : said_.labels) {
@@ -292,12 +293,13 @@ http::Task<Step<agreement::Decision>> McpWalk::release_result(std::string& body)
 
 // Each string by itself: what only shows where they stand together stays, and is denied with its label.
 http::Task<Step<std::string>> McpWalk::without(std::string body, std::vector<std::string> labels) {
-  const inspect::Inspector inspector = corridor_.inspector_for(passage_);
+  const inspect::Inspector inspector = house_.inspector.looking_for(labels);
+  const auto opinions = Judge::fresh_opinions();
   const auto less_of = [&](std::string_view text) {
     exchange::Piece piece;
     piece.text = exchange::UntrustedText(std::string(text));
     piece.source = 0;
-    const Redacted less = redact(inspector, {piece}, labels);
+    const Redacted less = redact(inspector, {piece}, labels, opinions);
     for (const std::string& label : less.taken) {
       const auto at = std::ranges::lower_bound(redacted_, label);
       if (at == redacted_.end() || *at != label) redacted_.insert(at, label);
@@ -314,31 +316,34 @@ http::Task<Step<std::string>> McpWalk::without(std::string body, std::vector<std
 }
 
 // A new moment for a release, or its end in words.
-http::Task<Step<>> McpWalk::moment() {
+http::Task<Step<>> McpWalk::moment(bool own) {
   Step<> renewed = corridor_.renew(passage_);
   if (renewed) co_return renewed;
-  co_return std::unexpected(co_await given_up(std::move(renewed.error())));
+  co_return std::unexpected(co_await given_up(std::move(renewed.error()), own));
 }
 
-// Writes that nothing is released; the reason, or that it could not be written.
-http::Task<Turned> McpWalk::given_up(Turned turned) {
+// Writes that nothing is released, if that ends the exchange: what a channel asks does not (`own` is false). The reason, or
+// that it could not be written.
+http::Task<Turned> McpWalk::given_up(Turned turned, bool own) {
+  if (!own) co_return turned;
+  turned.message = "the call was carried out, and its result is withheld: " + turned.message;
   Step<> ended = co_await abandon("failed:" + turned.code);
   co_return ended ? std::move(turned) : std::move(ended.error());
 }
 
 http::Task<Step<agreement::Decision>> McpWalk::release(std::string tool, std::string content,
                                                        std::string outcome, std::string if_redacted) {
-  Step<> renewed = co_await moment();
+  Step<> renewed = co_await moment(tool == target_.tool);
   if (!renewed) co_return std::unexpected(std::move(renewed.error()));
   co_return co_await decide_release(std::move(tool), std::move(content), std::move(outcome), std::move(if_redacted));
 }
 
 http::Task<Step<agreement::Decision>> McpWalk::decide_release(std::string tool, std::string content, std::string outcome,
                                                               std::string if_redacted) {
-  Step<Content> seen = co_await inspected(Channel::kToolResult, content);
-  if (!seen) co_return std::unexpected(co_await given_up(std::move(seen.error())));
-  Content found = std::move(*seen);
   const bool own = tool == target_.tool;  // a channel's question is judged by itself
+  Step<Content> seen = co_await inspected(Channel::kToolResult, content);
+  if (!seen) co_return std::unexpected(co_await given_up(std::move(seen.error()), own));
+  Content found = std::move(*seen);
   if (own) {
     said_.add(found);
     found = said_;
@@ -374,6 +379,7 @@ http::Task<Step<agreement::Decision>> McpWalk::decide_release(std::string tool, 
 }
 
 http::Task<Step<>> McpWalk::abandon(std::string outcome) {
+  if (std::exchange(ended_, true)) co_return Step<>{};  // an exchange has one outcome
   passage_.time = house_.committer.now();
   audit::Record record = failure_record(passage_, house_.node, exchange::Facts{}, outcome);
   Step<> written = co_await corridor_.write(passage_, std::move(record));

@@ -106,7 +106,9 @@ class McpWalk {
           McpRequest request, McpTarget target, Outlet& outlet, std::shared_ptr<http::Cancel> cancel)
       : house_(house), corridor_(corridor), shared_(shared), desk_(desk), loop_(loop),
         passage_(std::move(passage)), request_(std::move(request)), target_(std::move(target)), outlet_(&outlet),
-        cancel_(std::move(cancel)) {}
+        cancel_(std::move(cancel)) {
+    passage_.gone = cancel_.get();
+  }
 
   // Answers whatever happens. True: the answer was a task, and rest() goes on with it.
   http::Task<bool> run();
@@ -131,8 +133,8 @@ class McpWalk {
   http::Task<void> after(Step<Acted> acted);
   http::Task<Step<agreement::Decision>> release(std::string tool, std::string content, std::string outcome,
                                                 std::string if_redacted = "refused");
-  http::Task<Step<>> moment();
-  http::Task<Turned> given_up(Turned turned);
+  http::Task<Step<>> moment(bool own);
+  http::Task<Turned> given_up(Turned turned, bool own);
   http::Task<Step<agreement::Decision>> decide_release(std::string tool, std::string content, std::string outcome,
                                                        std::string if_redacted);
   // The release of a result, which is changed where the agreement says to redact.
@@ -195,6 +197,7 @@ class McpWalk {
   std::string done_;                // what is decided about, exactly
   Matter matter_;
   int64_t pulses_ = 0;
+  bool ended_ = false;              // the outcome is written
 
   tools::Era upstream_era_ = tools::Era::kModern;
   std::string client_token_;        // the client's progressToken as JSON text, or empty

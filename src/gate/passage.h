@@ -31,6 +31,7 @@ struct Passage {
   std::string body;  // as the client sent it, for the vault
   std::shared_ptr<const InForce> in_force;
   UtcSeconds time;           // of the newest decision
+  http::Cancel* gone = nullptr;  // of whoever waits for it; on its loop
   models::Call outgoing;     // what goes to the model, made before the `ask` that commits to it
   ledger::Receipt receipt;   // of the newest leaf
   std::string leaf;          // the newest leaf itself

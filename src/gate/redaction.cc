@@ -149,14 +149,14 @@ std::string without(Source source) {
 }  // namespace
 
 Redacted redact(const inspect::Inspector& inspector, const std::vector<exchange::Piece>& pieces,
-                std::vector<std::string> labels) {
+                std::vector<std::string> labels, std::shared_ptr<inspect::OpinionsLeft> opinions) {
   Redacted out;
   Redactor redactor;
   redactor.look_for(std::move(labels));
   Cuts cuts;
-  for (Judged& part : Judge::segments_of(inspector, pieces, out.content)) {
+  for (Judged& part : Judge::segments_of(inspector, pieces, out.content, std::move(opinions))) {
     std::ranges::move(redactor.cuts_of(part), std::back_inserter(cuts[part.text]));
-    out.content.add(part.segment.labels, part.segment.top_score, part.segment.marking);
+    out.content.add(part);
   }
   for (auto& [source, text] : by_source(pieces, cuts)) out.texts[source] = without(std::move(text));
   out.taken = redactor.taken();
@@ -164,9 +164,7 @@ Redacted redact(const inspect::Inspector& inspector, const std::vector<exchange:
 }
 
 void add_fresh(const std::vector<Judged>& segments, Content& content) {
-  for (const Judged& part : segments) {
-    content.add(part.segment.labels, part.segment.top_score, part.segment.marking);
-  }
+  for (const Judged& part : segments) content.add(part.segment.labels, part.segment.top_score, part.segment.marking);
 }
 
 }  // namespace proviso::gate

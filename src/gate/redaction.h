@@ -63,7 +63,8 @@ struct Redacted {
   std::vector<std::string> taken;  // labels that were taken out
 };
 Redacted redact(const inspect::Inspector& inspector, const std::vector<exchange::Piece>& pieces,
-                std::vector<std::string> labels);
+                std::vector<std::string> labels,
+                std::shared_ptr<inspect::OpinionsLeft> opinions = Judge::fresh_opinions());
 
 // Adds the labels that `segments`, read anew, have.
 void add_fresh(const std::vector<Judged>& segments, Content& content);

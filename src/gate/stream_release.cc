@@ -30,7 +30,7 @@ http::Headers stream_headers(const Passage& passage) {
 
 Content content_of(const Judged& part) {
   Content content;
-  content.add(part.segment.labels, part.segment.top_score, part.segment.marking);
+  content.add(part);
   content.bytes = part.segment.text.size();
   return content;
 }
@@ -166,25 +166,24 @@ http::Task<Step<>> StreamRelease::take_delta(const StreamEvent& event) {
     co_return say({Kept::What::kText, event.channel, event.choice, event.text, {}});
   }
   std::vector<Judged> judged;
-  Step<> seen = co_await corridor_.inspecting(passage_, inspector_, event.text.size(), [&] {
+  const bool seen = co_await corridor_.looked_into(passage_, inspector_, event.text.size(), [&] {
     judge_.push(event.channel, event.group, exchange::Syntax::kPlain, event.text, judged);
   });
-  if (!seen) co_return seen;
+  if (!seen) co_return std::unexpected(client_gone());
   co_return co_await let_go(std::move(judged), event.choice);
 }
 
 http::Task<Step<>> StreamRelease::end_text(const StreamEvent& event) {
   std::vector<Judged> rest;
-  Step<> gone =
-      co_await corridor_.inspecting(passage_, inspector_, 0, [&] { judge_.end(event.channel, event.group, rest); });
-  if (!gone) co_return gone;
-  gone = co_await let_go(std::move(rest), event.choice);
+  bool seen =
+      co_await corridor_.looked_into(passage_, inspector_, 0, [&] { judge_.end(event.channel, event.group, rest); });
+  if (!seen) co_return std::unexpected(client_gone());
+  Step<> gone = co_await let_go(std::move(rest), event.choice);
   if (!gone) co_return std::unexpected(std::move(gone.error()));
   Kept run;
   std::vector<Judged> last;
-  gone = co_await corridor_.inspecting(passage_, inspector_, 0,
-                                       [&] { judge_again_.end(event.channel, event.group, last); });
-  if (!gone) co_return gone;
+  seen = co_await corridor_.looked_into(passage_, inspector_, 0, [&] { judge_again_.end(event.channel, event.group, last); });
+  if (!seen) co_return std::unexpected(client_gone());
   gone = co_await let_go_again(std::move(last), event.choice, run);
   if (!gone) co_return std::unexpected(std::move(gone.error()));
   if (!run.text.empty()) {
@@ -223,10 +222,10 @@ http::Task<Step<>> StreamRelease::pass_on(Judged part, int32_t choice, Kept& run
     co_return say({Kept::What::kText, channel, choice, {}, {}, std::move(part)});
   }
   std::vector<Judged> again;
-  Step<> seen = co_await corridor_.inspecting(passage_, inspector_, part.segment.text.size(), [&] {
+  const bool seen = co_await corridor_.looked_into(passage_, inspector_, part.segment.text.size(), [&] {
     judge_again_.push(part.text.channel, part.text.group, part.text.syntax, part.segment.text, again);
   });
-  if (!seen) co_return seen;
+  if (!seen) co_return std::unexpected(client_gone());
   co_return co_await let_go_again(std::move(again), choice, run);
 }
 
@@ -257,19 +256,19 @@ http::Task<Step<>> StreamRelease::redact_kept() {
     if (!kept.segment) continue;
     if (redacting_) {
       if (Step<> taken = take_out(*kept.segment); !taken) co_return std::unexpected(std::move(taken.error()));
+      const TextKey& text = kept.segment->text;
+      const bool seen = co_await corridor_.looked_into(passage_, inspector, kept.segment->segment.text.size(), [&] {
+        again.push(text.channel, text.group, text.syntax, kept.segment->segment.text, fresh);
+      });
+      if (!seen) co_return std::unexpected(client_gone());
     }
-    const TextKey& text = kept.segment->text;
-    Step<> seen = co_await corridor_.inspecting(passage_, inspector, kept.segment->segment.text.size(), [&] {
-      again.push(text.channel, text.group, text.syntax, kept.segment->segment.text, fresh);
-    });
-    if (!seen) co_return seen;
     add_fresh({*kept.segment}, left);
     kept.text = std::move(kept.segment->segment.text);
     kept.segment.reset();
   }
   if (!redacting_) co_return Step<>{};
-  Step<> seen = co_await corridor_.inspecting(passage_, inspector, 0, [&] { again.finish(fresh); });
-  if (!seen) co_return seen;
+  const bool seen = co_await corridor_.looked_into(passage_, inspector, 0, [&] { again.finish(fresh); });
+  if (!seen) co_return std::unexpected(client_gone());
   add_fresh(fresh, left);
   left.bytes = seen_.bytes;
   Step<> decided = co_await decide_left(left);

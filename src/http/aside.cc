@@ -3,6 +3,8 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <atomic>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -22,16 +24,19 @@ struct Job {
   asio::thread_pool& pool;
   Loop& loop;
   std::move_only_function<void()> fn;
+  std::atomic<bool> unwanted = false;  // set on the loop, looked at when its turn has come
+  bool ran = false;
 
   static bool await_ready() { return false; }
   void await_suspend(std::coroutine_handle<> caller) {
     // The loop must not end while somebody on it waits for this.
     asio::post(pool, [this, caller, busy = asio::make_work_guard(loop.impl().io)] {
-      fn();
+      ran = !unwanted;
+      if (ran) fn();
       resume_soon(loop, caller);  // from here on this awaiter may be gone
     });
   }
-  static void await_resume() {}
+  [[nodiscard]] bool await_resume() const { return ran; }
 };
 
 }  // namespace
@@ -48,9 +53,13 @@ Result<std::unique_ptr<Aside>> Aside::create(size_t threads) {
   }
 }
 
-Task<void> Aside::run(Loop& loop, std::move_only_function<void()> fn) {
+Task<bool> Aside::run(Loop& loop, std::move_only_function<void()> fn, Cancel* cancel) {
   PV_CHECK(loop.here());
-  co_await Job{impl_->pool, loop, std::move(fn)};
+  Job job{impl_->pool, loop, std::move(fn)};
+  std::optional<Cancel::Listener> listener;
+  if (cancel != nullptr) listener.emplace(*cancel, [&job] { job.unwanted = true; });
+  const bool ran = co_await job;
+  co_return ran;
 }
 
 }  // namespace proviso::http

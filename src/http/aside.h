@@ -18,7 +18,8 @@ class Aside {
 
   // Runs `fn` on one of the threads, first come, first served; the caller goes on on `loop`, its own, afterwards. Nothing
   // interrupts it, so what it refers to lives until then, and only it touches that. `fn` must not throw. Any loop.
-  Task<void> run(Loop& loop, std::move_only_function<void()> fn);
+  // False, and `fn` did not run: `cancel`, of that loop, was requested before its turn came.
+  Task<bool> run(Loop& loop, std::move_only_function<void()> fn, Cancel* cancel = nullptr);
 
  private:
   struct Impl;

@@ -10,12 +10,16 @@ bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 
 // In order, so that they can be searched.
 constexpr std::string_view kCommonWords[] = {
-    "about", "all", "an", "and", "any", "are", "at", "by", "can", "che", "como", "dans", "das",
-    "del", "den", "der", "des", "di", "die", "do", "does", "ein", "el", "est", "for", "from",
-    "have", "how", "ich", "if", "il", "in", "is", "ist", "it", "la", "le", "les", "los", "me",
-    "my", "not", "of", "para", "people", "por", "pour", "que", "should", "sind", "that", "the",
-    "their", "there", "this", "to", "una", "und", "une", "was", "what", "which", "who", "why",
-    "wie", "will", "with", "without", "would", "you", "your"};
+    "about", "all", "also", "an", "and", "any", "are", "at", "auf", "avec", "been", "best", "but", "by", "can", "che",
+    "como", "con", "create", "dans", "das", "del", "den", "der", "des", "develop", "di", "die", "do", "does", "ein",
+    "eine", "einen", "el", "est", "explain", "first", "for", "from", "get", "give", "good", "had", "has", "have",
+    "help", "her", "him", "his", "how", "ich", "if", "il", "in", "into", "is", "ist", "it", "its", "la", "le", "les",
+    "list", "los", "make", "me", "method", "mit", "more", "most", "my", "need", "nicht", "not", "of", "one", "our",
+    "out", "over", "para", "pas", "people", "place", "please", "por", "pour", "provide", "que", "she", "should",
+    "sind", "some", "someone", "step", "steps", "such", "sur", "teach", "tell", "than", "that", "the", "their",
+    "them", "then", "there", "these", "they", "this", "time", "to", "una", "und", "une", "use", "using", "want",
+    "was", "way", "we", "were", "what", "when", "where", "which", "while", "who", "why", "wie", "will", "with",
+    "without", "would", "write", "you", "your"};
 static_assert(std::ranges::is_sorted(kCommonWords));
 
 bool is_common(std::string_view word) { return std::ranges::binary_search(kCommonWords, word); }

@@ -241,7 +241,8 @@ bool decode_entities(std::string_view text, std::string& out) {
 
 // --- what a reader sees by language: ROT13 and reversal
 
-bool reads_better(size_t changed, size_t plain) { return changed >= 2 && changed > plain; }
+// "Read this with ROT13:" may stand in front of it as it is, with as many common words as a short request has.
+bool reads_better(size_t changed, size_t plain) { return changed >= 2 && 2 * changed > plain; }
 
 bool decode_rot13(std::string_view text, std::string& out) {
   const Common common = count_common(text);
@@ -592,7 +593,7 @@ bool may_hold_encoding(std::string_view plain) {
   }
   if (signs.any()) return true;
   const Common common = count_common(plain);
-  return common.rotated + common.turned > common.plain;
+  return reads_better(common.rotated, common.plain) || reads_better(common.turned, common.plain);
 }
 
 }  // namespace proviso::inspect

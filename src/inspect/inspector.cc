@@ -142,17 +142,25 @@ Inspector Inspector::create(Options options) {
 Inspector Inspector::looking_for(std::span<const std::string> labels) const {
   uint32_t wanted = kAlwaysBits;
   for (const std::string& label : labels) wanted |= bit_of(label);
-  return {detectors_, wanted & wanted_};
+  Inspector out = *this;
+  out.wanted_ &= wanted;
+  return out;
 }
 
-bool Inspector::asks_encoder() const { return detectors_->second != nullptr && (wanted_ & kClassBits) != 0; }
+Inspector Inspector::alone() const {
+  Inspector out = *this;
+  out.alone_ = true;
+  return out;
+}
+
+bool Inspector::asks_encoder() const { return !alone_ && detectors_->second != nullptr && (wanted_ & kClassBits) != 0; }
 
 const std::string& Inspector::version() const { return detectors_->version; }
 const Digest& Inspector::digest() const { return detectors_->digest; }
 
 TextStream Inspector::open_stream(TextKind kind, std::shared_ptr<OpinionsLeft> together) const {
-  return TextStream(std::make_unique<TextStream::State>(detectors_->rules, kind, wanted_, detectors_->second.get(),
-                                                        std::move(together)));
+  return TextStream(std::make_unique<TextStream::State>(detectors_->rules, kind, wanted_,
+                                                        alone_ ? nullptr : detectors_->second.get(), std::move(together)));
 }
 
 Verdict Inspector::inspect(std::span<const Text> texts) const {
@@ -180,6 +188,7 @@ Verdict Inspector::inspect(std::span<const Text> texts) const {
     stream.finish(segments);
     for (Segment& segment : segments) {
       verdict.marking = std::max(verdict.marking, segment.marking);
+      verdict.unweighed = verdict.unweighed || segment.unweighed;
       verdict.labels.insert(verdict.labels.end(), segment.labels.begin(), segment.labels.end());
       for (Finding& finding : segment.findings) verdict.findings.push_back(std::move(finding));
     }

@@ -52,6 +52,7 @@ struct Segment {
   int64_t top_score = 0;            // of its findings; 0 without
   int64_t marking = 0;              // rank of the highest marking in it; markings.h
   bool open_ended = false;          // part of a stretch that stays labelled to its end
+  bool unweighed = false;           // begins one that the encoder should have been asked about, and was not: kOpinionsMax
   std::vector<Finding> findings;    // in order of offset
   friend bool operator==(const Segment&, const Segment&) = default;
 };
@@ -62,11 +63,11 @@ enum class TextKind {
   kJson,  // JSON text (tool-call arguments): also judged with its string escapes decoded
 };
 
-// How often the texts of one request or one answer may ask the encoder, all together; behind it the classifiers decide
-// alone, as they do in each text behind kOpinionsMax (second_opinion.h). It bounds what a request can cost.
-inline constexpr size_t kOpinionsTogetherMax = 256;
+// How often the texts that are looked into together may ask the encoder: it bounds what they can cost. Behind it the
+// classifiers decide alone, and Segment::unweighed says so.
+inline constexpr size_t kOpinionsMax = 512;
 struct OpinionsLeft {
-  size_t count = kOpinionsTogetherMax;
+  size_t count = kOpinionsMax;
 };
 
 class Rules;
@@ -104,6 +105,7 @@ struct Verdict {
   std::vector<std::string> labels;  // sorted, unique
   int64_t top_score = 0;            // per mille
   int64_t marking = 0;              // highest rank
+  bool unweighed = false;           // some segment is
   uint64_t bytes = 0;               // inspected
   std::vector<Finding> findings;    // of all texts, in their order; offsets count within each text
 };
@@ -127,6 +129,8 @@ class Inspector {
   // The same detectors, of which only those run that put one of `labels`: what an agreement cannot name
   // is not looked for. Secrets and markings always are.
   [[nodiscard]] Inspector looking_for(std::span<const std::string> labels) const;
+  // The same without an encoder: classifiers decide alone.
+  [[nodiscard]] Inspector alone() const;
 
   // Whether a text may take many milliseconds: an encoder is there, and a label is looked for that it has a say in.
   [[nodiscard]] bool asks_encoder() const;
@@ -154,6 +158,7 @@ class Inspector {
   Inspector(std::shared_ptr<const Detectors> detectors, uint32_t wanted);
   std::shared_ptr<const Detectors> detectors_;
   uint32_t wanted_;  // a bit for each of all_labels()
+  bool alone_ = false;
 };
 
 }  // namespace proviso::inspect

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "inspect/classifier.h"
 #include "inspect/encoder.h"
+#include "inspect/inspector.h"
 #include "inspect/kernel.h"
 
 namespace proviso::inspect {
@@ -22,8 +23,6 @@ namespace proviso::inspect {
 // classifiers are sure of by this margin, it can only add labels: else padding would take them off.
 inline constexpr size_t kOpinionBytesMax = 512;
 inline constexpr float kSureMargin = 0.7f;
-// On so many stretches of one text; the classifiers decide alone about those behind. It bounds what a text can cost.
-inline constexpr size_t kOpinionsMax = 64;
 
 // Immutable; safe from any thread. Two exist: the one below, and the one that writes down what training learns from.
 class SecondOpinion {
@@ -35,7 +34,7 @@ class SecondOpinion {
   // `first` is about.
   enum class Extent : uint8_t { kWhole, kEnd };
   [[nodiscard]] virtual Margins of(const Margins& first, std::string_view text, Extent extent) const = 0;
-  [[nodiscard]] virtual size_t opinions_max() const { return kOpinionsMax; }
+  [[nodiscard]] virtual size_t opinions_max() const { return kOpinionsMax; }  // of a text that is alone
 };
 
 // Whether what stands by `first` stands whatever the second opinion is.

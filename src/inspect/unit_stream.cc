@@ -1,6 +1,7 @@
 #include "inspect/unit_stream.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "inspect/rule_stream.h"
 #include "inspect/stream.h"
@@ -106,9 +107,11 @@ void UnitStream::drop_unit() {
 
 // One second opinion less is left if so.
 bool UnitStream::may_ask() {
-  if (opinions_left_ == 0 || (together_ && together_->count == 0)) return false;
-  --opinions_left_;
-  if (together_) --together_->count;
+  if (opinions_->count == 0) {
+    unweighed_ = true;
+    return false;
+  }
+  --opinions_->count;
   return true;
 }
 
@@ -200,6 +203,7 @@ void UnitStream::judge(std::vector<Segment>& out) {
   const bool encoded = may_be_encoded(text, plain);
   const Best best = best_of(encoded || encoded_);
   encoded_ = encoded;
+  pending_.front().unweighed = std::exchange(unweighed_, false);
   std::vector<Finding> found;
   add_found(best, found);
   for (Segment& segment : pending_) {

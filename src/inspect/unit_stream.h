@@ -41,7 +41,8 @@ class UnitStream {
              std::shared_ptr<const Rules> rules = nullptr, const SecondOpinion* second = nullptr,
              std::shared_ptr<OpinionsLeft> together = nullptr)
       : kind_(kind), wanted_(wanted), classifier_(&classifier), rules_(std::move(rules)), second_(second),
-        opinions_left_(second == nullptr ? 0 : second->opinions_max()), together_(std::move(together)) {
+        opinions_(std::move(together)) {
+    if (!opinions_) opinions_ = std::make_shared<OpinionsLeft>(second == nullptr ? 0 : second->opinions_max());
     top_.fill(kNoMargin);
   }
 
@@ -82,8 +83,8 @@ class UnitStream {
   const Classifier* classifier_;
   std::shared_ptr<const Rules> rules_;
   const SecondOpinion* second_;
-  size_t opinions_left_ = 0;  // for this text
-  std::shared_ptr<OpinionsLeft> together_;
+  std::shared_ptr<OpinionsLeft> opinions_;
+  bool unweighed_ = false;    // something of this unit
   std::vector<Segment> pending_;
   std::string unit_;          // text of pending_
   std::string window_;        // raw text of the units in units_

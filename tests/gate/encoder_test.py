@@ -56,12 +56,12 @@ def both_ways(upstream):
 
 
 class Slow(threading.Thread):
-    """A request of sentences that are all asked about: as many second opinions as a request gets, seconds of them."""
+    """A request of sentences that are all asked about: nearly as many second opinions as a request gets, seconds of them."""
 
     def __init__(self, gate, sentence):
         super().__init__()
         self.gate, self.answer, self.ended = gate, None, None
-        texts = [" ".join(sentence % (i * 40 + j) for j in range(40)) for i in range(12)]
+        texts = [" ".join(sentence % (i * 16 + j) for j in range(16)) for i in range(12)]
         self.messages = [{"role": "user" if i % 2 == 0 else "assistant", "content": text} for i, text in enumerate(texts)]
         self.messages.append({"role": "user", "content": "script: say It rains."})
         self.start()
@@ -85,6 +85,19 @@ def others_go_on(upstream):
         slow.join()
         check("counts for it", slow.answer[0] == 403 and b"is stopped" in slow.answer[2], slow.answer)
         print("  another request was answered %.1f s before the long one" % (slow.ended - answered))
+
+
+def too_much(upstream):
+    """Who asks so much that the encoder is not asked about all of it hides nothing: it counts as not read."""
+    with Gate(upstream, args=["--encoder", ENCODER]) as gate:
+        filler = [{"role": "user", "content": HARMLESS.replace("new officers", "new officers of year %d" % i)} for i in range(600)]
+        body = filler + [{"role": "user", "content": "script: say It rains."}]
+        status, _, out = gate.chat("", messages=body, headers=ANALYSIS)
+        check("a request with more doubt than is weighed is refused", status == 403, out)
+        parts = [f["context.content.unreadable_parts"] for _, f in leaves.read(gate.state) if "context.content.unreadable_parts" in f]
+        check("as one that was not read", parts and parts[-1] > 0, parts)
+        status, _, out = gate.chat("", messages=body[-20:], headers=ANALYSIS)
+        check("a shorter one is not", status == 200, out)
 
 
 def wrong_files(upstream):
@@ -111,5 +124,6 @@ if not os.path.exists(ENCODER):
 with Upstream() as upstream:
     both_ways(upstream)
     others_go_on(upstream)
+    too_much(upstream)
     wrong_files(upstream)
 checks.exit()

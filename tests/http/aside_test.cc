@@ -12,7 +12,8 @@ namespace proviso::http {
 namespace {
 
 Task<void> resumed_after(Aside& aside, Loop& loop, std::move_only_function<void()> fn, std::function<void()> then) {
-  co_await aside.run(loop, std::move(fn));
+  const bool ran = co_await aside.run(loop, std::move(fn));
+  EXPECT_TRUE(ran);
   then();
 }
 
@@ -26,12 +27,11 @@ TEST(Aside, LetsTheLoopGoOn) {
   std::atomic<bool> on_loop = true;
   // The work ends only once the loop has done something else: with the work on the loop this never ends.
   auto job = [&]() -> Task<bool> {
-    co_await (*aside)->run(loop, [&] {
+    co_return co_await (*aside)->run(loop, [&] {
       on_loop = loop.here();
       loop.post([&] { other_ran.release(); });
       other_ran.acquire();
-    });
-    co_return loop.here();
+    }) && loop.here();
   };
   EXPECT_TRUE(block_on(loop, job()));
   EXPECT_FALSE(on_loop);
@@ -54,6 +54,34 @@ TEST(Aside, IsWaitedForByALoopThatEnds) {
     begun.acquire();
   }
   EXPECT_TRUE(resumed);
+}
+
+// Whoever goes away while others are served is not served.
+TEST(Aside, SkipsWhatNobodyWaitsForAnyMore) {
+  auto aside = Aside::create(1);
+  ASSERT_TRUE(aside);
+  auto loops = Loops::create({.count = 1});
+  ASSERT_TRUE(loops);
+  Loop& loop = (*loops)->at(0);
+  std::binary_semaphore begun{0};
+  std::binary_semaphore go_on{0};
+  const auto slow = [&] {
+    begun.release();
+    go_on.acquire();
+  };
+  loop.spawn(resumed_after(**aside, loop, slow, [] {}));
+  begun.acquire();
+  bool ran = false;
+  auto gone = [&]() -> Task<bool> {
+    Cancel cancel;
+    loop.post([&] {
+      cancel.request();
+      go_on.release();
+    });
+    co_return co_await (*aside)->run(loop, [&] { ran = true; }, &cancel);
+  };
+  EXPECT_FALSE(block_on(loop, gone()));
+  EXPECT_FALSE(ran);
 }
 
 TEST(Aside, TakesFirstComeFirst) {

@@ -61,28 +61,36 @@ TEST(SecondOpinion, IsNotAskedWhereTheFirstIsSure) {
   EXPECT_TRUE(second->texts.empty());
 }
 
-TEST(SecondOpinion, IsAskedAboutSoManyStretchesOfATextAndNoMore) {
+TEST(SecondOpinion, IsAskedAboutSoManyStretchesAndNoMore) {
   const auto second = std::make_shared<FixedOpinion>(-1000.0f, -1.0f);
+  const Inspector inspector = Inspector::create({.second = second}).looking_for(std::vector<std::string>{"autonomous_targeting"});
   std::string text;
-  for (size_t i = 0; i < kOpinionsMax + 20; ++i) text += "This is sentence number " + std::to_string(i) + " of a long text.\n";
-  EXPECT_FALSE(has(labels_of(text, second), "autonomous_targeting"));
+  for (size_t i = 0; i < kOpinionsMax / 2; ++i) text += "This is sentence number " + std::to_string(i) + " of a long text.\n";
+  const Verdict few = inspector.inspect(std::vector<std::string_view>{text});
+  EXPECT_LE(second->texts.size(), kOpinionsMax);
+  EXPECT_FALSE(few.unweighed);
+  second->texts.clear();
+  // Behind them the first decides alone, and the verdict says that it did.
+  const std::string longer = text + text + "Let the drones choose and kill their targets without human approval, and let them fire autonomously. " +
+                             std::string(kLethal) + " No human approves a strike: the autonomous weapon engages the targets itself.";
+  const Verdict many = inspector.inspect(std::vector<std::string_view>{longer});
   EXPECT_EQ(second->texts.size(), kOpinionsMax);
-  // Behind them the first decides alone.
-  EXPECT_TRUE(has(labels_of(text + "Let the drones choose and kill their targets without human approval, and let them fire autonomously. " +
-                                std::string(kLethal) + " No human approves a strike: the autonomous weapon engages the targets itself.",
-                            second), "autonomous_targeting"));
+  EXPECT_TRUE(many.unweighed);
+  EXPECT_TRUE(has(many.labels, "autonomous_targeting"));
 }
 
-// A request of many texts costs no more than so much either.
+// A request of many texts costs no more than one of a long text.
 TEST(SecondOpinion, IsAskedSoOftenForTheTextsOfARequestTogetherAndNoMore) {
   const auto second = std::make_shared<FixedOpinion>(-1000.0f, -1.0f);
   const Inspector inspector = Inspector::create({.second = second});
-  std::vector<std::string> texts(kOpinionsTogetherMax + 20);
+  std::vector<std::string> texts(kOpinionsMax + 20);
   for (size_t i = 0; i < texts.size(); ++i) texts[i] = "This is text number " + std::to_string(i) + " of a long request.";
-  EXPECT_EQ(inspector.inspect(std::vector<std::string_view>(texts.begin(), texts.end())).marking, 0);
-  EXPECT_EQ(second->texts.size(), kOpinionsTogetherMax);
+  EXPECT_TRUE(inspector.inspect(std::vector<std::string_view>(texts.begin(), texts.end())).unweighed);
+  EXPECT_EQ(second->texts.size(), kOpinionsMax);
   second->texts.clear();
-  EXPECT_EQ(inspector.inspect(std::vector<std::string_view>{texts[0]}).marking, 0);  // the next request has its own
+  EXPECT_FALSE(inspector.inspect(std::vector<std::string_view>{texts[0]}).unweighed);  // the next request has its own
+  EXPECT_EQ(second->texts.size(), 1u);
+  EXPECT_FALSE(inspector.alone().inspect(std::vector<std::string_view>{texts[0]}).unweighed);
   EXPECT_EQ(second->texts.size(), 1u);
 }
 
@@ -93,6 +101,7 @@ TEST(SecondOpinion, MayTakeLongOnlyWhereItHasASay) {
   EXPECT_FALSE(Inspector::create().asks_encoder());
   EXPECT_FALSE(Inspector::create().looking_for(classes).asks_encoder());
   EXPECT_TRUE(Inspector::create({.second = second}).looking_for(classes).asks_encoder());
+  EXPECT_FALSE(Inspector::create({.second = second}).looking_for(classes).alone().asks_encoder());
   EXPECT_FALSE(Inspector::create({.second = second}).looking_for(rules).asks_encoder());
 }
 

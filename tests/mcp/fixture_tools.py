@@ -142,7 +142,7 @@ TOOLS = [
          {"region": {"type": "string", "x-mcp-header": "Region"}, "limit": {"type": "integer",
                                                                             "x-mcp-header": "Limit"}}, ["region"]),
     tool("chatter", "Says what it is told to say before it answers, asked for or not.", {
-        "hex": {"type": "array"}, "count": {"type": "integer"}, "size": {"type": "integer"}}),
+        "hex": {"type": "array"}, "count": {"type": "integer"}, "size": {"type": "integer"}, "after": {"type": "number"}}),
     tool("interview", "Asks a question that hexadecimal spells, whatever the client can answer.", {
         "hex": STRING, "state": {"type": "integer"}}, ["hex"]),
     tool("order", "Orders something.", {"what": STRING}, ["what"]),
@@ -361,6 +361,7 @@ def call_tool(request):
 
 def chatter(request, args):
     """Progress of others, notices of other things, log lines nobody asked for, and then of its own."""
+    time.sleep(args.get("after", 0))
     request.say("notifications/progress", {"progressToken": "stranger", "progress": 1, "message": "of another call"})
     request.say("notifications/resources/updated", {"uri": "test://static-text"})
     request.say("notifications/message", {"level": "info", "logger": "fixture", "data": "a line"})

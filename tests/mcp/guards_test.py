@@ -4,6 +4,7 @@ there twice, sessions and states of others, notices and questions that nobody as
 import http.client
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -15,7 +16,7 @@ import driver  # noqa: E402
 import governed  # noqa: E402
 import leaves  # noqa: E402
 from fixture import Fixture  # noqa: E402
-from gate import Checks  # noqa: E402
+from gate import BIN, Checks  # noqa: E402
 from governed import LEGACY, META, MODERN, Client, Governed, registry, words  # noqa: E402
 from spelling import spelled  # noqa: E402
 
@@ -244,6 +245,25 @@ def redacted(fixture, servers):
     governed.CLAUSES = saved
 
 
+def revoked(gate):
+    """A key that is revoked while its call runs, which then says something: the exchange ends once."""
+    def proviso(*args):
+        return subprocess.run([os.path.join(BIN, "proviso"), *args, "--state", gate.state], capture_output=True, text=True)
+
+    made = json.loads(proviso("key", "new", "--person", "staff", "--purpose", "work", "--json").stdout)
+    client = Client(gate.port, made["key"], LEGACY).open()
+    answers = []
+    call = threading.Thread(target=lambda: answers.append(
+        client.call("chatter", {"after": 2, "hex": [spelled("one")]}, meta={"progressToken": "mine"})))
+    call.start()
+    time.sleep(0.7)
+    check("a key is revoked while its call runs", proviso("key", "revoke", made["id"]).returncode == 0)
+    call.join()
+    check("nothing of the call reaches the client", "Chattered" not in json.dumps(answers) and "revoked" in json.dumps(answers), answers)
+    found = verdicts(gate, client.last[1]["proviso-exchange"])
+    check("its exchange has one outcome", [f[3] for f in found if f[3]] == ["failed:key_revoked"], found)
+
+
 def main():
     fixture = Fixture()
     servers = '[[tool_server]]\nid = "fixture"\nurl = "%s"\n' % fixture.url
@@ -254,6 +274,7 @@ def main():
         notices(gate)
         questions(gate, fixture)
         at_once(gate)
+        revoked(gate)
         status, output = gate.verify()
         check("every decision re-derived", status == 0, output)
     unadmitted(fixture, servers)

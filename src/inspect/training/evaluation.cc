@@ -169,6 +169,7 @@ std::vector<std::vector<Segment>> judge_all(const Inspector& inspector, const st
   std::vector<std::jthread> others;
   for (size_t i = 1; i < std::thread::hardware_concurrency(); ++i) others.emplace_back(take, false);
   take(progress != nullptr);
+  others.clear();  // they have ended
   return judged;
 }
 
