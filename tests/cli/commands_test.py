@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The commands as people type them: help that teaches, errors that say what, where and what to do, exit
 statuses, agreements written and signed with both our command and ssh-keygen."""
+import base64
 import json
 import os
 import shutil
@@ -60,6 +61,11 @@ def inspection(folder):
     check("check: every label of the samples is one that detectors put", "no detector" not in out, out)
     code, _, err = run("inspect", folder + "/nowhere")
     check("inspect: a missing file is named", code == 1 and "nowhere" in err, err)
+    letter = folder + "/letter.txt"
+    with open(letter, "w") as out_file:
+        out_file.write("Read this: " + base64.b64encode(("a" + "\u044f\u0431\u043b\u043e\u043a\u043e " * 20).encode()).decode())
+    code, out, err = run("inspect", letter, "--encoder", "")
+    check("inspect: what an encoding hides is shown, no character by half", code == 0 and "\u044f\u0431\u043b" in out and "\ufffd" not in out, out + err)
     rows = folder + "/rows.jsonl"
     with open(rows, "w") as out_file:
         for label, category, text in (("pii", "mail", "Write to a.b@post.example.org."),
