@@ -2,14 +2,16 @@
 """A gate with an encoder: what it decides otherwise, that streams decide alike, and what it says of a wrong file."""
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import leaves  # noqa: E402
-from gate import BIN, Checks, Gate  # noqa: E402
+from gate import BIN, TOP, Checks, Gate  # noqa: E402
 from upstream import Upstream  # noqa: E402
 
 checks = Checks("gate.encoder")
@@ -58,9 +60,9 @@ def both_ways(upstream):
 class Slow(threading.Thread):
     """A request of sentences that are all asked about: nearly as many second opinions as a request gets, seconds of them."""
 
-    def __init__(self, gate, sentence):
+    def __init__(self, gate, sentence, **more):
         super().__init__()
-        self.gate, self.answer, self.ended = gate, None, None
+        self.gate, self.answer, self.ended, self.more = gate, None, None, more
         texts = [" ".join(sentence % (i * 16 + j) for j in range(16)) for i in range(12)]
         self.messages = [{"role": "user" if i % 2 == 0 else "assistant", "content": text} for i, text in enumerate(texts)]
         self.messages.append({"role": "user", "content": "script: say It rains."})
@@ -68,7 +70,7 @@ class Slow(threading.Thread):
         time.sleep(0.5)  # it has been read by then, and is inspected
 
     def run(self):
-        self.answer = self.gate.chat("", messages=self.messages, headers=ANALYSIS)
+        self.answer = self.gate.chat("", messages=self.messages, headers=ANALYSIS, **self.more)
         self.ended = time.monotonic()
 
 
@@ -100,6 +102,45 @@ def too_much(upstream):
         check("a shorter one is not", status == 200, out)
 
 
+def replaced(upstream):
+    """What was read under an agreement that lets a field through is not sent under one that does not."""
+    folder = os.path.join(tempfile.mkdtemp(), "agreement")
+    shutil.copytree(os.path.join(TOP, "agreements", "enclave"), folder)
+    rewrite(folder, 'denial_form = "error"', 'denial_form = "error"\npassthrough = ["zz_field"]')
+    with Gate(upstream, agreement=folder, args=["--encoder", ENCODER]) as gate:
+        def in_force():
+            return json.loads(gate.request("GET", "/proviso/agreement")[2])["digest"]
+
+        before = in_force()
+        check("the field travels", gate.chat("script: say hi", zz_field=1, headers=ANALYSIS)[0] == 200 and
+              upstream.bodies[-1].get("zz_field") == 1, upstream.bodies[-1])
+        rewrite(gate.state + "/agreement", 'passthrough = ["zz_field"]\n', "")
+        rewrite(gate.state + "/agreement", "revision    = 1", "revision    = 2")
+        for name, party in (("operator", "Operator"), ("model-vendor", "Model vendor"), ("inspectorate", "Inspectorate")):
+            subprocess.run([os.path.join(BIN, "proviso"), "agreement", "sign", gate.state + "/agreement", "--party", party, "--key",
+                            "%s/sample/parties/%s.key" % (gate.state, name)], check=True, capture_output=True)
+        slow = Slow(gate, "Explain why drone %d may never engage a human target without a person's decision.", zz_field=2)
+        while in_force() == before and slow.ended is None:
+            time.sleep(0.05)
+        check("an agreement comes into force while a request is inspected", slow.ended is None, slow.answer)
+        slow.join()
+        check("which is turned away, to be asked again", slow.answer[0] == 503 and b"ask again" in slow.answer[2], slow.answer)
+        check("and its field is not sent", all(body.get("zz_field") != 2 for body in upstream.bodies))
+        gate.stop()
+        status, out = gate.verify()
+        check("the ledger stands", status == 0, out)
+    shutil.rmtree(os.path.dirname(folder))
+
+
+def rewrite(folder, old, new):
+    path = os.path.join(folder, "agreement.toml")
+    with open(path) as file:
+        text = file.read()
+    assert old in text, old
+    with open(path, "w") as file:
+        file.write(text.replace(old, new, 1))
+
+
 def wrong_files(upstream):
     for name, content, said in [("none", None, "no such"), ("empty", b"", "not the encoder"), ("other", b"GGUF" * 10, "not the encoder")]:
         path = "/nowhere/encoder.bin"
@@ -125,5 +166,6 @@ with Upstream() as upstream:
     both_ways(upstream)
     others_go_on(upstream)
     too_much(upstream)
+    replaced(upstream)
     wrong_files(upstream)
 checks.exit()
