@@ -81,9 +81,7 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
   }
 
   PV_TRY_VOID(service->start_worker());
-  PV_TRY(service->loops_, http::Loops::create({.count = static_cast<size_t>(config.loops)}));
-  PV_TRY(service->aside_, http::Aside::create(static_cast<size_t>(config.loops)));
-  service->house_->aside = service->aside_.get();
+  PV_TRY_VOID(service->start_loops());
   PV_TRY(service->routes_, Routes::create(*service->house_, *service->loops_, service->catalog_,
                                           service->worker_.get(), service->tool_surroundings()));
   service->caretaker_ = std::make_unique<Caretaker>(engine, *service->house_, prover);
@@ -105,6 +103,15 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
 }
 
 // The agreement that stands in the folder takes the place of the one that the ledger names last.
+// As many threads beside the loops as there are loops.
+Status Service::start_loops() {
+  const auto count = static_cast<size_t>(options_.config.loops);
+  PV_TRY(loops_, http::Loops::create({.count = count}));
+  PV_TRY(aside_, http::Aside::create(count));
+  house_->aside = aside_.get();
+  return {};
+}
+
 Status Service::take_over(const Loaded& loaded, const inspect::Inspector& inspector) {
   PV_TRY(const auto before, last_in_force(*engine_));
   if (before != nullptr) {

@@ -53,6 +53,7 @@ class Service {
   void check_quorum_age();
   void note_quorum(bool quorum, const std::string& why);
   Status start_worker();
+  Status start_loops();
   Status on_probe(const sandbox::ProbeReport& report);
   tools::Surroundings tool_surroundings();
   void on_worker_state(sandbox::WorkerState state, const std::string& why);
