@@ -34,7 +34,7 @@ using inspect::Finding;
 using inspect::Segment;
 using inspect::Share;
 
-// --- inspect
+// --- detectors
 
 // Where tools/fetch_sources.sh puts it; empty if it is not there.
 std::string fetched_encoder() {
@@ -55,6 +55,8 @@ Result<inspect::Inspector> detectors_with(const std::optional<std::string>& enco
   std::fputs(("note: without an encoder: " + loaded.error().message + "\n").c_str(), stderr);
   return gate::load_detectors("");
 }
+
+// --- inspect
 
 struct InspectOptions {
   std::string file;

@@ -164,7 +164,7 @@ Redacted redact(const inspect::Inspector& inspector, const std::vector<exchange:
 }
 
 void add_fresh(const std::vector<Judged>& segments, Content& content) {
-  for (const Judged& part : segments) content.add(part.segment.labels, part.segment.top_score, part.segment.marking);
+  for (const Judged& part : segments) content.add(part);
 }
 
 }  // namespace proviso::gate

@@ -66,7 +66,7 @@ Redacted redact(const inspect::Inspector& inspector, const std::vector<exchange:
                 std::vector<std::string> labels,
                 std::shared_ptr<inspect::OpinionsLeft> opinions = Judge::fresh_opinions());
 
-// Adds the labels that `segments`, read anew, have.
+// Adds what `segments`, read anew, have: their labels, and what of them was not weighed.
 void add_fresh(const std::vector<Judged>& segments, Content& content);
 
 }  // namespace proviso::gate

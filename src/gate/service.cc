@@ -102,7 +102,6 @@ Result<std::unique_ptr<Service>> Service::start(ServiceOptions options) {
   return service;
 }
 
-// The agreement that stands in the folder takes the place of the one that the ledger names last.
 // As many threads beside the loops as there are loops.
 Status Service::start_loops() {
   const auto count = static_cast<size_t>(options_.config.loops);
@@ -112,6 +111,7 @@ Status Service::start_loops() {
   return {};
 }
 
+// The agreement that stands in the folder takes the place of the one that the ledger names last.
 Status Service::take_over(const Loaded& loaded, const inspect::Inspector& inspector) {
   PV_TRY(const auto before, last_in_force(*engine_));
   if (before != nullptr) {

@@ -66,6 +66,12 @@ def inspection(folder):
         out_file.write("Read this: " + base64.b64encode(("a" + "\u044f\u0431\u043b\u043e\u043a\u043e " * 20).encode()).decode())
     code, out, err = run("inspect", letter, "--encoder", "")
     check("inspect: what an encoding hides is shown, no character by half", code == 0 and "\u044f\u0431\u043b" in out and "\ufffd" not in out, out + err)
+    os.makedirs(folder + "/cache/models")
+    with open(folder + "/cache/models/multilingual-e5-small-q4.bin", "w") as out_file:
+        out_file.write("of another release")
+    known = {key: value for key, value in os.environ.items() if key != "PROVISO_ENCODER"}
+    code, out, err = run("inspect", letter, env=dict(known, PROVISO_CACHE=folder + "/cache"))
+    check("inspect: goes on without an encoder that is another release's, and says so", code == 0 and "without an encoder" in err, err)
     rows = folder + "/rows.jsonl"
     with open(rows, "w") as out_file:
         for label, category, text in (("pii", "mail", "Write to a.b@post.example.org."),

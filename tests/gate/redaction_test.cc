@@ -126,6 +126,17 @@ TEST(Redaction, WhatStandsInNoBodyStaysAndKeepsItsLabel) {
 }
 
 // Every kind of secret, every cut: the stream says what the whole answer says, and nothing of the secret.
+// What a second reading had no opinion left for is not forgotten.
+TEST(Redaction, WhatIsReadAgainAndNotWeighedCounts) {
+  Judged part;
+  part.segment.labels = {"jailbreak"};
+  part.unreadable_parts = 1;
+  Content content;
+  add_fresh({part}, content);
+  EXPECT_EQ(content.labels, std::vector<std::string>{"jailbreak"});
+  EXPECT_EQ(content.unreadable_parts, 1);
+}
+
 TEST(Redaction, StreamsAndWholeAnswersAreCutAlike) {
   const auto inspector = all_detectors().looking_for(std::vector<std::string>{"secret"});
   inspect::SecretMaker maker(20261127);

@@ -17,17 +17,20 @@ Task<void> resumed_after(Aside& aside, Loop& loop, std::move_only_function<void(
   then();
 }
 
-TEST(Aside, LetsTheLoopGoOn) {
-  auto aside = Aside::create(1);
-  ASSERT_TRUE(aside);
-  auto loops = Loops::create({.count = 1});
-  ASSERT_TRUE(loops);
-  Loop& loop = (*loops)->at(0);
+// One thread beside one loop.
+class Beside : public testing::Test {
+ protected:
+  std::unique_ptr<Aside> aside = *Aside::create(1);
+  std::unique_ptr<Loops> loops = *Loops::create({.count = 1});
+  Loop& loop = loops->at(0);
+};
+
+TEST_F(Beside, LetsTheLoopGoOn) {
   std::binary_semaphore other_ran{0};
   std::atomic<bool> on_loop = true;
   // The work ends only once the loop has done something else: with the work on the loop this never ends.
   auto job = [&]() -> Task<bool> {
-    co_return co_await (*aside)->run(loop, [&] {
+    co_return co_await aside->run(loop, [&] {
       on_loop = loop.here();
       loop.post([&] { other_ran.release(); });
       other_ran.acquire();
@@ -37,39 +40,28 @@ TEST(Aside, LetsTheLoopGoOn) {
   EXPECT_FALSE(on_loop);
 }
 
-TEST(Aside, IsWaitedForByALoopThatEnds) {
-  auto aside = Aside::create(1);
-  ASSERT_TRUE(aside);
+TEST_F(Beside, IsWaitedForByALoopThatEnds) {
   std::binary_semaphore begun{0};
   std::atomic<bool> resumed = false;
-  {
-    auto loops = Loops::create({.count = 1});
-    ASSERT_TRUE(loops);
-    Loop& loop = (*loops)->at(0);
-    const auto slow = [&begun] {
-      begun.release();
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    };
-    loop.spawn(resumed_after(**aside, loop, slow, [&resumed] { resumed = true; }));
-    begun.acquire();
-  }
+  const auto slow = [&begun] {
+    begun.release();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  };
+  loop.spawn(resumed_after(*aside, loop, slow, [&resumed] { resumed = true; }));
+  begun.acquire();
+  loops.reset();
   EXPECT_TRUE(resumed);
 }
 
 // Whoever goes away while others are served is not served.
-TEST(Aside, SkipsWhatNobodyWaitsForAnyMore) {
-  auto aside = Aside::create(1);
-  ASSERT_TRUE(aside);
-  auto loops = Loops::create({.count = 1});
-  ASSERT_TRUE(loops);
-  Loop& loop = (*loops)->at(0);
+TEST_F(Beside, SkipsWhatNobodyWaitsForAnyMore) {
   std::binary_semaphore begun{0};
   std::binary_semaphore go_on{0};
   const auto slow = [&] {
     begun.release();
     go_on.acquire();
   };
-  loop.spawn(resumed_after(**aside, loop, slow, [] {}));
+  loop.spawn(resumed_after(*aside, loop, slow, [] {}));
   begun.acquire();
   bool ran = false;
   auto gone = [&]() -> Task<bool> {
@@ -78,22 +70,16 @@ TEST(Aside, SkipsWhatNobodyWaitsForAnyMore) {
       cancel.request();
       go_on.release();
     });
-    co_return co_await (*aside)->run(loop, [&] { ran = true; }, &cancel);
+    co_return co_await aside->run(loop, [&] { ran = true; }, &cancel);
   };
   EXPECT_FALSE(block_on(loop, gone()));
   EXPECT_FALSE(ran);
 }
 
-TEST(Aside, TakesFirstComeFirst) {
-  auto aside = Aside::create(1);
-  ASSERT_TRUE(aside);
+TEST_F(Beside, TakesFirstComeFirst) {
   std::vector<int> order;
-  {
-    auto loops = Loops::create({.count = 1});
-    ASSERT_TRUE(loops);
-    Loop& loop = (*loops)->at(0);
-    for (int i = 0; i < 20; ++i) loop.spawn(resumed_after(**aside, loop, [&order, i] { order.push_back(i); }, [] {}));
-  }
+  for (int i = 0; i < 20; ++i) loop.spawn(resumed_after(*aside, loop, [&order, i] { order.push_back(i); }, [] {}));
+  loops.reset();
   std::vector<int> expected(20);
   for (int i = 0; i < 20; ++i) expected[static_cast<size_t>(i)] = i;
   EXPECT_EQ(order, expected);
